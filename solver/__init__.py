@@ -1,0 +1,1 @@
+"""The solver: what a run is (spec), what it leaves behind (records, run directory), and who steers it (client)."""
