@@ -1,0 +1,151 @@
+"""What a run writes down: one typed record a line, and the words for how it ended."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+OutcomeKind = Literal["converged", "max-steps", "max-time", "max-seconds", "stopped", "diverged", "failed"]
+
+# The run's outcome is the worst of its lanes', the first of these that any of them has.
+WORST_FIRST: tuple[OutcomeKind, ...] = (
+    "failed",
+    "diverged",
+    "stopped",
+    "max-seconds",
+    "max-time",
+    "max-steps",
+    "converged",
+)
+
+Value = float | str | None | list[float | str | None]
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a lane or a run ended: the kind, one sentence of reason, and what to do about it."""
+
+    kind: OutcomeKind
+    reason: str
+    cure: str = ""
+    """What the person can do; empty where nothing needs doing."""
+    cause: str = ""
+    """A word for programs: device, memory, input; empty otherwise."""
+
+    def sentence(self) -> str:
+        """Reason and cure as one line."""
+        return f"{self.reason}: {self.cure}" if self.cure else self.reason
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """The outcome of a run whose lanes ended so; raises ValueError for no lanes."""
+    for kind in WORST_FIRST:
+        matching = [outcome for outcome in outcomes if outcome.kind == kind]
+        if matching:
+            first = matching[0]
+            if len(outcomes) == 1:
+                return first
+            if kind == "converged":
+                return Outcome(kind=kind, reason=f"all {len(outcomes)} lanes reached their training loss")
+            counted = f"{len(matching)} of {len(outcomes)} lanes: {first.reason}"
+            return msgspec.structs.replace(first, reason=counted)
+    raise ValueError("a run without lanes has no outcome")
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """A line of the log."""
+
+
+class LaneSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What the frames of one lane hold, in order."""
+
+    index: int
+    parameters: dict[str, Any]
+    series: list[str]
+    problem: int
+    """Which problem of problem.npz the lane fits."""
+
+
+class Schema(Record, frozen=True, tag="schema"):
+    """The first line: under it, frames are arrays."""
+
+    version: int
+    lanes: list[LaneSchema]
+
+
+class Frame(Record, frozen=True, tag="frame"):
+    """One recorded state of a lane; ``values`` in the order of the lane's series."""
+
+    lane: int
+    values: list[Value]
+
+
+class Snapshot(Record, frozen=True, tag="snapshot"):
+    """An array of a lane at a step, flattened row by row."""
+
+    lane: int
+    step: int
+    name: str
+    shape: list[int]
+    values: list[float | str | None]
+
+
+class Event(Record, frozen=True, tag="event"):
+    """Something worth a line to a person: where the theory puts a jump, say."""
+
+    lane: int | None
+    name: str
+    text: str
+    step: float | None = None
+    time: float | None = None
+    """Flow time."""
+
+
+class Claim(Record, frozen=True, tag="claim"):
+    """A statement of the papers, measured on this run."""
+
+    name: str
+    text: str
+    source: str
+    measured: float | None
+    expected: float | None
+    tolerance: float | None
+    verdict: Literal["holds", "fails", "not-applicable"]
+
+
+class State(Record, frozen=True, tag="state"):
+    """The run started, paused or went on; ``wall`` is UTC, ISO 8601."""
+
+    state: Literal["running", "paused", "waiting-for-disk"]
+    wall: str
+
+
+class LaneEnding(Record, frozen=True, tag="lane-ending"):
+    """A lane's outcome."""
+
+    lane: int
+    outcome: Outcome
+
+
+class Ending(Record, frozen=True, tag="ending"):
+    """The last line of a run that ended by itself."""
+
+    outcome: Outcome
+    wall: str
+    elapsed_s: float
+
+
+AnyRecord = Schema | Frame | Snapshot | Event | Claim | State | LaneEnding | Ending
+
+
+def plain(value: float) -> float | str:
+    """A number as the log holds it: JSON has no NaN and no infinity, so these become words."""
+    return value if math.isfinite(value) else str(value)
+
+
+def number(value: float | str | None) -> float:
+    """The number that ``plain`` wrote; None is NaN."""
+    return math.nan if value is None else float(value)
