@@ -1,0 +1,1 @@
+"""The numbers: problems, models, methods, metrics and the loop. The only place that imports torch."""

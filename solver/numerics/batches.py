@@ -1,0 +1,271 @@
+"""Which lanes train together, and a batch of them under way."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from solver.numerics import initial, theory
+from solver.numerics.methods.adam import FullBatchAdam
+from solver.numerics.methods.dormand_prince import DormandPrince
+from solver.numerics.methods.gradient_descent import Descent
+from solver.numerics.methods.group_rmsprop import GroupedRMSprop
+from solver.numerics.methods.method import Method
+from solver.numerics.metrics import Metrics
+from solver.numerics.models.layers import Layers
+from solver.numerics.problems.matrix import MatrixLoss, MatrixProblem
+from solver.numerics.schedule import Schedule
+from solver.numerics.streams import stream
+from solver.records import AnyRecord, Event, Frame, LaneEnding, Outcome, Snapshot, plain
+from solver.settings import Lane
+from solver.spec import Adam, GradientDescent, GradientFlow, GroupRMSprop
+
+# On a CPU one batched product beats separate ones up to this many entries of a layer (measured: 32 × 32 gains a
+# quarter at 128 lanes, 100 × 100 nothing); on a GPU a batch always wins.
+_LARGEST_BATCHED_LAYER = 32 * 32
+# Largest end matrix that is written down.
+_LARGEST_SNAPSHOT = 10_000
+# Operations between two looks at the control file, some tens of milliseconds.
+_OPERATIONS_BETWEEN_TICKS = 1e9
+
+
+def group(lanes: list[Lane], device: torch.device) -> list[list[Lane]]:
+    """The lanes in batches of equal shape, model and method, in the order of their first lanes. A function of the spec
+    and the kind of device, never of a clock.
+    """
+    batches: dict[object, list[Lane]] = {}
+    for lane in lanes:
+        shape = lane.spec.problem.resolved_shape
+        sizes = initial.widths(lane.spec.model, shape)
+        largest = max(a * b for a, b in _pairs(sizes))
+        alone = device.type == "cpu" and largest > _LARGEST_BATCHED_LAYER
+        key = (tuple(sizes), lane.spec.optimizer, lane.spec.stop, lane.index if alone else None)
+        batches.setdefault(key, []).append(lane)
+    return list(batches.values())
+
+
+class LaneRun:
+    """One lane of a batch: what it measures, and when next."""
+
+    def __init__(self, lane: Lane, problem: MatrixProblem) -> None:
+        self.lane = lane
+        self.problem = problem
+        has_time = not isinstance(lane.spec.optimizer, Adam)
+        sizes = initial.widths(lane.spec.model, problem.shape)
+        self.metrics = Metrics(problem, sizes, lane.spec.record, has_time)
+        self.schedule = Schedule(lane.spec)
+        self.next_recorded = 0
+        self.last_recorded = -1
+
+    def start(self) -> Tensor:
+        """The initial factors, flat, in float64."""
+        generator = stream(self.lane.spec.seed, "initialisation")
+        layers = initial.layers(self.lane.spec.model, self.problem.shape, generator)
+        return torch.tensor(np.concatenate([layer.reshape(-1) for layer in layers]))
+
+    def predicted_escape(self) -> Event | None:
+        """Where the frozen-γ law puts the end of the first plateau at the earliest; for depth 3 and more."""
+        model = self.lane.spec.model
+        observed = np.zeros(self.problem.shape)
+        observed[self.problem.rows, self.problem.columns] = self.problem.values
+        slope = 2.0 * self.problem.loss_coefficient * float(np.linalg.norm(observed, 2))
+        time = theory.frozen_escape_time(model.init_scale, slope, model.depth)
+        if not math.isfinite(time):
+            return None
+        optimizer = self.lane.spec.optimizer
+        step = time / optimizer.step_size if isinstance(optimizer, GradientDescent) else None
+        where = f"step {step:.0f}" if step is not None else f"time {time:.4g}"
+        text = f"the law with frozen γ lets σ_1 escape at {where} at the earliest"
+        return Event(lane=self.lane.index, name="predicted-escape", text=text, step=step, time=time)
+
+
+class Batch:
+    """Lanes that train together. ``records`` trains them, yielding what to write down."""
+
+    def __init__(self, runs: list[LaneRun], device: torch.device, elapsed_s: Callable[[], float]) -> None:
+        self._runs = runs
+        self._elapsed_s = elapsed_s
+        spec = runs[0].lane.spec
+        self._spec = spec
+        dtype = torch.float64 if spec.dtype == "float64" else torch.float32
+        self._widths = initial.widths(spec.model, runs[0].problem.shape)
+        loss = MatrixLoss([run.problem for run in runs], dtype, device)
+        layers = Layers(self._widths, loss, len(runs), dtype, device)
+        self._method = _method(layers, torch.stack([run.start() for run in runs]).to(dtype), runs[0].lane)
+        self._target = -math.inf if spec.stop.train_loss is None else spec.stop.train_loss
+        operations = len(runs) * sum(2 * math.prod(pair) * self._widths[0] for pair in _pairs(self._widths))
+        self._steps_between_ticks = max(1, min(10_000, int(_OPERATIONS_BETWEEN_TICKS / (3 * operations))))
+
+    def records(self, stop_outcome: Callable[[], Outcome | None]) -> Iterator[list[AnyRecord]]:
+        """Trains to the end of every lane. Yields the records of one moment, or an empty list where nothing happened
+        but the caller may want to look around. ``stop_outcome`` says whether, and how, everything is to end now.
+        """
+        events = [event for event in (run.predicted_escape() for run in self._runs) if event is not None]
+        yield [*events, *self._take(range(len(self._runs)))]
+        while self._runs:
+            outcome = stop_outcome()
+            if outcome is not None:
+                yield self._end(dict.fromkeys(range(len(self._runs)), outcome))
+                return
+            moved = self._method.advance(self._until(), self._target)
+            at_new_state = [lane for lane, new in enumerate(moved) if new]
+            records = self._take(at_new_state)
+            endings = {lane: ending for lane in range(len(self._runs)) if (ending := self._ending(lane)) is not None}
+            yield records + (self._end(endings) if endings else [])
+
+    def _until(self) -> int:
+        now = max(self._method.steps)
+        until = min(now + self._steps_between_ticks, min(run.next_recorded for run in self._runs))
+        until = min(until, self._spec.stop.max_steps)
+        if self._spec.stop.max_time is not None:
+            optimizer = self._spec.optimizer
+            # A fixed step says when time is up; a varying one is watched step by step.
+            last = (
+                math.ceil(self._spec.stop.max_time / optimizer.step_size * (1 - 1e-12))
+                if isinstance(optimizer, GradientDescent)
+                else now + 1
+            )
+            until = min(until, last)
+        return max(until, now + 1)
+
+    def _take(self, lanes: list[int] | range) -> list[AnyRecord]:
+        """Frames of the lanes whose schedule says that this state is recorded."""
+        records: list[AnyRecord] = []
+        for lane in lanes:
+            run = self._runs[lane]
+            step = self._method.steps[lane]
+            if step < run.next_recorded:
+                continue
+            if step > 0:
+                records += self._inner_frames(lane)
+            records.append(self._frame(lane))
+            run.next_recorded = run.schedule.after(step)
+        return records
+
+    def _inner_frames(self, lane: int) -> list[AnyRecord]:
+        """Frames inside an integrator's step, by dense output: recording never shortens a step."""
+        frames: list[AnyRecord] = []
+        pieces = self._spec.record.per_step
+        size = self._method.step_sizes()[lane]
+        for piece in range(1, pieces):
+            parameters = self._method.inside(lane, piece / pieces)
+            if parameters is None:
+                break
+            known = self._known(lane) | {"step": self._method.steps[lane] - 1}
+            known["time"] -= size * (1 - piece / pieces)
+            del known["train_loss"]
+            values = self._runs[lane].metrics.measure(parameters, known)
+            frames.append(Frame(lane=self._runs[lane].lane.index, values=values))
+        return frames
+
+    def _frame(self, lane: int) -> Frame:
+        run = self._runs[lane]
+        values = run.metrics.measure(self._method.parameters(lane), self._known(lane))
+        run.last_recorded = self._method.steps[lane]
+        return Frame(lane=run.lane.index, values=values)
+
+    def _known(self, lane: int) -> dict[str, float]:
+        method = self._method
+        known = {
+            "step": method.steps[lane],
+            "elapsed_s": round(self._elapsed_s(), 6),
+            "evaluations": method.evaluations[lane],
+            "train_loss": method.losses[lane],
+            "step_size": method.step_sizes()[lane],
+        }
+        return known if method.times is None else known | {"time": method.times[lane]}
+
+    def _ending(self, lane: int) -> Outcome | None:
+        """The lane's outcome if it ends at its present state."""
+        method, stop = self._method, self._spec.stop
+        step, loss = method.steps[lane], method.losses[lane]
+        if not math.isfinite(loss):
+            return _diverged(self._runs[lane].lane, step, loss)
+        if loss <= self._target:
+            reason = f"train_loss {loss:.3g} is at most {self._target:g} after {step} steps"
+            return Outcome(kind="converged", reason=reason)
+        if stop.max_time is not None and method.times is not None and method.times[lane] >= stop.max_time * (1 - 1e-12):
+            return Outcome(
+                kind="max-time",
+                reason=f"flow time reached {stop.max_time:g} with train_loss {loss:.3g}",
+                cure="raise stop.max_time to go further",
+            )
+        if step >= stop.max_steps:
+            return Outcome(
+                kind="max-steps",
+                reason=f"{step} steps were taken, train_loss is {loss:.3g}",
+                cure="" if stop.train_loss is None else "raise stop.max_steps to go further",
+            )
+        if isinstance(method, DormandPrince) and method.too_small(lane):
+            return Outcome(
+                kind="failed",
+                reason=f"the step size fell to {method.step_sizes()[lane]:.1g} at step {step}, below rounding",
+                cure="raise optimizer.rtol, or set dtype to float64",
+            )
+        return None
+
+    def _end(self, endings: dict[int, Outcome]) -> list[AnyRecord]:
+        """The last records of these lanes, which leave the batch."""
+        records: list[AnyRecord] = []
+        for lane, outcome in endings.items():
+            run = self._runs[lane]
+            if run.last_recorded != self._method.steps[lane]:
+                records.append(self._frame(lane))
+            records += self._snapshot(lane)
+            records.append(LaneEnding(lane=run.lane.index, outcome=outcome))
+        kept = [lane for lane in range(len(self._runs)) if lane not in endings]
+        self._runs = [self._runs[lane] for lane in kept]
+        if kept:
+            self._method.keep(kept)
+        return records
+
+    def _snapshot(self, lane: int) -> list[AnyRecord]:
+        rows, columns = self._runs[lane].problem.shape
+        if rows * columns > _LARGEST_SNAPSHOT:
+            return []
+        end_matrix = self._runs[lane].metrics.end_matrix(self._method.parameters(lane))
+        return [
+            Snapshot(
+                lane=self._runs[lane].lane.index,
+                step=self._method.steps[lane],
+                name="end_matrix",
+                shape=[rows, columns],
+                values=[plain(value) for value in end_matrix.reshape(-1).tolist()],
+            )
+        ]
+
+
+def _method(layers: Layers, start: Tensor, lane: Lane) -> Method:
+    optimizer = lane.spec.optimizer
+    if isinstance(optimizer, GradientFlow):
+        return DormandPrince(layers, start, optimizer, lane.spec.stop.max_time or math.inf)
+    if isinstance(optimizer, GradientDescent):
+        return Descent(layers, start, optimizer)
+    if isinstance(optimizer, GroupRMSprop):
+        return GroupedRMSprop(layers, start, optimizer)
+    return FullBatchAdam(layers, start, optimizer)
+
+
+def _diverged(lane: Lane, step: int, loss: float) -> Outcome:
+    optimizer, scale = lane.spec.optimizer, lane.spec.model.init_scale
+    if isinstance(optimizer, GradientFlow):
+        return Outcome(
+            kind="diverged",
+            reason=f"train loss was {loss} at step {step}: init_scale {scale:g} is too large",
+            cure=f"try model.init_scale {scale / 100:g}",
+        )
+    return Outcome(
+        kind="diverged",
+        reason=f"train loss became {loss} at step {step}: step_size {optimizer.step_size:g} is too large for "
+        f"init_scale {scale:g}",
+        cure=f"try optimizer.step_size {optimizer.step_size / 10:g}",
+    )
+
+
+def _pairs(widths: list[int]) -> list[tuple[int, int]]:
+    return list(itertools.pairwise(widths))

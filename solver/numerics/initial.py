@@ -1,0 +1,81 @@
+"""Initial layers of a deep matrix factorization."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from solver.spec import DeepMatrixFactorization
+
+Array = npt.NDArray[np.float64]
+
+
+def widths(model: DeepMatrixFactorization, shape: tuple[int, int]) -> list[int]:
+    """Widths from the columns of the end matrix to its rows, layer by layer."""
+    hidden = min(shape) if model.hidden_width is None else model.hidden_width
+    return [shape[1], *[hidden] * (model.depth - 1), shape[0]]
+
+
+def layers(model: DeepMatrixFactorization, shape: tuple[int, int], generator: np.random.Generator) -> list[Array]:
+    """W_1 … W_N, each (outputs, inputs), at the start of a lane.
+
+    With α = init_scale and depth N: gaussian entries have standard deviation α^(1/N)/sqrt(inputs); identity is the
+    rectangular identity times α^(1/N); orthogonal layers have orthonormal rows or columns times α^(1/N); balanced draws
+    the end matrix with entries of standard deviation α/sqrt(inputs) and splits its singular values evenly (A19 §3).
+    """
+    sizes = widths(model, shape)
+    scale = model.init_scale ** (1.0 / model.depth)
+    pairs = list(zip(sizes[1:], sizes, strict=False))
+    if model.init == "gaussian":
+        result = [scale / np.sqrt(inputs) * generator.standard_normal((outputs, inputs)) for outputs, inputs in pairs]
+    elif model.init == "identity":
+        result = [scale * np.eye(outputs, inputs) for outputs, inputs in pairs]
+    elif model.init == "orthogonal":
+        result = [scale * _orthogonal(outputs, inputs, generator) for outputs, inputs in pairs]
+    else:
+        result = _balanced(model, sizes, generator)
+    return _with_det_sign(result, model.det_sign)
+
+
+def _orthogonal(outputs: int, inputs: int, generator: np.random.Generator) -> Array:
+    tall = generator.standard_normal((max(outputs, inputs), min(outputs, inputs)))
+    q, r = np.linalg.qr(tall)
+    # The signs of R's diagonal make the distribution uniform (Haar).
+    q = q * np.sign(np.diag(r))
+    return q if outputs >= inputs else q.T
+
+
+def _balanced(model: DeepMatrixFactorization, sizes: list[int], generator: np.random.Generator) -> list[Array]:
+    rows, columns = sizes[-1], sizes[0]
+    end_matrix = model.init_scale / np.sqrt(columns) * generator.standard_normal((rows, columns))
+    if model.depth == 1:
+        return [end_matrix]
+    u, singular_values, vt = np.linalg.svd(end_matrix, full_matrices=False)
+    # A hidden width below the smaller dimension keeps the largest singular values: the rank it can carry.
+    r = min(len(singular_values), sizes[1])
+    root = singular_values[:r] ** (1.0 / model.depth)
+    first = np.zeros((sizes[1], columns))
+    first[:r] = root[:, None] * vt[:r]
+    last = np.zeros((rows, sizes[-2]))
+    last[:, :r] = u[:, :r] * root
+    middle = []
+    for _ in range(model.depth - 2):
+        layer = np.zeros((sizes[1], sizes[1]))
+        layer[range(r), range(r)] = root
+        middle.append(layer)
+    return [first, *middle, last]
+
+
+def _with_det_sign(result: list[Array], det_sign: str) -> list[Array]:
+    if det_sign == "any":
+        return result
+    product = result[0]
+    for layer in result[1:]:
+        # Normalised at every product, so that a small scale to a high power does not underflow.
+        product = layer @ product
+        product = product / np.abs(product).max()
+    wanted = 1.0 if det_sign == "positive" else -1.0
+    if np.linalg.slogdet(product)[0] != wanted:
+        # Reflecting the outputs of the last layer leaves W_Nᵀ W_N, hence the balance, as it was.
+        result[-1][0] *= -1.0
+    return result

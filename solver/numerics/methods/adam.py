@@ -1,0 +1,49 @@
+"""Adam (Kingma & Ba 2015)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from solver.numerics.methods.first_order import FirstOrder
+from solver.numerics.models.layers import Layers
+from solver.spec import Adam
+
+
+class FullBatchAdam(FirstOrder):
+    """m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂/(sqrt(v̂) + eps). It follows no flow, so it has no time."""
+
+    def __init__(self, layers: Layers, start: Tensor, spec: Adam, steps_between_looks: int | None = None) -> None:
+        super().__init__(layers, start, steps_between_looks)
+        self.times = None
+        self._spec = spec
+        self._updates = 0
+        self._mean = torch.zeros_like(self.factors.flat)
+        self._square = torch.zeros_like(self.factors.flat)
+        self._direction = torch.zeros_like(self.factors.flat)
+        self._sizes = torch.full((layers.n_lanes, 1), spec.step_size, dtype=layers.dtype, device=layers.device)
+
+    def _update(self) -> tuple[Tensor, Tensor]:
+        spec, gradient = self._spec, self._gradient.flat
+        self._updates += 1
+        self._mean.lerp_(gradient, 1.0 - spec.beta1)
+        self._square.mul_(spec.beta2).addcmul_(gradient, gradient, value=1.0 - spec.beta2)
+        torch.sqrt(self._square, out=self._direction)
+        self._direction.div_((1.0 - spec.beta2**self._updates) ** 0.5).add_(spec.eps)
+        torch.div(self._mean, self._direction, out=self._direction)
+        self._direction.div_(1.0 - spec.beta1**self._updates)
+        return self._sizes, self._direction
+
+    def _passed(self, step_sizes: Tensor) -> None:
+        pass
+
+    def _look(self) -> None:
+        pass
+
+    def step_sizes(self) -> list[float]:
+        return [self._spec.step_size] * len(self.steps)
+
+    def keep(self, lanes: list[int]) -> None:
+        super().keep(lanes)
+        self._mean, self._square = self._mean[lanes], self._square[lanes]
+        self._direction, self._sizes = self._direction[lanes], self._sizes[lanes]

@@ -1,0 +1,37 @@
+"""Gradient descent."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from solver.numerics.methods.first_order import FirstOrder
+from solver.numerics.models.layers import Layers
+from solver.spec import GradientDescent
+
+
+class Descent(FirstOrder):
+    """θ ← θ − η ∇ℓ(θ); flow time advances by η."""
+
+    def __init__(
+        self, layers: Layers, start: Tensor, spec: GradientDescent, steps_between_looks: int | None = None
+    ) -> None:
+        super().__init__(layers, start, steps_between_looks)
+        self._step_size = spec.step_size
+        self._sizes = torch.full((layers.n_lanes, 1), spec.step_size, dtype=layers.dtype, device=layers.device)
+
+    def _update(self) -> tuple[Tensor, Tensor]:
+        return self._sizes, self._gradient.flat
+
+    def _passed(self, step_sizes: Tensor) -> None:
+        pass
+
+    def _look(self) -> None:
+        self.times = [step * self._step_size for step in self.steps]
+
+    def step_sizes(self) -> list[float]:
+        return [self._step_size] * len(self.steps)
+
+    def keep(self, lanes: list[int]) -> None:
+        super().keep(lanes)
+        self._sizes = self._sizes[lanes]

@@ -1,0 +1,208 @@
+"""The series of a frame: spectra, norms, errors and rates of one recorded state, in float64 on the CPU."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from solver.numerics import theory
+from solver.numerics.models.layers import Factors, Layers
+from solver.numerics.problems.matrix import MatrixLoss, MatrixProblem
+from solver.records import Value, plain
+from solver.spec import Record
+
+# Rates are differences of σ over a step of the flow that moves the end matrix by this fraction at most …
+_RELATIVE_CHANGE = 1e-4
+# … and by this fraction of the smallest gap between the singular values concerned, since σ bends on that scale.
+_CHANGE_OF_GAP = 1e-2
+# Below this fraction of σ_1 a change of a singular value drowns in its own rounding.
+_SMALLEST_CHANGE = 1e-9
+
+
+class Metrics:
+    """Measures states of one lane."""
+
+    def __init__(self, problem: MatrixProblem, widths: list[int], record: Record, has_time: bool) -> None:
+        cpu, double = torch.device("cpu"), torch.float64
+        self._problem = problem
+        self._layers = Layers(widths, MatrixLoss([problem], double, cpu), 1, double, cpu)
+        self._gradient = self._layers.factors()
+        self._shifted = self._layers.factors()
+        self.depth = len(widths) - 1
+        self._n_values = min(record.singular_values, *problem.shape)
+        self._n_rates = min(record.rates, *problem.shape)
+        self._is_square = problem.shape[0] == problem.shape[1]
+        self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth)
+        self.series = self._names(has_time)
+
+    def _names(self, has_time: bool) -> list[str]:
+        names = ["step"] + ["time"] * has_time + ["elapsed_s", "evaluations", "train_loss"]
+        if self._ground_truth is not None:
+            names += ["reconstruction_error", "normalised_reconstruction_error"]
+        names += ["held_out_error"] * (len(self._problem.test_values) > 0)
+        names += ["effective_rank", "singular_values", "nuclear_norm", "frobenius_norm", "spectral_norm"]
+        names += ["schatten_2_over_n"]
+        names += ["det_sign", "log_abs_det"] * self._is_square
+        if self._n_rates:
+            names += ["singular_value_rates", "predicted_rates", "predicted_rates_balanced"]
+        return names + ["unbalancedness"] * (self.depth > 1) + ["gradient_norm", "step_size"]
+
+    def end_matrix(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, "rows columns"]:
+        return self._layers.end_matrix(self._layers.factors(parameters.unsqueeze(0)))[0].clone()
+
+    def measure(self, parameters: Float[Tensor, " parameters"], known: dict[str, float]) -> list[Value]:
+        """The values of a frame in the order of ``series``.
+
+        ``known`` has what the loop knows: step, time, elapsed_s, evaluations, step_size, and train_loss in the training
+        precision at an accepted state; without it the loss is computed here.
+        """
+        factors = self._layers.factors(parameters.unsqueeze(0))
+        loss = self._layers.loss_and_gradient(factors, self._gradient).item()
+        end_matrix = self._layers.end_matrix(factors)[0].clone()
+        if not torch.isfinite(end_matrix).all():
+            return self._not_finite(known | {"train_loss": known.get("train_loss", loss)})
+        u, singular_values, vt = torch.linalg.svd(end_matrix, full_matrices=False)
+        values: dict[str, float | list[float]] = {"train_loss": loss, **known}
+        values["singular_values"] = singular_values[: self._n_values].tolist()
+        values["gradient_norm"] = torch.linalg.vector_norm(self._gradient.flat).item()
+        values |= norms(singular_values, self.depth)
+        values |= self._errors(end_matrix)
+        if self._is_square:
+            values["det_sign"], values["log_abs_det"] = self._determinant(factors, end_matrix)
+        if self.depth > 1:
+            values["unbalancedness"] = unbalancedness([layer[0] for layer in factors.layers])
+        if self._n_rates:
+            values |= self._rates(factors, u, singular_values, vt)
+        return [_plain(values[name]) for name in self.series]
+
+    def _not_finite(self, known: dict[str, float]) -> list[Value]:
+        lists = {"singular_values": self._n_values}
+        lists |= dict.fromkeys(("singular_value_rates", "predicted_rates", "predicted_rates_balanced"), self._n_rates)
+        return [
+            _plain([math.nan] * lists[name]) if name in lists else plain(known.get(name, math.nan))
+            for name in self.series
+        ]
+
+    def _errors(self, end_matrix: Tensor) -> dict[str, float]:
+        errors: dict[str, float] = {}
+        if self._ground_truth is not None:
+            squared = ((end_matrix - self._ground_truth).square().sum() / self._ground_truth.square().sum()).item()
+            errors["reconstruction_error"] = squared
+            errors["normalised_reconstruction_error"] = math.sqrt(squared)
+        problem = self._problem
+        if len(problem.test_values):
+            predicted = end_matrix.numpy()[problem.test_rows, problem.test_columns]
+            scale = np.mean(problem.test_values**2)
+            errors["held_out_error"] = float(np.mean((predicted - problem.test_values) ** 2) / scale)
+        return errors
+
+    def _determinant(self, factors: Factors, end_matrix: Tensor) -> tuple[float, float]:
+        # Layer by layer where all are square: a layer's condition is the N-th root of the product's.
+        matrices = [layer[0] for layer in factors.layers]
+        if any(matrix.shape[0] != matrix.shape[1] for matrix in matrices):
+            matrices = [end_matrix]
+        sign, log = 1.0, 0.0
+        for matrix in matrices:
+            result = torch.linalg.slogdet(matrix)
+            sign *= result.sign.item()
+            log += result.logabsdet.item()
+        return sign, log
+
+    def _rates(self, factors: Factors, u: Tensor, singular_values: Tensor, vt: Tensor) -> dict[str, list[float]]:
+        k = self._n_rates
+        top_u, top_v = u[:, :k], vt[:k].T
+        layers = [layer[0] for layer in factors.layers]
+        gradients = [layer[0] for layer in self._gradient.layers]
+        predicted = theory.any_initialisation_rates(layers, gradients, top_u, top_v)
+        end_gradient = (self._layers.end_gradient() if self.depth > 1 else self._gradient.layers[0])[0]
+        alignment = -(top_u * (end_gradient @ top_v)).sum(0)
+        balanced = theory.balanced_rates(singular_values[:k], alignment, self.depth)
+        return {
+            "singular_value_rates": self._measured_rates(factors, singular_values).tolist(),
+            "predicted_rates": predicted.tolist(),
+            "predicted_rates_balanced": balanced.tolist(),
+        }
+
+    def _measured_rates(self, factors: Factors, singular_values: Tensor) -> Tensor:
+        """Central differences of the top σ over ±δ of the flow.
+
+        δ is limited by the smallest gap between the singular values concerned; a σ closer to a neighbour than any
+        usable δ can tell apart has no derivative here, and NaN.
+        """
+        k = self._n_rates
+        speed = self._end_speed(factors)
+        scale = singular_values[0].item()
+        if speed == 0.0 or scale == 0.0:
+            return torch.zeros(k, dtype=torch.float64)
+        gaps = _gaps(singular_values)[:k]
+        change = _RELATIVE_CHANGE * scale
+        usable = gaps * _CHANGE_OF_GAP >= _SMALLEST_CHANGE * scale
+        if usable.any():
+            change = min(change, _CHANGE_OF_GAP * gaps[usable].min().item())
+        delta = change / speed
+        rates = (self._spectrum_after(factors, delta)[:k] - self._spectrum_after(factors, -delta)[:k]) / (2.0 * delta)
+        return torch.where(usable, rates, math.nan)
+
+    def _end_speed(self, factors: Factors) -> float:
+        """‖dW/dt‖_F of the flow."""
+        layers = [layer[0] for layer in factors.layers]
+        above = torch.zeros(0)
+        velocity = None
+        for layer, gradient in zip(layers, (layer[0] for layer in self._gradient.layers), strict=True):
+            velocity = -gradient if velocity is None else layer @ velocity - gradient @ above
+            above = layer if len(above) == 0 else layer @ above
+        assert velocity is not None
+        return float(torch.linalg.matrix_norm(velocity))
+
+    def _spectrum_after(self, factors: Factors, delta: float) -> Tensor:
+        # Euler both ways: the errors of second order are the same on both sides and cancel in the difference.
+        torch.add(factors.flat, self._gradient.flat, alpha=-delta, out=self._shifted.flat)
+        spectrum: Tensor = torch.linalg.svdvals(self._layers.end_matrix(self._shifted)[0])
+        return spectrum
+
+
+def norms(singular_values: Float[Tensor, " values"], depth: int) -> dict[str, float]:
+    """Effective rank (Roy & Vetterli 2007; 0 for the zero matrix) and norms; Schatten-p with p = 2/N."""
+    total = singular_values.sum()
+    p = 2.0 / depth
+    return {
+        "effective_rank": effective_rank(singular_values),
+        "nuclear_norm": total.item(),
+        "frobenius_norm": torch.linalg.vector_norm(singular_values).item(),
+        "spectral_norm": singular_values[0].item(),
+        "schatten_2_over_n": (singular_values**p).sum().pow(1.0 / p).item(),
+    }
+
+
+def effective_rank(singular_values: Float[Tensor, " values"]) -> float:
+    """exp(−Σ p ln p) with p = σ/Σσ (Roy & Vetterli 2007); 0 for the zero matrix, by convention."""
+    total = singular_values.sum()
+    if total == 0:
+        return 0.0
+    return float(torch.special.entr(singular_values / total).sum().exp())
+
+
+def unbalancedness(layers: list[Tensor]) -> float:
+    """The largest ‖W_{j+1}ᵀ W_{j+1} − W_j W_jᵀ‖_F over neighbouring layers; gradient flow conserves each difference."""
+    differences = [
+        float(torch.linalg.matrix_norm(above.T @ above - below @ below.T))
+        for below, above in itertools.pairwise(layers)
+    ]
+    return max(differences)
+
+
+def _gaps(singular_values: Tensor) -> Tensor:
+    """Distance of each singular value from its nearest neighbour, or from zero for the last."""
+    below = torch.cat([singular_values[1:], torch.zeros(1, dtype=singular_values.dtype)])
+    down = singular_values - below
+    up = torch.cat([torch.full((1,), math.inf, dtype=singular_values.dtype), down[:-1]])
+    return torch.minimum(up, down)
+
+
+def _plain(value: float | list[float]) -> Value:
+    return [plain(item) for item in value] if isinstance(value, list) else plain(value)

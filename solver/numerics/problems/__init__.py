@@ -1,0 +1,1 @@
+"""What is fitted: observed entries, and the loss of an end matrix."""

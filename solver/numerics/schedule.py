@@ -1,0 +1,27 @@
+"""Which steps are recorded: geometrically growing distances, plus every k-th step, within a bound."""
+
+from __future__ import annotations
+
+from solver.spec import GradientFlow, RunSpec
+
+# Steps recorded in each factor e; an integrator takes few steps and each says much.
+_PER_E_FOLD = 16
+_PER_E_FOLD_OF_FLOW = 64
+
+
+class Schedule:
+    """The recorded steps of a lane.
+
+    Up to step p every step is recorded, later about p in each factor e, and every k-th besides: for 10⁷ steps some
+    400 frames (1,900 with the inner frames of an integrator).
+    """
+
+    def __init__(self, spec: RunSpec) -> None:
+        is_flow = isinstance(spec.optimizer, GradientFlow)
+        self._per_e_fold = _PER_E_FOLD_OF_FLOW if is_flow else _PER_E_FOLD
+        self._every = spec.record.every or max(1, -(-spec.stop.max_steps // 100))
+
+    def after(self, step: int) -> int:
+        """The first recorded step later than ``step``."""
+        geometric = step + max(1, round(step / self._per_e_fold))
+        return min(geometric, (step // self._every + 1) * self._every)

@@ -1,0 +1,110 @@
+"""Problems: their scale, their streams, and CSV files."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from solver.numerics.problems.matrix import matrix_completion
+from solver.settings import BadSetting
+from solver.spec import MatrixCompletion
+
+
+def test_the_ground_truth_has_its_rank_and_norm() -> None:
+    problem = matrix_completion(MatrixCompletion(shape=(40, 30), rank=4, observations=100), seed=1)
+    assert problem.ground_truth is not None
+    sigma = np.linalg.svd(problem.ground_truth, compute_uv=False)
+    assert sigma[3] > 1e-3 > 1e-10 > sigma[4]
+    assert np.mean(problem.ground_truth**2) == pytest.approx(1.0, rel=1e-12)
+    small = matrix_completion(MatrixCompletion(shape=(4, 3), rank=1, observations=5, frobenius_norm=2.5), seed=1)
+    assert small.ground_truth is not None
+    assert np.linalg.norm(small.ground_truth) == pytest.approx(2.5, rel=1e-12)
+
+
+def test_fewer_observations_are_a_prefix_of_more_and_none_comes_twice() -> None:
+    many = matrix_completion(MatrixCompletion(shape=(20, 30), observations=500), seed=7)
+    few = matrix_completion(MatrixCompletion(shape=(20, 30), observations=80), seed=7)
+    np.testing.assert_array_equal(many.rows[:80], few.rows)
+    np.testing.assert_array_equal(many.values[:80], few.values)
+    assert len(set(zip(many.rows.tolist(), many.columns.tolist(), strict=True))) == 500
+
+
+def test_noise_is_a_stream_of_its_own() -> None:
+    """Noise changes the observed values and nothing else of the problem."""
+    clean = matrix_completion(MatrixCompletion(shape=(50, 50), observations=2000), seed=3)
+    noisy = matrix_completion(MatrixCompletion(shape=(50, 50), observations=2000, noise=0.3), seed=3)
+    np.testing.assert_array_equal(clean.ground_truth, noisy.ground_truth)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(clean.rows, noisy.rows)
+    assert (noisy.values - clean.values).std() == pytest.approx(0.3, rel=0.1)
+
+
+def test_the_two_losses_have_their_coefficients() -> None:
+    assert matrix_completion(MatrixCompletion(observations=50), 0).loss_coefficient == pytest.approx(1 / 50)
+    assert matrix_completion(MatrixCompletion(observations=50, loss="half-sum"), 0).loss_coefficient == 0.5
+
+
+def write(path: Path, text: str) -> MatrixCompletion:
+    path.write_text(text)
+    return MatrixCompletion(file=str(path))
+
+
+def test_a_csv_gives_entries_shape_and_held_out_entries(tmp_path: Path) -> None:
+    lines = [f"{i},{j},{i + 10 * j}" for i in range(6) for j in range(5)]
+    spec = write(tmp_path / "r.csv", "row,column,value\n" + "\n".join(lines) + "\n")
+    problem = matrix_completion(spec, seed=0)
+    assert problem.shape == (6, 5)
+    np.testing.assert_array_equal(problem.values, problem.rows + 10.0 * problem.columns)
+    split = matrix_completion(MatrixCompletion(file=spec.file, test_fraction=0.2), seed=0)
+    assert (len(split.values), len(split.test_values)) == (24, 6)
+    np.testing.assert_array_equal(split.test_values, split.test_rows + 10.0 * split.test_columns)
+    pairs = {*zip(split.rows, split.columns, strict=True), *zip(split.test_rows, split.test_columns, strict=True)}
+    assert len(pairs) == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has no entries"),
+        ("0,0\n", "line 1 has 2 cells, not 3"),
+        ("0,0,1\n0,x,2\n", "line 2 has the indices '0', 'x'"),
+        ("0,0,1\n-1,0,2\n", "line 2 has index -1,0: indices go from 0"),
+        ("0,0,one\n", "line 1 has the value 'one'"),
+        ("0,0,1\n0,1,nan\n1,1,inf\n", "has 2 values that are not finite (line 2, 3)"),
+        ("0,0,1\n1,0,2\n0,0,3\n", "line 3 gives entry 0,0 again (first on line 1)"),
+        ("\x00\xff,,\n", "write whole numbers from 0"),
+    ],
+)
+def test_a_bad_csv_is_refused_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        matrix_completion(write(tmp_path / "bad.csv", text), seed=0)
+    assert said in str(refused.value)
+    assert "problem.file bad.csv" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_csv_names_the_path(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match=r"problem\.file absent\.csv: cannot be read"):
+        matrix_completion(MatrixCompletion(file=str(tmp_path / "absent.csv")), seed=0)
+
+
+def test_a_given_shape_too_small_for_the_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("0,0,1\n7,2,1\n")
+    with pytest.raises(BadSetting, match="indices need 8 × 3: enlarge it"):
+        matrix_completion(MatrixCompletion(file=str(path), shape=(4, 4)), seed=0)
+
+
+def test_holding_out_everything_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("0,0,1\n1,1,1\n")
+    with pytest.raises(BadSetting, match="leaves none to train on"):
+        matrix_completion(MatrixCompletion(file=str(path), test_fraction=0.9), seed=0)
+
+
+def test_values_are_kept_exactly() -> None:
+    problem = matrix_completion(MatrixCompletion(entries=[(0, 1, math.pi), (1, 0, -1e-300)]), seed=0)
+    assert problem.shape == (2, 2)
+    assert problem.values.tolist() == [math.pi, -1e-300]
