@@ -1,0 +1,129 @@
+"""The presets: one TOML file an experiment, the built-in ones beside this file and a person's own."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from solver import ratings, settings
+from solver.rundir import PresetInfo
+from solver.settings import BadSetting, Raw
+from solver.spec import RunSpec
+
+Size = Literal["quick", "default", "paper"]
+SIZES: tuple[Size, ...] = ("quick", "default", "paper")
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    title: str = ""
+    idea: str = ""
+    source: str = ""
+    look_for: list[str] = []
+    claims: list[str] = []
+    run: dict[str, Any]
+    quick: dict[str, Any] = {}
+    paper: dict[str, Any] = {}
+
+
+class Preset(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment: what it shows, and its settings as plain data."""
+
+    name: str
+    path: Path
+    title: str
+    idea: str
+    """Two sentences."""
+    source: str
+    look_for: list[str]
+    claims: list[str]
+    raw: Raw
+    """The run's settings at the default size."""
+    changes: dict[Size, dict[str, Any]]
+    """What the other sizes change, by dotted field."""
+
+    def at_size(self, size: Size) -> Raw:
+        """The settings of a size as plain data. Raises BadSetting."""
+        changes = self.changes.get(size, {})
+        sweeps = {k.removeprefix("sweep."): v for k, v in changes.items() if k.startswith("sweep.")}
+        plain = {k: v for k, v in changes.items() if not k.startswith("sweep.")}
+        return settings.apply(self.raw, list(plain.items()), list(sweeps.items()))
+
+    def decode(self, raw: Raw) -> RunSpec:
+        """The spec that ``raw`` makes; a file in it is read and found from the preset's directory.
+
+        Raises BadSetting.
+        """
+        return ratings.settle(settings.decode(raw), self.path.parent)
+
+    def info(self) -> PresetInfo:
+        """What a run remembers of its preset."""
+        return PresetInfo(name=self.name, title=self.title, claims=self.claims, look_for=self.look_for)
+
+
+def built_in_directory() -> Path:
+    return Path(__file__).parent
+
+
+def own_directory() -> Path:
+    """Where a person's presets are looked for: presets/ under the configuration directory."""
+    xdg = os.environ.get("XDG_CONFIG_HOME")
+    if xdg and Path(xdg).is_absolute():
+        return Path(xdg) / "implicit-tui" / "presets"
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("implicit-tui", appauthor=False)) / "presets"
+
+
+def names() -> dict[str, Path]:
+    """Files by preset name, the built-in ones first; a person's own of the same name takes its place."""
+    found: dict[str, Path] = {}
+    for directory in (built_in_directory(), own_directory()):
+        if directory.is_dir():
+            found |= {path.stem: path for path in sorted(directory.glob("*.toml"))}
+    return found
+
+
+def load(name: str) -> Preset:
+    """The preset called ``name``, or the one in the TOML file ``name``. Raises BadSetting."""
+    known = names()
+    if name in known:
+        return read(known[name])
+    path = Path(name).expanduser()
+    if path.suffix == ".toml" or path.exists():
+        return read(path)
+    listed = ", ".join(known)
+    raise BadSetting(f"there is no preset or file {name!r}: the presets are {listed}")
+
+
+def read(path: Path) -> Preset:
+    """The preset in a TOML file. Raises BadSetting, with one sentence, for anything that is not one."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BadSetting(f"{path} cannot be read ({reason}): check the path") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path} is not valid TOML ({error}): correct that place") from None
+    try:
+        file = msgspec.convert(data, _File)
+    except msgspec.ValidationError as error:
+        said, _, where = str(error).partition(" - at ")
+        place = f" at {where.strip('`').removeprefix('$.')}" if where else ""
+        raise BadSetting(
+            f"{path.name} is not a preset ({said}{place}): `implicit-tui show mf-depth` prints one to copy"
+        ) from None
+    return Preset(
+        name=path.stem,
+        path=path.absolute(),
+        title=file.title or path.stem,
+        idea=" ".join(file.idea.split()),
+        source=file.source,
+        look_for=file.look_for,
+        claims=file.claims,
+        raw=file.run,
+        changes={"quick": file.quick, "paper": file.paper},
+    )

@@ -1,0 +1,129 @@
+"""The solver process: ``python -P -m solver RUN_DIRECTORY``, or ``--warm`` to be given the directory later.
+
+Standard input is the holder's end of a pipe: when it closes, nobody watches any more.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+# Before torch and its thread pools exist.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+EXIT_FAILED = 1
+EXIT_LOCKED = 4
+
+
+def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if arguments == ["--devices"]:
+        return _print_devices()
+    if arguments == ["--warm"]:
+        path = sys.stdin.buffer.readline().rstrip(b"\n")
+        if not path:
+            return 0
+        arguments = [os.fsdecode(path)]
+    return solve(Path(arguments[0]))
+
+
+def solve(path: Path) -> int:
+    """Trains what spec.json of the directory asks for; the exit status is 0 unless the run diverged or failed."""
+    from solver.control import Ear
+    from solver.log import Writer
+    from solver.records import Ending, Outcome
+    from solver.rundir import RunDirectory
+
+    directory = RunDirectory(path)
+    _redirect_output(directory.output)
+    lock = os.open(directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        print(f"another solver works on {directory.id}", file=sys.stderr)
+        return EXIT_LOCKED
+    os.nice(10)
+    order = directory.order()
+    writer = Writer(directory.log)
+    ear = Ear(directory.control, _holder(), order.detached_limit_s)
+    signal.signal(signal.SIGTERM, lambda *_: setattr(ear, "stop_reason", "its solver was told to terminate"))
+    _sync_every_second(writer.sync)
+    try:
+        from solver.numerics.run import now, run
+
+        outcome = run(directory, order, writer, ear)
+    except Exception as error:
+        # A bug, or a fault nobody foresaw: the traceback is for solver.out, the sentence for the person.
+        traceback.print_exc()
+        outcome = Outcome(
+            kind="failed",
+            reason=f"the solver hit an unexpected {type(error).__name__}: {str(error)[:200]}",
+            cure="solver.out in the run directory has the details",
+            cause="internal",
+        )
+        writer.append(Ending(outcome=outcome, wall=now(), elapsed_s=round(ear.elapsed_s(), 6)))
+    writer.sync()
+    if order.export is not None:
+        _write_export(directory, Path(order.export))
+    return EXIT_FAILED if outcome.kind in ("diverged", "failed") else 0
+
+
+def _holder() -> int | None:
+    return None if sys.stdin is None or sys.stdin.closed or os.isatty(0) else 0
+
+
+def _redirect_output(path: Path) -> None:
+    """The terminal is the UI's alone: whatever prints here goes to a file."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+
+
+def _sync_every_second(sync: object) -> None:
+    import threading
+    import time
+
+    assert callable(sync)
+
+    def loop() -> None:
+        while True:
+            time.sleep(1.0)
+            sync()
+
+    threading.Thread(target=loop, name="sync", daemon=True).start()
+
+
+def _write_export(directory: object, path: Path) -> None:
+    from solver import export
+    from solver.rundir import RunDirectory, replace_file
+
+    assert isinstance(directory, RunDirectory)
+    try:
+        replace_file(path, export.to_json(export.build(directory)))
+    except OSError as error:
+        print(f"the export {path} could not be written: {error.strerror}", file=sys.stderr)
+
+
+def _print_devices() -> int:
+    import json
+
+    import torch
+
+    from solver.numerics.device import describe
+
+    devices = [describe(torch.device("cpu"))]
+    if torch.cuda.is_available():
+        devices += [describe(torch.device("cuda", index)) for index in range(torch.cuda.device_count())]
+    print(json.dumps({"torch": str(torch.__version__), "cuda": torch.version.cuda, "devices": devices}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,114 @@
+"""Starting solvers: one a run, and one warmed while a person reads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from solver import control
+from solver.rundir import RunDirectory
+from solver.settings import BadSetting
+
+_COMMAND = [sys.executable, "-P", "-m", "solver"]
+
+
+class Solver:
+    """A solver process. Closing our end of its pipe (or dying) leaves it running, unwatched."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def give(self, directory: RunDirectory) -> None:
+        """Hands a warmed solver its run. Raises OSError where it has died meanwhile."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(os.fsencode(directory.path) + b"\n")
+        self._process.stdin.flush()
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """Its exit status; None where it still runs after ``timeout_s``."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def release(self) -> None:
+        """Lets go of the pipe: the run goes on by itself, or an idle warmed solver ends."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+    def kill(self) -> None:
+        """Ends the process at once; what it has recorded stays."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+
+
+def start(directory: RunDirectory, *, detach: bool = False) -> Solver:
+    """A solver for ``directory``. With ``detach`` nobody holds it: the detached limit counts from the start."""
+    return _spawn([*_COMMAND, str(directory.path)], subprocess.DEVNULL if detach else subprocess.PIPE)
+
+
+def warm() -> Solver:
+    """A solver that imports torch and waits to be given a run; it ends when we do."""
+    return _spawn([*_COMMAND, "--warm"], subprocess.PIPE)
+
+
+def _spawn(command: list[str], stdin: int) -> Solver:
+    return Solver(
+        subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+    )
+
+
+def devices() -> str:
+    """What torch finds here, as JSON, from a process of its own. Raises BadSetting where torch does not start."""
+    result = subprocess.run([*_COMMAND, "--devices"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if result.returncode != 0:
+        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise BadSetting(f"torch does not start here ({last}): reinstall it")
+    return result.stdout
+
+
+def stop(directory: RunDirectory, timeout_s: float = 10.0) -> bool:
+    """Asks the run to stop and waits for its ending; says whether the solver is gone."""
+    control.send(directory.control, "stop")
+    deadline = time.monotonic() + timeout_s
+    while directory.is_solving():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def check_export_path(path: Path) -> Path:
+    """The absolute path an export may replace. Raises BadSetting for a directory, link or unwritable place."""
+    path = path.expanduser().absolute()
+    shown = str(path)
+    if path.is_symlink():
+        raise BadSetting(f"--out {shown} is a link: name the file it points to")
+    if path.is_dir():
+        raise BadSetting(f"--out {shown} is a directory: add a file name, as in {path / 'run.json'}")
+    if path.exists() and not path.is_file():
+        raise BadSetting(f"--out {shown} is not a regular file: choose another name")
+    if not path.parent.is_dir():
+        raise BadSetting(f"--out {shown}: the directory {path.parent} does not exist: create it, or choose another")
+    if not os.access(path.parent, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise BadSetting(f"--out {shown} cannot be written: choose a place of yours")
+    return path

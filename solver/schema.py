@@ -1,0 +1,51 @@
+"""JSON Schemas and field notes, made from the types and the docstring line under each field."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from solver import export, spec
+
+
+def of_spec() -> dict[str, Any]:
+    """JSON Schema of RunSpec."""
+    return _described(spec.RunSpec)
+
+
+def of_export() -> dict[str, Any]:
+    """JSON Schema of the export."""
+    return _described(export.Export)
+
+
+def _described(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    schema = msgspec.json.schema(struct)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    notes = field_notes(spec) | field_notes(export)
+    for name, definition in schema["$defs"].items():
+        for field, described in definition.get("properties", {}).items():
+            note = notes.get((name, field))
+            if note:
+                described["description"] = note
+    return schema
+
+
+@functools.cache
+def field_notes(module: ModuleType) -> dict[tuple[str, str], str]:
+    """The docstring line under each field of the module's classes, by (class, field)."""
+    notes = {}
+    for node in ast.parse(inspect.getsource(module)).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for field, below in zip(node.body, node.body[1:], strict=False):
+            is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
+                assert isinstance(below, ast.Expr)
+                assert isinstance(below.value, ast.Constant)
+                notes[node.name, field.target.id] = " ".join(str(below.value.value).split())
+    return notes

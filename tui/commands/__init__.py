@@ -1,0 +1,72 @@
+"""The command line: one file a subcommand; without one, the app."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from solver.settings import BadSetting
+from solver.version import VERSION
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+COMMANDS = {
+    "run": "run a preset or a TOML file without the app, and export it",
+    "presets": "list the presets",
+    "show": "print a preset's TOML, to copy and edit",
+    "runs": "list the runs on this machine",
+    "attach": "open the app on a run, live or finished",
+    "stop": "stop a live run",
+    "export": "write a run as JSON, JSON lines or CSV",
+    "info": "show versions, directories and devices",
+    "schema": "print the JSON Schema of the spec or the export",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return _dispatch(list(arguments))
+    except BadSetting as error:
+        complain(str(error))
+        return EXIT_BAD_INPUT
+    except BrokenPipeError:
+        # The reader of our output went away, as in `… | head`: not an error of ours.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _dispatch(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="implicit-tui",
+        description="Watch gradient descent choose low rank. Without a command: the app.",
+        epilog="implicit-tui [PRESET|RUN|FILE.toml] opens the app on it.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"implicit-tui {VERSION}")
+    if arguments and arguments[0] in COMMANDS:
+        command = arguments[0]
+        module = importlib.import_module(f"tui.commands.{command}")
+        own = argparse.ArgumentParser(prog=f"implicit-tui {command}", description=COMMANDS[command])
+        module.add_arguments(own)
+        status: int = module.main(own.parse_args(arguments[1:]))
+        return status
+    commands = "\n".join(f"  {name:<9}{text}" for name, text in COMMANDS.items())
+    parser.epilog = f"commands:\n{commands}\n\n{parser.epilog}"
+    parser.add_argument("target", nargs="?", metavar="PRESET|RUN|FILE", help="open the app on it")
+    from tui.commands import app
+
+    return app.main(parser.parse_args(arguments).target)
+
+
+def complain(sentence: str) -> None:
+    """One sentence on stderr."""
+    from tui.text import inert
+
+    print(f"implicit-tui: {inert(sentence, 2000)}", file=sys.stderr)

@@ -1,0 +1,39 @@
+"""The app on the terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import presets
+from presets import Preset
+from solver import rundir
+from solver.rundir import RunDirectory
+from solver.settings import BadSetting
+from tui.commands import EXIT_BAD_INPUT, complain
+
+
+def main(target: str | None) -> int:
+    """Opens the app; with a target, on the preset, run or file of that name."""
+    if target is None:
+        return open_on()
+    if target in presets.names() or target.endswith(".toml"):
+        return open_on(preset=presets.load(target))
+    try:
+        return open_on(run=rundir.find(target))
+    except rundir.NoSuchRun:
+        raise BadSetting(
+            f"{target!r} is no command, preset, run or TOML file: `implicit-tui --help` lists the commands, "
+            "`implicit-tui presets` the presets"
+        ) from None
+
+
+def open_on(preset: Preset | None = None, run: RunDirectory | None = None) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
+        complain("the app needs a terminal: use `implicit-tui run mf-depth --out run.json` without one")
+        return EXIT_BAD_INPUT
+    from tui.app import ImplicitApp
+
+    app = ImplicitApp(preset=preset, run=run)
+    app.run()
+    return app.return_code or 0

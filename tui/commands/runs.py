@@ -1,0 +1,51 @@
+"""implicit-tui runs: the runs on this machine, damaged ones too."""
+
+from __future__ import annotations
+
+import argparse
+
+import msgspec
+
+from solver import rundir
+from solver.estimate import readable_bytes
+from solver.rundir import RunDirectory
+from solver.settings import BadSetting
+from tui.text import inert
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print a list of objects")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    found = [summary(directory) for directory in rundir.list_runs()]
+    if arguments.json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return 0
+    if not found:
+        print(f"there are no runs in {rundir.runs_home()} yet: start one with `implicit-tui run mf-depth`")
+        return 0
+    width = max(len(str(run["id"])) for run in found)
+    for run in found:
+        size = readable_bytes(float(str(run["size_bytes"])))
+        print(f"{inert(str(run['id'])):<{width}}  {run['state']:<12} {size:>10}  {inert(str(run['title']))}")
+    return 0
+
+
+def summary(directory: RunDirectory) -> dict[str, object]:
+    """What a list of runs says of one."""
+    try:
+        order = directory.order()
+        preset, title, state = order.preset.name, order.preset.title, directory.state()
+        created = order.created
+    except BadSetting as error:
+        preset, title, state, created = "", str(error), "damaged", ""
+    return {
+        "id": directory.id,
+        "preset": preset,
+        "title": title,
+        "state": state,
+        "created": created,
+        "size_bytes": directory.size_bytes(),
+        "path": str(directory.path),
+    }

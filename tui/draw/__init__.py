@@ -1,0 +1,1 @@
+"""Numbers to characters: braille canvas, axes, runs of colour. Knows no widget."""

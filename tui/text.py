@@ -1,0 +1,50 @@
+"""Text from outside made inert: what a file, a preset or an exception says cannot act on a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control, format (bidirectional marks too), surrogate and private characters, and line and paragraph separators.
+_REFUSED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def inert(text: str, most: int = 200) -> str:
+    """``text`` on one line, its control and format characters replaced, at most ``most`` characters long."""
+    text = " ".join(text.split()) if "\n" in text or "\t" in text else text
+    if not text.isascii() or not text.isprintable():
+        text = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _REFUSED else c for c in text)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def duration(seconds: float | None) -> str:
+    """A time span in at most six characters, as in 42 s, 3:20 or 2 h 5."""
+    if seconds is None:
+        return "–"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02d}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes}" if hours < 1000 else f"{hours // 24} d"
+
+
+def quantity(value: float) -> str:
+    """A number in about four digits, as in 0.00123, 1.2e-7 or 12.3k."""
+    if value != value:
+        return "nan"
+    magnitude = abs(value)
+    if magnitude == 0:
+        return "0"
+    if magnitude in (float("inf"),):
+        return "inf" if value > 0 else "-inf"
+    if 1e4 <= magnitude < 1e12:
+        for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+            if magnitude >= size:
+                return f"{value / size:.4g}{unit}"
+    if 1e-3 <= magnitude < 1e4:
+        return f"{value:.4g}"
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
