@@ -145,7 +145,7 @@ def check_field(raw: Mapping[str, Any], field: str) -> None:
     if field in names:
         return
     part, _, name = field.partition(".")
-    owners = [kind for kind, struct in KINDS.get(part, {}).items() if name in struct.__struct_fields__]
+    owners = [word for word, struct in KINDS.get(part, {}).items() if name in struct.__struct_fields__]
     if owners:
         kind = next(word for word, struct in KINDS[part].items() if struct is part_type(raw, part))
         raise BadSetting(
@@ -168,6 +168,12 @@ def fields(raw: Mapping[str, Any]) -> list[str]:
         else:
             names.append(name)
     return names
+
+
+def kind(raw: Mapping[str, Any], part: str) -> str:
+    """The kind of ``raw``'s part, the default where it names none."""
+    struct = part_type(raw, part)
+    return next(word for word, known in KINDS[part].items() if known is struct)
 
 
 def part_type(raw: Mapping[str, Any], part: str) -> type[s.Settings]:

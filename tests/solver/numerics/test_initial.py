@@ -12,12 +12,12 @@ from solver.numerics.streams import stream
 from solver.spec import DeepMatrixFactorization
 
 
-def made(shape: tuple[int, int], **fields: object) -> list[np.ndarray]:  # type: ignore[type-arg]
+def made(shape: tuple[int, int], **fields: object) -> list[np.ndarray]:
     model = DeepMatrixFactorization(**fields)  # type: ignore[arg-type]
     return initial.layers(model, shape, stream(0, "initialisation"))
 
 
-def product(layers: list[np.ndarray]) -> np.ndarray:  # type: ignore[type-arg]
+def product(layers: list[np.ndarray]) -> np.ndarray:
     result = layers[0]
     for layer in layers[1:]:
         result = layer @ result

@@ -36,13 +36,13 @@ def measured(
 
 
 @given(POSITIVE, st.floats(1e-3, 1e3))
-def test_effective_rank_ignores_scale(values: np.ndarray, factor: float) -> None:  # type: ignore[type-arg]
+def test_effective_rank_ignores_scale(values: np.ndarray, factor: float) -> None:
     sigma = torch.tensor(values)
     assert metrics.effective_rank(sigma) == pytest.approx(metrics.effective_rank(factor * sigma), rel=1e-9)
 
 
 @given(POSITIVE)
-def test_effective_rank_lies_between_one_and_the_number_of_values(values: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_effective_rank_lies_between_one_and_the_number_of_values(values: np.ndarray) -> None:
     assert 1 - 1e-9 <= metrics.effective_rank(torch.tensor(values)) <= len(values) + 1e-9
 
 
@@ -118,7 +118,8 @@ def test_the_any_initialisation_law_equals_measured_rates(init: str, shape: tupl
         assert flow.times is not None
         while flow.times[0] < time:
             flow.advance(0, -math.inf)
-        return torch.linalg.svdvals(of_lane.end_matrix(flow.parameters(0)))[:3]
+        spectrum: torch.Tensor = torch.linalg.svdvals(of_lane.end_matrix(flow.parameters(0)))
+        return spectrum[:3]
 
     now = torch.linalg.svdvals(of_lane.end_matrix(at))[:3]
     h = 2e-3

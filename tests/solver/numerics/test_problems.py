@@ -36,7 +36,7 @@ def test_noise_is_a_stream_of_its_own() -> None:
     """Noise changes the observed values and nothing else of the problem."""
     clean = matrix_completion(MatrixCompletion(shape=(50, 50), observations=2000), seed=3)
     noisy = matrix_completion(MatrixCompletion(shape=(50, 50), observations=2000, noise=0.3), seed=3)
-    np.testing.assert_array_equal(clean.ground_truth, noisy.ground_truth)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(clean.ground_truth, noisy.ground_truth)
     np.testing.assert_array_equal(clean.rows, noisy.rows)
     assert (noisy.values - clean.values).std() == pytest.approx(0.3, rel=0.1)
 

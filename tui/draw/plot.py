@@ -1,0 +1,285 @@
+"""A line chart as rows of characters and colours: legend, axes with ticks, curves on a braille canvas, marks."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+
+import msgspec
+
+from tui.draw.canvas import Canvas
+from tui.draw.scale import Scale, label, nice, ticks
+
+# Colour 0 is the plain text, 1 the dim one; series have 2 and above.
+TEXT, DIM, FIRST_SERIES = 0, 1, 2
+_MARGIN = 8
+
+Row = tuple[str, bytes]
+
+
+class Curve(msgspec.Struct):
+    """One series: x must not fall. Values that are not finite, or not positive on a log axis, are left out."""
+
+    name: str
+    """In the legend; curves of one name and colour share an entry."""
+    colour: int
+    x: array[float]
+    y: array[float]
+    mark: str = ""
+    """A character at the last point, so that curves can be told apart without colour."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """A vertical line at a value of x, with a word."""
+
+    x: float
+    text: str
+
+
+class Plot:
+    """Keeps its limits from one drawing to the next while the data fit them."""
+
+    def __init__(self) -> None:
+        self._x: Scale | None = None
+        self._y: Scale | None = None
+        self.x_log = False
+        self.y_log = False
+
+    def forget(self) -> None:
+        """Starts the limits anew: another quantity is shown."""
+        self._x = self._y = None
+
+    def draw(
+        self, width: int, height: int, curves: Sequence[Curve], marks: Sequence[Mark], title: str, x_name: str
+    ) -> list[Row]:
+        """``height`` rows of ``width`` cells."""
+        if width < 20 or height < 5:
+            return _fit([(title[:width], TEXT)], width, height)
+        limits = self._limits(curves)
+        if limits is None:
+            return _fit([(title, TEXT), ("no points yet", DIM)], width, height)
+        x, y = limits
+        legend = _legend(title, curves, width)
+        canvas = Canvas(width - _MARGIN, height - 3)
+        for mark in marks:
+            _draw_mark(canvas, mark, x)
+        for curve in curves:
+            _draw_curve(canvas, curve, x, y)
+        body = canvas.rows()
+        _place_ends(body, curves, x, y)
+        _place_marks(body, marks, x)
+        return [legend, *_with_y_axis(body, y), *_x_axis(x, width, x_name)]
+
+    def _limits(self, curves: Sequence[Curve]) -> tuple[Scale, Scale] | None:
+        x_range = _range([curve.x for curve in curves], self.x_log)
+        y_range = _range([curve.y for curve in curves], self.y_log)
+        if x_range is None or y_range is None:
+            return None
+        if not self.x_log:
+            x_range = (min(0.0, x_range[0]), x_range[1])
+        if self.x_log and self._x is None and x_range[0] == x_range[1]:
+            x_range = (x_range[0], x_range[1] * 10.0)
+        self._x = nice(*x_range, self.x_log, self._x)
+        self._y = nice(*y_range, self.y_log, self._y)
+        return self._x, self._y
+
+
+def _range(columns: list[array[float]], log: bool) -> tuple[float, float] | None:
+    """Smallest and largest drawable value."""
+    low, high = math.inf, -math.inf
+    for column in columns:
+        if not len(column):
+            continue
+        smallest, largest = min(column), max(column)
+        # min and max are quick but let a NaN through or hide behind one: then every value is looked at.
+        if (
+            not (math.isfinite(smallest) and math.isfinite(largest))
+            or column[0] != column[0]
+            or (log and smallest <= 0)
+        ):
+            values = [value for value in column if math.isfinite(value) and (not log or value > 0)]
+            if not values:
+                continue
+            smallest, largest = min(values), max(values)
+        low, high = min(low, smallest), max(high, largest)
+    return None if low > high else (low, high)
+
+
+def _draw_curve(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
+    if len(curve.x) > 4 * canvas.width:
+        _draw_dense(canvas, curve, x, y)
+    else:
+        _draw_sparse(canvas, curve, x, y)
+
+
+def _draw_sparse(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
+    """Point by point, joined by straight lines."""
+    place_x, place_y = x.placing(2 * canvas.width - 1), y.placing(4 * canvas.height - 1, flip=True)
+    before: tuple[int, int] | None = None
+    for value_x, value_y in zip(curve.x, curve.y, strict=False):
+        if not _drawable(value_x, x.log) or not _drawable(value_y, y.log):
+            before = None
+            continue
+        point = (round(place_x(value_x)), round(place_y(value_y)))
+        if before is None:
+            canvas.column(point[0], point[1], point[1], curve.colour)
+        elif point != before:
+            canvas.line(*before, *point, curve.colour)
+        before = point
+
+
+def _draw_dense(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
+    """Column by column: from the smallest to the largest of the points that fall into it.
+
+    The points of a column are found by bisection and compared in C, so thousands of points cost no more than columns.
+    """
+    columns, place = 2 * canvas.width, y.placing(4 * canvas.height - 1, flip=True)
+    values, n = curve.y, min(len(curve.x), len(curve.y))
+    start = bisect_left(curve.x, x.low if not x.log else x.low * (1 - 1e-12), 0, n)
+    before: tuple[int, int] | None = None
+    for column in range(columns):
+        stop = n if column == columns - 1 else bisect_left(curve.x, x.value((column + 0.5) / (columns - 1)), start, n)
+        if stop <= start:
+            continue
+        piece = values[start:stop]
+        start = stop
+        low, high = min(piece), max(piece)
+        if not (_drawable(low, y.log) and _drawable(high, y.log) and low <= high):
+            usable = [value for value in piece if _drawable(value, y.log)]
+            if not usable:
+                before = None
+                continue
+            piece, low, high = array("d", usable), min(usable), max(usable)
+        top = round(place(high))
+        low_dot = round(place(low))
+        if before is not None and before[0] == column - 1:
+            # Joined to the column before, whichever side its last point lies on.
+            if before[1] < top - 1:
+                top = before[1] + 1
+            elif before[1] > low_dot + 1:
+                low_dot = before[1] - 1
+        elif before is not None:
+            canvas.line(*before, column, max(top, min(before[1], low_dot)), curve.colour)
+        canvas.column(column, top, low_dot, curve.colour)
+        before = column, round(place(piece[-1]))
+
+
+def _drawable(value: float, log: bool) -> bool:
+    return value > 0 and value < math.inf if log else math.isfinite(value)
+
+
+def _draw_mark(canvas: Canvas, mark: Mark, x: Scale) -> None:
+    if _drawable(mark.x, x.log) and 0 <= x.fraction(mark.x) <= 1:
+        column = round(x.fraction(mark.x) * (2 * canvas.width - 1))
+        for dot in range(0, 4 * canvas.height, 4):
+            canvas.column(column, dot, dot + 1, DIM)
+
+
+def _place_ends(body: list[Row], curves: Sequence[Curve], x: Scale, y: Scale) -> None:
+    """The mark of each curve at its last point."""
+    height, width = len(body), len(body[0][0])
+    for curve in curves:
+        if not curve.mark or not len(curve.x) or not len(curve.y):
+            continue
+        last_x, last_y = curve.x[-1], curve.y[-1]
+        if not _drawable(last_x, x.log) or not _drawable(last_y, y.log):
+            continue
+        column = min(width - 1, round(x.fraction(last_x) * (2 * width - 1)) >> 1)
+        row = min(height - 1, round((1.0 - y.fraction(last_y)) * (4 * height - 1)) >> 2)
+        if column >= 0 and row >= 0:
+            body[row] = _put(body[row], column, curve.mark, curve.colour)
+
+
+def _place_marks(body: list[Row], marks: Sequence[Mark], x: Scale) -> None:
+    width = len(body[0][0])
+    for mark in marks:
+        if _drawable(mark.x, x.log) and 0 <= x.fraction(mark.x) <= 1:
+            column = round(x.fraction(mark.x) * (2 * width - 1)) >> 1
+            column = max(0, min(column, width - len(mark.text)))
+            body[0] = _put(body[0], column, mark.text, DIM)
+
+
+def _legend(title: str, curves: Sequence[Curve], width: int) -> Row:
+    text, colours = f"{title}  ", bytearray([TEXT] * (len(title) + 2))
+    seen: set[tuple[str, int]] = set()
+    for curve in curves:
+        if (curve.name, curve.colour) in seen or not curve.name:
+            continue
+        seen.add((curve.name, curve.colour))
+        entry = f"━{curve.mark} {curve.name}  "
+        text += entry
+        colours += bytes([curve.colour] * len(entry))
+    if len(text.rstrip()) > width:
+        text = text[: width - 1] + "…"
+    text = text[:width].ljust(width)
+    return text, bytes(colours[:width]).ljust(width, b"\0")
+
+
+def _with_y_axis(body: list[Row], y: Scale) -> list[Row]:
+    height = len(body)
+    labels = [""] * height
+    for tick in ticks(y, max(2, height // 3)):
+        row = round((1.0 - y.fraction(tick)) * (height - 1))
+        if 0 <= row < height:
+            labels[row] = label(tick)
+    rows = []
+    for text, (cells, colours) in zip(labels, body, strict=True):
+        axis = f"{text[: _MARGIN - 1]:>{_MARGIN - 1}}" + ("┤" if text else "│")
+        rows.append((axis + cells, bytes([DIM] * _MARGIN) + colours))
+    return rows
+
+
+def _x_axis(x: Scale, width: int, name: str) -> list[Row]:
+    span = width - _MARGIN
+    line = ["─"] * span
+    labels = [" "] * width
+    end = -1
+    for tick in ticks(x, max(2, span // 12)):
+        column = min(span - 1, round(x.fraction(tick) * (2 * span - 1)) >> 1)
+        line[column] = "┬"
+        text = label(tick)
+        start = max(0, min(_MARGIN + column - len(text) // 2, width - len(text)))
+        if start > end:
+            labels[start : start + len(text)] = text
+            end = start + len(text)
+    shown = name[: max(0, width - 2)]
+    if end + len(shown) + 2 < width:
+        labels[width - len(shown) :] = shown
+    elif shown:
+        # No room at the right end: the corner under the y axis has some.
+        corner = shown[: _MARGIN - 2]
+        if not "".join(labels[: len(corner) + 1]).strip():
+            labels[: len(corner)] = corner
+    axis = " " * (_MARGIN - 1) + "└" + "".join(line)
+    return [(axis, bytes([DIM] * width)), ("".join(labels[:width]), bytes([DIM] * width))]
+
+
+def _put(row: Row, column: int, text: str, colour: int) -> Row:
+    cells, colours = row
+    text = text[: len(cells) - column]
+    end = column + len(text)
+    return cells[:column] + text + cells[end:], colours[:column] + bytes([colour] * len(text)) + colours[end:]
+
+
+def _fit(lines: list[tuple[str, int]], width: int, height: int) -> list[Row]:
+    rows = [(text[:width].ljust(width), bytes([colour] * width)) for text, colour in lines[:height]]
+    return rows + [(" " * width, bytes(width))] * (height - len(rows))
+
+
+def changed_spans(before: list[Row], after: list[Row]) -> list[tuple[int, int, int]]:
+    """(row, first column, width) of what differs between two drawings of one size."""
+    spans = []
+    for row, (old, new) in enumerate(zip(before, after, strict=True)):
+        if old == new:
+            continue
+        (old_text, old_colours), (new_text, new_colours) = old, new
+        width = len(new_text)
+        different = [
+            column
+            for column in range(width)
+            if old_text[column] != new_text[column] or old_colours[column] != new_colours[column]
+        ]
+        spans.append((row, different[0], different[-1] - different[0] + 1))
+    return spans

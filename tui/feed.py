@@ -1,0 +1,63 @@
+"""New records of a run, read by a thread of its own and taken up by the screen's timer."""
+
+from __future__ import annotations
+
+import threading
+
+from solver.log import Reader
+from solver.records import AnyRecord
+from solver.rundir import RunDirectory
+
+_LOOK_EVERY_S = 0.05
+# Read in pieces, so that attaching to a long run shows its beginning at once.
+_PIECE_BYTES = 1 << 20
+_SOLVER_LOOKS = 10
+
+
+class Feed:
+    """Follows a run directory until closed. The screen never waits for the disk, nor the solver for the screen."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._directory = directory
+        self._reader = Reader(directory.log)
+        self._lock = threading.Lock()
+        self._records: list[AnyRecord] = []
+        self._closed = threading.Event()
+        self.damaged = 0
+        """Lines of the log that could not be read."""
+        self.environment: dict[str, object] = {}
+        """What run.json says of device and versions; empty before it is written."""
+        self.solver_gone = False
+        """No solver holds the run and all it wrote has been read."""
+        self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def take(self) -> list[AnyRecord]:
+        """The records that have come since the last call."""
+        with self._lock:
+            records, self._records = self._records, []
+        return records
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _follow(self) -> None:
+        look = 0
+        while not self._closed.is_set():
+            # Asked before reading: records written before the lock was free are then certainly seen.
+            gone = look % _SOLVER_LOOKS == 0 and self._directory.log.exists() and not self._directory.is_solving()
+            records = list(self._reader.read(_PIECE_BYTES))
+            if records:
+                with self._lock:
+                    self._records += records
+                self.damaged = self._reader.damaged
+                continue
+            if gone:
+                self.solver_gone = True
+            if not self.environment:
+                facts = self._directory.environment().get("environment", {})
+                self.environment = facts if isinstance(facts, dict) else {}
+            look += 1
+            self._closed.wait(_LOOK_EVERY_S)

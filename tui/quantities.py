@@ -1,0 +1,87 @@
+"""What can be drawn of a run: each quantity with its name, its axis and where its numbers stand in the record."""
+
+from __future__ import annotations
+
+from array import array
+
+import msgspec
+
+from solver.history import History, LaneHistory
+
+
+class Quantity(msgspec.Struct, frozen=True):
+    """One row of the list and one picture of the chart."""
+
+    series: str
+    """Name in the record."""
+    title: str
+    rank: int | None = None
+    """Which singular value, for one row of a vector series; None for all of them, or for a scalar."""
+    log_y: bool = False
+    """Whether its y axis starts out logarithmic."""
+    predicted: str = ""
+    """Series with the theory's value of the same quantity, drawn dim beside it."""
+
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_SINGLE_VALUES = 6
+
+_ALL = (
+    Quantity("singular_values", "singular values"),
+    *(
+        Quantity("singular_values", f"  σ{rank + 1}".translate(_SUBSCRIPTS), rank=rank)
+        for rank in range(_SINGLE_VALUES)
+    ),
+    Quantity("effective_rank", "effective rank"),
+    Quantity("nuclear_norm", "nuclear norm"),
+    Quantity("frobenius_norm", "Frobenius norm"),
+    Quantity("spectral_norm", "spectral norm"),
+    Quantity("schatten_2_over_n", "Schatten-2/N norm", log_y=True),
+    Quantity("train_loss", "training loss", log_y=True),
+    Quantity("reconstruction_error", "reconstruction error", log_y=True),
+    Quantity("held_out_error", "held-out error", log_y=True),
+    Quantity("singular_value_rates", "dσ₁/dt and its law", rank=0, predicted="predicted_rates"),
+    Quantity("singular_value_rates", "dσ₂/dt and its law", rank=1, predicted="predicted_rates"),
+    Quantity("log_abs_det", "log |det W|"),
+    Quantity("det_sign", "sign of det W"),
+    Quantity("unbalancedness", "unbalancedness", log_y=True),
+    Quantity("gradient_norm", "gradient norm", log_y=True),
+    Quantity("step_size", "step size", log_y=True),
+)
+
+VIEWS = {
+    1: ("singular_values",),
+    2: ("effective_rank",),
+    3: ("train_loss",),
+    4: ("reconstruction_error", "held_out_error"),
+}
+
+
+def available(history: History) -> list[Quantity]:
+    """The quantities that any lane of the run records."""
+    found = []
+    for quantity in _ALL:
+        for lane in history.lanes:
+            if quantity.series not in lane.series:
+                continue
+            ranks = len(lane.vectors.get(quantity.series, [])) or (1 << 30)
+            if quantity.rank is None or quantity.rank < ranks:
+                found.append(quantity)
+                break
+    return found
+
+
+def columns(quantity: Quantity, lane: LaneHistory) -> list[array[float]]:
+    """The lane's numbers of a quantity, one column a curve; none where the lane does not record it."""
+    if quantity.series in lane.columns:
+        return [lane.columns[quantity.series]]
+    ranks = lane.vectors.get(quantity.series, [])
+    if quantity.rank is None:
+        return list(ranks)
+    return ranks[quantity.rank : quantity.rank + 1]
+
+
+def prediction(quantity: Quantity, lane: LaneHistory) -> array[float] | None:
+    """The theory's column for the same quantity, where there is one."""
+    ranks = lane.vectors.get(quantity.predicted, [])
+    return ranks[quantity.rank] if quantity.rank is not None and quantity.rank < len(ranks) else None

@@ -1,0 +1,112 @@
+"""The presets, and what each shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+import presets
+from presets import Preset
+from solver import estimate, rundir
+from solver.settings import BadSetting
+from tui import keys
+from tui.text import duration, inert
+
+if TYPE_CHECKING:
+    from tui.app import ImplicitApp
+
+
+class HomeScreen(Screen[None]):
+    """Where the app begins: choose a preset, run it, or change its settings first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("home")
+    app: ImplicitApp
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._presets: list[Preset] = []
+        self._refused: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield Static("implicit-tui · watch gradient descent choose low rank", id="title", markup=False)
+        with Horizontal(id="body"):
+            yield OptionList(id="presets", markup=False)
+            with VerticalScroll(id="about-box", can_focus=False):
+                yield Static("", id="about", markup=False)
+        yield Static("", id="recent", markup=False)
+        yield Static("", id="hints", markup=False)
+        yield Static("the terminal is too small: 40 × 12 is the least", id="too-small", markup=False)
+
+    def on_mount(self) -> None:
+        for path in presets.names().values():
+            try:
+                self._presets.append(presets.read(path))
+            except BadSetting as error:
+                self._refused.append(str(error))
+        listed = self.query_one(OptionList)
+        listed.add_options(Option(inert(preset.name, 40)) for preset in self._presets)
+        listed.highlighted = 0
+        listed.focus()
+        for sentence in self._refused:
+            self.app.notify(inert(sentence, 300), severity="warning", markup=False)
+
+    def on_screen_resume(self) -> None:
+        runs = rundir.list_runs()
+        last = f"last run: {runs[-1].id} ({runs[-1].state()}) · r lists {len(runs)}" if runs else "no runs yet"
+        self.query_one("#recent", Static).update(last)
+
+    def on_resize(self, event: events.Resize) -> None:
+        width, height = event.size
+        self.set_class(width < 60 or height < 15, "narrow")
+        self.set_class(width < 40 or height < 12, "tiny")
+        self.query_one("#hints", Static).update(keys.hint("home", width - 2))
+
+    def on_option_list_option_highlighted(self, _: OptionList.OptionHighlighted) -> None:
+        preset = self._preset()
+        if preset is not None:
+            self.query_one("#about", Static).update(about(preset))
+
+    def on_option_list_option_selected(self, _: OptionList.OptionSelected) -> None:
+        self.action_run()
+
+    def _preset(self) -> Preset | None:
+        chosen = self.query_one(OptionList).highlighted
+        return None if chosen is None or chosen >= len(self._presets) else self._presets[chosen]
+
+    def action_run(self) -> None:
+        preset = self._preset()
+        if preset is not None:
+            self.app.run_preset(preset, preset.raw)
+
+    def action_settings(self) -> None:
+        preset = self._preset()
+        if preset is not None:
+            self.app.edit(preset, preset.raw)
+
+    def action_runs(self) -> None:
+        self.app.show_runs()
+
+
+def about(preset: Preset) -> str:
+    """What a preset shows, where it comes from, and what it takes."""
+    lines = [inert(preset.title, 200), "", inert(preset.idea, 600), ""]
+    if preset.look_for:
+        lines += ["Look for", *(f"• {inert(text, 300)}" for text in preset.look_for), ""]
+    try:
+        spec = preset.decode(preset.raw)
+        need = estimate.estimate(spec)
+        swept = ", ".join(f"{name} {inert(str(values), 60)}" for name, values in spec.sweep.items())
+        lanes = "1 lane" if need.n_lanes == 1 else f"{need.n_lanes} lanes"
+        lines.append(f"{lanes}{' · ' + swept if swept else ''} · about {duration(need.seconds)}")
+    except BadSetting as error:
+        lines.append(inert(str(error), 400))
+    if preset.source:
+        lines.append(f"Source: {inert(preset.source, 300)}")
+    return "\n".join(lines)

@@ -1,0 +1,232 @@
+"""The settings form: every field of the spec, checked as it is typed, and what the run will take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Button, Input, Select, Static
+
+import presets
+from presets import Preset
+from solver import estimate, schema, settings, spec
+from solver.settings import BadSetting, Raw
+from solver.spec import RunSpec
+from tui import keys
+from tui.text import duration, inert
+
+if TYPE_CHECKING:
+    from tui.app import ImplicitApp
+
+_LISTS = ("problem.shape", "problem.entries")
+_LEFT_OUT = ("sweep",)
+
+
+class SettingsScreen(Screen[None]):
+    """Edits the settings of a preset or of a run. Commas in a field sweep it: each value is a lane."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("settings")
+    app: ImplicitApp
+
+    def __init__(self, preset: Preset, raw: Raw) -> None:
+        super().__init__()
+        self._preset = preset
+        self._raw = raw
+        self._spec: RunSpec | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(f"settings · {inert(self._preset.title, 100)}", id="title", markup=False)
+        with Horizontal(id="what"):
+            yield Static("size", classes="name", markup=False)
+            yield Select(
+                [(size, size) for size in presets.SIZES], value="default", allow_blank=False, id="size", compact=True
+            )
+            yield Button("Run (f5)", id="start", variant="primary", compact=True)
+        yield Static("", id="need", markup=False)
+        yield VerticalScroll(id="form", can_focus=False)
+        yield Static("", id="note", markup=False)
+        yield Static("", id="hints", markup=False)
+        yield Static("the terminal is too small: 40 × 12 is the least", id="too-small", markup=False)
+
+    async def on_mount(self) -> None:
+        await self._build()
+        first = self.query("#form Input, #form Select").first()
+        first.focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        width, height = event.size
+        self.set_class(width < 40 or height < 12, "tiny")
+        hint = keys.hint("settings", width - 2)
+        self.query_one("#hints", Static).update(f"tab next field  {hint}  a,b sweeps"[: width - 2])
+
+    async def _build(self) -> None:
+        """The fields anew: the kinds decide which there are."""
+        form = self.query_one("#form", VerticalScroll)
+        await form.remove_children()
+        rows: list[Vertical] = []
+        section = ""
+        for field in settings.fields(self._raw):
+            if field in _LEFT_OUT:
+                continue
+            part = field.partition(".")[0] if "." in field else "run"
+            if part != section:
+                section = part
+                rows.append(Vertical(Static(section, classes="section", markup=False)))
+            rows.append(_row(field, self._raw))
+        await form.mount_all(rows)
+        self._check()
+
+    def _collect(self) -> Raw:
+        """The settings as they stand in the fields. Raises BadSetting."""
+        plain: list[tuple[str, Any]] = []
+        sweeps: list[tuple[str, list[Any]]] = []
+        for widget in self.query("#form Input, #form Select"):
+            field = widget.name or ""
+            if isinstance(widget, Select):
+                plain.append((field, widget.value))
+                continue
+            assert isinstance(widget, Input)
+            text = widget.value.strip()
+            if not text:
+                continue
+            value = settings.parse_value(text)
+            swept = isinstance(value, list) and (field not in _LISTS or _is_nested(field, value))
+            if swept:
+                sweeps.append((field, value))
+            else:
+                plain.append((field, value))
+        return settings.apply({}, plain, sweeps)
+
+    def _check(self) -> None:
+        """Says at the field what is wrong, or above the form what the run will take."""
+        for message in self.query(".wrong"):
+            message.remove_class("wrong")
+            assert isinstance(message, Static)
+            message.update("")
+        try:
+            self._spec = self._preset.decode(self._collect())
+            need = estimate.estimate(self._spec)
+            refused = estimate.refusal(self._spec, estimate.free_memory())
+            if refused is not None:
+                raise BadSetting(refused, "problem.shape")
+        except BadSetting as error:
+            self._spec = None
+            self._complain(error)
+            return
+        lanes = "1 lane" if need.n_lanes == 1 else f"{need.n_lanes} lanes"
+        memory = estimate.readable_bytes(need.memory_bytes)
+        self.query_one("#need", Static).update(
+            f"{lanes} · about {memory} of memory · about {duration(need.seconds)} on one core, by rough count"
+        )
+
+    def _complain(self, error: BadSetting) -> None:
+        sentence = inert(str(error), 300)
+        self.query_one("#need", Static).update(f"✗ {sentence}")
+        field = error.field.partition("[")[0]
+        for message in self.query(".message"):
+            assert isinstance(message, Static)
+            if message.name == field:
+                message.update(sentence)
+                message.add_class("wrong")
+
+    @on(Input.Changed)
+    def _changed(self, _: Input.Changed) -> None:
+        self._check()
+
+    @on(Select.Changed)
+    async def _selected(self, event: Select.Changed) -> None:
+        field = event.select.name or ""
+        if event.select.id == "size":
+            size = event.value
+            raw = self._preset.at_size(size) if size in presets.SIZES else self._raw
+            if raw != self._raw:
+                self._raw = raw
+                await self._build()
+        elif field.endswith(".kind"):
+            part = field.partition(".")[0]
+            if event.value != settings.kind(self._raw, part):
+                self._raw = settings.apply(self._raw, [(field, event.value)])
+                await self._build()
+        else:
+            self._check()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        field = event.widget.name or ""
+        self.query_one("#note", Static).update(_note(self._raw, field) if field else "")
+
+    @on(Input.Submitted)
+    def _submitted(self, _: Input.Submitted) -> None:
+        self.action_start()
+
+    @on(Button.Pressed, "#start")
+    def _pressed(self, _: Button.Pressed) -> None:
+        self.action_start()
+
+    def action_start(self) -> None:
+        self._check()
+        if self._spec is None:
+            self.app.bell()
+            return
+        self.app.run_spec(self._preset, self._spec)
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+def _row(field: str, raw: Raw) -> Vertical:
+    """A name, a field to edit, and room for a message."""
+    name = Static(field.rpartition(".")[2], classes="name", markup=False)
+    words = settings.choices(raw, field)
+    value = _value(field, raw)
+    entry: Input | Select[str]
+    if words and "," not in value:
+        entry = Select(
+            [(word, word) for word in words], value=value or words[0], allow_blank=False, name=field, compact=True
+        )
+    else:
+        entry = Input(value, name=field, placeholder=_default(field, raw), compact=True)
+    return Vertical(Horizontal(name, entry, classes="entry"), Static("", classes="message", name=field, markup=False))
+
+
+def _value(field: str, raw: Raw) -> str:
+    """What stands in a field: the swept values, the setting, or nothing where the default serves."""
+    swept = raw.get("sweep", {}).get(field)
+    if swept is not None:
+        return ", ".join(_text(value) for value in swept)
+    part, _, name = field.partition(".")
+    if name == "kind":
+        return settings.kind(raw, part)
+    value = raw.get(part, {}).get(name) if name else raw.get(part)
+    return "" if value is None else _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(_text(item) for item in value)
+        return f"[{inner}]"
+    return str(value)
+
+
+def _default(field: str, raw: Raw) -> str:
+    part, _, name = field.partition(".")
+    default = getattr(settings.part_type(raw, part)() if name else RunSpec(), name or part)
+    return "" if default is None else _text(default)
+
+
+def _is_nested(field: str, value: list[Any]) -> bool:
+    """Whether a list field holds several lists, which sweeps it: shape = [2, 2], [3, 3]."""
+    return field == "problem.shape" and bool(value) and all(isinstance(item, list) for item in value)
+
+
+def _note(raw: Raw, field: str) -> str:
+    part, _, name = field.partition(".")
+    if name == "kind":
+        return f"{field}: another kind starts from its own defaults"
+    owner = settings.part_type(raw, part).__name__ if name else RunSpec.__name__
+    return f"{field}: {schema.field_notes(spec).get((owner, name or part), '')}"

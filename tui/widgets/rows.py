@@ -1,0 +1,75 @@
+"""A widget made of ready rows of characters and colours, of which only changed spans are painted again."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.draw.plot import DIM, FIRST_SERIES, TEXT, Row, changed_spans
+
+# From the 256 colours that SSH carries: apart from each other on dark and on light, and for most colour-blind eyes.
+_SERIES = (75, 208, 78, 212, 220, 45, 203, 141, 150, 179, 110, 174)
+N_SERIES_COLOURS = len(_SERIES)
+CHOSEN, GOOD, BAD, BUSY = 240, 241, 242, 243
+
+_STYLES = {
+    TEXT: Style.null(),
+    DIM: Style(color="color(245)"),
+    CHOSEN: Style(reverse=True),
+    GOOD: Style(color="color(78)", bold=True),
+    BAD: Style(color="color(203)", bold=True),
+    BUSY: Style(color="color(220)", bold=True),
+} | {FIRST_SERIES + index: Style(color=f"color({colour})") for index, colour in enumerate(_SERIES)}
+
+
+def series_colour(index: int) -> int:
+    """The colour of the lane or rank ``index``; they come round after a dozen."""
+    return FIRST_SERIES + index % N_SERIES_COLOURS
+
+
+class Rows(Widget):
+    """Shows rows given to it; a row is a text and a colour for each character."""
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._rows: list[Row] = []
+
+    @property
+    def rows(self) -> list[Row]:
+        """What is shown."""
+        return self._rows
+
+    def show(self, rows: list[Row]) -> None:
+        """Shows ``rows``, painting what differs from before."""
+        before, self._rows = self._rows, rows
+        if len(before) != len(rows) or any(len(a[0]) != len(b[0]) for a, b in zip(before, rows, strict=False)):
+            self.refresh()
+            return
+        for row, column, width in changed_spans(before, rows):
+            self.refresh(Region(column, row, width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        text, colours = self._rows[y]
+        base = self.rich_style
+        segments = []
+        start = 0
+        for column in range(1, len(text) + 1):
+            if column == len(text) or colours[column] != colours[start]:
+                segments.append(Segment(text[start:column], base + _STYLES.get(colours[start], Style.null())))
+                start = column
+        return Strip(segments).adjust_cell_length(width, base)
+
+
+def row(*pieces: tuple[str, int], width: int) -> Row:
+    """A row of ``width`` from pieces of text and their colours, cut or filled with spaces."""
+    text = "".join(piece for piece, _ in pieces)
+    colours = b"".join(bytes([colour] * len(piece)) for piece, colour in pieces)
+    if len(text) > width:
+        text = text[: width - 1] + "…" if width else ""
+    return text.ljust(width), colours[:width].ljust(width, bytes([TEXT]))
