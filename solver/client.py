@@ -38,9 +38,11 @@ class Solver:
     def wait(self, timeout_s: float | None = None) -> int | None:
         """Its exit status; None where it still runs after ``timeout_s``."""
         try:
-            return self._process.wait(timeout_s)
+            status = self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
+        self.release()
+        return status
 
     def release(self) -> None:
         """Lets go of the pipe: the run goes on by itself, or an idle warmed solver ends."""
@@ -50,8 +52,8 @@ class Solver:
 
     def kill(self) -> None:
         """Ends the process at once; what it has recorded stays."""
-        with contextlib.suppress(OSError):
-            self._process.kill()
+        self._process.kill()
+        self.wait()
 
 
 def start(directory: RunDirectory, *, detach: bool = False) -> Solver:

@@ -84,15 +84,15 @@ class RunDirectory:
         except FileNotFoundError:
             raise BadSetting(f"run {self.id} has no spec.json: it is damaged, delete it or restore the file") from None
         except (msgspec.MsgspecError, ValueError) as error:
-            with contextlib.suppress(ValueError, AttributeError, TypeError):
-                if json.loads(data).get("version", VERSION) > VERSION:
-                    raise BadSetting(
-                        f"run {self.id} was written by a newer version of implicit-tui: update to open it"
-                    ) from None
+            if _version(data) > VERSION:
+                raise self._newer() from None
             raise BadSetting(f"run {self.id} has a damaged spec.json ({error}): it cannot be opened") from None
         if order.version > VERSION:
-            raise BadSetting(f"run {self.id} was written by a newer version of implicit-tui: update to open it")
+            raise self._newer()
         return order
+
+    def _newer(self) -> BadSetting:
+        return BadSetting(f"run {self.id} was written by a newer version of implicit-tui: update to open it")
 
     def environment(self) -> dict[str, Any]:
         """run.json as written by the solver; empty before it knows."""
@@ -142,6 +142,18 @@ class RunDirectory:
         """Bytes of the files in the directory."""
         with contextlib.suppress(OSError):
             return sum(entry.stat().st_size for entry in os.scandir(self.path) if entry.is_file())
+        return 0
+
+
+def _version(data: bytes) -> int:
+    """The version that a spec.json claims, whatever else is wrong with it; 0 where it claims none."""
+
+    class Claim(msgspec.Struct):
+        version: int = 0
+
+    try:
+        return msgspec.json.decode(data, type=Claim).version
+    except msgspec.MsgspecError:
         return 0
 
 

@@ -135,6 +135,8 @@ def with_value(raw: Mapping[str, Any], field: str, value: Any) -> Raw:
     elif field in _REPLACES_GROUND_TRUTH and value is not None:
         inner = {key: kept for key, kept in inner.items() if key not in _OF_GROUND_TRUTH}
         inner |= {"entries": None, "file": None}
+    if part in KINDS and name != "kind":
+        inner = {"kind": kind(raw, part)} | inner
     inner[name] = value
     return dict(raw) | {part: inner}
 

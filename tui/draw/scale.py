@@ -22,7 +22,7 @@ class Scale(msgspec.Struct, frozen=True):
         return (value - self.low) / (self.high - self.low)
 
     def placing(self, size: float, flip: bool = False) -> Callable[[float], float]:
-        """``fraction`` times ``size`` (counted from the other end with ``flip``), as a quick function for many values."""
+        """``fraction`` times ``size`` (counted from the other end with ``flip``), quick for many values."""
         low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
         slope = size / (high - low)
         start = -low * slope

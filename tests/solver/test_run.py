@@ -1,0 +1,476 @@
+"""Whole runs on small problems: outcomes, what is recorded, repeatability, and the export."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from solver import client, control, export, npz, rundir, schema, settings
+from solver.control import Ear
+from solver.history import History
+from solver.log import Reader, Writer
+from solver.numerics.run import run
+from solver.records import AnyRecord, Ending, Frame, Outcome, Schema, State, worst
+from solver.rundir import Order, PresetInfo, RunDirectory
+
+SMALL: dict[str, Any] = {
+    "problem": {"kind": "matrix-completion", "shape": [8, 8], "rank": 1, "observations": 40},
+    "model": {"kind": "deep-matrix-factorization", "depth": 2, "init_scale": 0.01},
+    "stop": {"train_loss": 1e-6, "max_steps": 2000},
+    "device": "cpu",
+}
+
+
+def directory(changes: dict[str, Any] | None = None, sweep: dict[str, list[Any]] | None = None) -> RunDirectory:
+    raw = settings.apply(SMALL, list((changes or {}).items()), list((sweep or {}).items()))
+    return rundir.create(Order(spec=settings.decode(raw), preset=PresetInfo(name="small"), created="2026-01-01"))
+
+
+def finished(changes: dict[str, Any] | None = None, sweep: dict[str, list[Any]] | None = None) -> RunDirectory:
+    """A run trained in this process, to its end."""
+    made = directory(changes, sweep)
+    writer = Writer(made.log)
+    run(made, made.order(), writer, Ear(made.control, None, 1e9))
+    writer.close()
+    return made
+
+
+def records(made: RunDirectory) -> list[AnyRecord]:
+    return list(Reader(made.log).read())
+
+
+def exported(made: RunDirectory) -> dict[str, Any]:
+    def refuse(token: str) -> None:
+        raise AssertionError(f"{token} is not strict JSON")
+
+    document: dict[str, Any] = json.loads(export.to_json(export.build(made)), parse_constant=refuse)
+    jsonschema.Draft202012Validator(schema.of_export()).validate(document)
+    return document
+
+
+OPTIMIZERS = [
+    {"optimizer.kind": "gradient-flow"},
+    {"optimizer.kind": "gradient-descent", "optimizer.step_size": 1.0},
+    {"optimizer.kind": "group-rmsprop", "optimizer.step_size": 1e-2, "optimizer.eps": 1e-2},
+    {"optimizer.kind": "adam", "optimizer.step_size": 1e-2},
+]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: str(o["optimizer.kind"]))
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_converged_lane_ends_at_its_first_state_at_the_target(optimizer: dict[str, Any], dtype: str) -> None:
+    made = finished({**optimizer, "dtype": dtype, "stop.max_steps": 20_000})
+    document = exported(made)
+    assert document["outcome"]["kind"] == "converged", document["outcome"]
+    lane = document["lanes"][0]
+    losses = lane["series"]["train_loss"]
+    assert losses[-1] <= 1e-6
+    assert all(
+        loss > 1e-6
+        for loss, step in zip(losses, lane["series"]["step"], strict=True)
+        if step < lane["final"]["step"] - 1
+    )
+    assert lane["final"]["reconstruction_error"] < 0.2
+    assert ("time" in lane["series"]) == (optimizer["optimizer.kind"] != "adam")
+
+
+def test_every_series_is_as_long_as_step_and_the_last_frame_is_final() -> None:
+    document = exported(finished(sweep={"model.depth": [1, 2, 3]}))
+    for lane in document["lanes"]:
+        n = len(lane["series"]["step"])
+        assert all(len(column) == n for column in lane["series"].values())
+        assert lane["series"]["step"] == sorted(lane["series"]["step"])
+        assert lane["final"]["step"] == lane["series"]["step"][-1]
+        assert all(len(values) == 8 for values in lane["series"]["singular_values"])
+        end_matrix = np.array(lane["final"]["end_matrix"])
+        sigma = np.linalg.svd(end_matrix, compute_uv=False)
+        np.testing.assert_allclose(lane["final"]["singular_values"], sigma, rtol=1e-9)
+        truth = np.array(document["problem"]["ground_truth"])
+        error = np.sum((end_matrix - truth) ** 2) / np.sum(truth**2)
+        assert lane["final"]["reconstruction_error"] == pytest.approx(error, rel=1e-9)
+        residuals = [end_matrix[int(i), int(j)] - y for i, j, y in document["problem"]["observed"]]
+        assert lane["final"]["train_loss"] == pytest.approx(np.mean(np.square(residuals)), rel=1e-6)
+
+
+def test_dense_output_fills_frames_in_without_shortening_steps() -> None:
+    """More frames a step leave the accepted steps and the final state exactly as they were."""
+    plain, dense = (exported(finished({"record.per_step": pieces})) for pieces in (1, 4))
+    one, other = plain["lanes"][0], dense["lanes"][0]
+    assert len(other["series"]["step"]) > 2 * len(one["series"]["step"])
+    assert one["final"]["end_matrix"] == other["final"]["end_matrix"]
+    times = other["series"]["time"]
+    assert times == sorted(times)
+    losses = other["series"]["train_loss"]
+    assert losses[0] == one["series"]["train_loss"][0]
+
+
+def test_recording_is_bounded() -> None:
+    from solver.numerics.schedule import Schedule
+
+    for optimizer in ("gradient-flow", "gradient-descent"):
+        spec = settings.decode({"optimizer": {"kind": optimizer}, "stop": {"max_steps": 10**7}})
+        schedule, step, n = Schedule(spec), 0, 1
+        while step < 10**7:
+            step, n = schedule.after(step), n + 1
+        pieces = spec.record.per_step if optimizer == "gradient-flow" else 1
+        assert n * pieces <= 2000
+
+
+def test_every_multiple_of_k_is_recorded() -> None:
+    document = exported(
+        finished(
+            {
+                "optimizer.kind": "gradient-descent",
+                "record.every": 100,
+                "stop.max_steps": 1500,
+                "stop.train_loss": 1e-30,
+            }
+        )
+    )
+    steps = set(document["lanes"][0]["series"]["step"])
+    assert set(range(0, 1501, 100)) <= steps
+    assert set(range(16)) <= steps
+
+
+def without_clocks(made: RunDirectory) -> list[str]:
+    """The log less elapsed seconds, wall times, state lines and checksums."""
+    kept = []
+    elapsed: dict[int, int] = {}
+    for record in records(made):
+        if isinstance(record, State):
+            continue
+        if isinstance(record, Schema):
+            elapsed = {lane.index: lane.series.index("elapsed_s") for lane in record.lanes}
+        if isinstance(record, Frame):
+            record.values[elapsed[record.lane]] = 0.0
+        if isinstance(record, Ending):
+            kept.append(repr(record.outcome))
+            continue
+        kept.append(repr(record))
+    return kept
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: str(o["optimizer.kind"]))
+def test_the_same_spec_gives_the_same_log(optimizer: dict[str, Any]) -> None:
+    sweep: dict[str, list[Any]] = {"model.depth": [1, 2, 3], "model.init": ["gaussian", "balanced"]}
+    changes = {**optimizer, "stop.max_steps": 300, "seeds": 2}
+    assert without_clocks(finished(changes, sweep)) == without_clocks(finished(changes, sweep))
+
+
+def test_a_lane_is_the_same_alone_and_in_a_batch() -> None:
+    """Small lanes of one shape train as a batch; what each gives does not depend on the others."""
+    together = exported(finished({"seeds": 4}))
+    for lane in together["lanes"]:
+        alone = exported(finished({"seed": lane["parameters"]["seed"]}))["lanes"][0]
+        assert alone["final"]["step"] == lane["final"]["step"]
+        np.testing.assert_allclose(alone["final"]["end_matrix"], lane["final"]["end_matrix"], rtol=1e-8, atol=1e-10)
+
+
+def test_lanes_of_one_seed_share_the_problem_and_seeds_do_not() -> None:
+    document = exported(finished({"seeds": 2}, {"model.depth": [1, 2]}))
+    assert [lane["problem"] for lane in document["lanes"]] == [0, 1, 0, 1]
+    assert len(document["problems"]) == 2
+    assert document["problem"] == document["problems"][0] != document["problems"][1]
+
+
+def test_the_problem_file_is_read_without_numpy_as_with_it() -> None:
+    made = finished()
+    arrays = npz.read(made.problem)
+    with np.load(made.problem, allow_pickle=False) as expected:
+        assert set(arrays) == set(expected.files)
+        for name, (shape, values) in arrays.items():
+            assert shape == expected[name].shape
+            np.testing.assert_array_equal(np.array(values).reshape(shape), expected[name])
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "said"),
+    [
+        ({"stop.max_steps": 7}, "max-steps", "7 steps were taken"),
+        ({"stop.max_time": 0.5}, "max-time", "flow time reached 0.5"),
+        ({"stop.max_seconds": 1e-9}, "max-seconds", "the run took"),
+        (
+            {"optimizer.kind": "gradient-descent", "optimizer.step_size": 1e6, "stop.train_loss": None},
+            "diverged",
+            "step_size 1e+06 is too large",
+        ),
+        (
+            {"optimizer.kind": "gradient-descent", "optimizer.step_size": 0.1, "stop.max_time": 2.0},
+            "max-time",
+            "flow time reached 2",
+        ),
+        ({"optimizer.kind": "group-rmsprop", "stop.max_time": 0.5}, "max-time", "flow time reached 0.5"),
+    ],
+)
+def test_what_happens_in_a_run_is_an_outcome(changes: dict[str, Any], kind: str, said: str) -> None:
+    document = exported(finished(changes))
+    assert document["outcome"]["kind"] == kind
+    assert said in document["outcome"]["reason"]
+    assert document["lanes"][0]["outcome"]["kind"] == kind
+    if "stop.max_time" in changes:
+        time_reached = document["lanes"][0]["final"]["time"]
+        assert time_reached == pytest.approx(changes["stop.max_time"], rel=0.2)
+
+
+def test_a_diverged_lane_says_where_and_names_what_is_not_finite() -> None:
+    document = exported(
+        finished({"optimizer.kind": "gradient-descent", "optimizer.step_size": 1e6, "stop.train_loss": None})
+    )
+    lane = document["lanes"][0]
+    assert "try optimizer.step_size 100000" in lane["outcome"]["cure"]
+    last = str(len(lane["series"]["step"]) - 1)
+    assert lane["series"]["train_loss"][-1] is None
+    assert lane["nonfinite"]["train_loss"][last] in ("nan", "inf")
+
+
+def test_one_lane_diverging_leaves_the_others_their_outcome() -> None:
+    document = exported(
+        finished({"optimizer.kind": "gradient-descent", "stop.max_steps": 200}, {"optimizer.step_size": [0.1, 1e6]})
+    )
+    assert [lane["outcome"]["kind"] for lane in document["lanes"]] == ["max-steps", "diverged"]
+    assert document["outcome"]["kind"] == "diverged"
+    assert "1 of 2 lanes" in document["outcome"]["reason"]
+
+
+def test_the_worst_outcome_is_the_run_s() -> None:
+    kinds = ["converged", "max-steps", "max-time", "max-seconds", "stopped", "diverged", "failed"]
+    outcomes = [Outcome(kind=kind, reason=kind) for kind in kinds]  # type: ignore[arg-type]
+    for n in range(1, len(kinds) + 1):
+        assert worst(outcomes[:n]).kind == kinds[n - 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "shape"),
+    [
+        ({"problem.shape": [5, 12], "problem.observations": 45, "model.depth": 3}, (5, 12)),
+        ({"problem.shape": [12, 5], "problem.observations": 45, "model.hidden_width": 7}, (12, 5)),
+        ({"model.depth": 5, "model.init": "orthogonal", "model.init_scale": 0.1, "stop.train_loss": 1e-4}, (8, 8)),
+        ({"problem.entries": [[0, 1, 1.0], [1, 0, 1.0], [1, 1, 0.0]], "stop.train_loss": 1e-3}, (2, 2)),
+    ],
+    ids=["wide", "tall", "depth 5", "2x2"],
+)
+def test_other_shapes_and_depths_run(changes: dict[str, Any], shape: tuple[int, int]) -> None:
+    document = exported(finished({"stop.max_steps": 4000, **changes}))
+    end_matrix = np.array(document["lanes"][0]["final"]["end_matrix"])
+    assert end_matrix.shape == shape
+    assert document["outcome"]["kind"] == "converged", document["outcome"]
+    assert ("det_sign" in document["lanes"][0]["series"]) == (shape[0] == shape[1])
+
+
+def test_the_unobserved_entry_of_the_counterexample_outgrows_its_bound() -> None:
+    """R20: with det > 0 at the start |w_11| ≥ (1 − sqrt(2ℓ))²/sqrt(2ℓ), so the norm grows as the loss falls."""
+    changes = {
+        "problem.entries": [[0, 1, 1.0], [1, 0, 1.0], [1, 1, 0.0]],
+        "problem.loss": "half-sum",
+        "model.depth": 3,
+        "model.init": "balanced",
+        "model.init_scale": 0.1,
+        "model.det_sign": "positive",
+        "stop.train_loss": 1e-2,
+        "stop.max_steps": 20_000,
+    }
+    document = exported(finished(changes))
+    lane = document["lanes"][0]
+    unobserved = abs(lane["final"]["end_matrix"][0][0])
+    root = math.sqrt(2 * lane["final"]["train_loss"])
+    assert lane["final"]["det_sign"] == 1.0
+    assert (1 - root) ** 2 / root <= unobserved
+    assert unobserved * root == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_csv_is_fitted_and_its_held_out_entries_measured(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    matrix = np.outer(generator.standard_normal(15), generator.standard_normal(12))
+    lines = [f"{i},{j},{matrix[i, j]:.17g}" for i in range(15) for j in range(12) if generator.random() < 0.6]
+    (tmp_path / "r.csv").write_text("row,column,value\n" + "\n".join(lines))
+    raw = settings.apply(
+        SMALL,
+        [
+            ("problem.file", str(tmp_path / "r.csv")),
+            ("problem.test_fraction", 0.2),
+            ("problem.shape", [15, 12]),
+            ("model.depth", 3),
+            ("model.init_scale", 1e-3),
+        ],
+    )
+    made = rundir.create(Order(spec=settings.decode(raw), preset=PresetInfo(name="csv"), created=""))
+    writer = Writer(made.log)
+    run(made, made.order(), writer, Ear(made.control, None, 1e9))
+    writer.close()
+    document = exported(made)
+    series = document["lanes"][0]["series"]
+    assert "reconstruction_error" not in series
+    assert series["held_out_error"][0] == pytest.approx(1.0, abs=0.05)
+    assert series["held_out_error"][-1] < 0.01
+    assert len(document["problem"]["held_out"]) == round(0.2 * len(lines))
+
+
+def test_recorded_rates_agree_with_the_law(tmp_path: Path) -> None:
+    """In an export, wherever σ stands above rounding: measured and predicted rates to a hundredth."""
+    document = exported(finished(sweep={"model.depth": [1, 2, 3]}))
+    compared = 0
+    for lane in document["lanes"]:
+        series = lane["series"]
+        for sigma, measured, predicted in zip(
+            series["singular_values"], series["singular_value_rates"], series["predicted_rates"], strict=True
+        ):
+            for r, rate in enumerate(measured):
+                if rate is not None and sigma[r] > 1e-7 * sigma[0]:
+                    assert rate == pytest.approx(predicted[r], rel=1e-2, abs=1e-12)
+                    compared += 1
+    assert compared > 500
+
+
+def test_a_device_that_is_not_there_is_an_outcome() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    made = finished({"device": "cuda"})
+    outcome = made.outcome()
+    assert outcome is not None
+    assert (outcome.kind, outcome.cause) == ("failed", "device")
+    assert "--device auto" in outcome.cure
+    assert exported(made)["lanes"] == []
+
+
+def test_gpu_and_cpu_agree() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device is available here")
+    on_cpu, on_gpu = (exported(finished({"device": device, "seeds": 3})) for device in ("cpu", "cuda"))
+    for one, other in zip(on_cpu["lanes"], on_gpu["lanes"], strict=True):
+        np.testing.assert_allclose(one["final"]["end_matrix"], other["final"]["end_matrix"], rtol=1e-5, atol=1e-6)
+
+
+LONG = {
+    "optimizer.kind": "gradient-descent",
+    "optimizer.step_size": 1e-4,
+    "stop.train_loss": None,
+    "stop.max_steps": 10**9,
+}
+
+
+def wait_for(condition: Any, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def state_of(made: RunDirectory) -> str:
+    history = History()
+    history.apply(Reader(made.log).read())
+    return history.state
+
+
+def test_a_solver_process_pauses_goes_on_and_stops() -> None:
+    made = directory(LONG)
+    solver = client.start(made)
+    try:
+        wait_for(lambda: state_of(made) == "running")
+        assert made.is_solving()
+        control.send(made.control, "pause")
+        wait_for(lambda: state_of(made) == "paused")
+        size = made.log.stat().st_size
+        time.sleep(0.3)
+        assert made.log.stat().st_size == size
+        control.send(made.control, "resume")
+        wait_for(lambda: state_of(made) == "running")
+        assert client.stop(made)
+        assert solver.wait(10) == 0
+    finally:
+        solver.kill()
+    assert made.state() == "stopped"
+    assert exported(made)["outcome"]["kind"] == "stopped"
+
+
+def test_a_run_goes_on_when_its_holder_goes_and_ends_at_the_detached_limit() -> None:
+    raw = settings.apply(SMALL, list(LONG.items()))
+    order = Order(spec=settings.decode(raw), preset=PresetInfo(name="small"), created="", detached_limit_s=0.4)
+    made = rundir.create(order)
+    solver = client.start(made)
+    try:
+        wait_for(lambda: state_of(made) == "running")
+        solver.release()
+        assert solver.wait(20) == 0
+    finally:
+        solver.kill()
+    outcome = made.outcome()
+    assert outcome is not None
+    assert outcome.kind == "stopped"
+    assert "detached limit" in outcome.reason
+
+
+def test_a_warmed_solver_takes_a_run_and_an_idle_one_ends_with_us() -> None:
+    warmed, idle = client.warm(), client.warm()
+    try:
+        made = directory()
+        warmed.give(made)
+        assert warmed.wait(60) == 0
+        assert made.state() == "converged"
+        idle.release()
+        assert idle.wait(30) == 0
+    finally:
+        warmed.kill()
+        idle.kill()
+
+
+def test_a_killed_solver_leaves_a_readable_run() -> None:
+    made = directory(LONG)
+    solver = client.start(made)
+    wait_for(lambda: any(isinstance(record, Frame) for record in records(made)))
+    os.kill(solver.pid, signal.SIGKILL)
+    solver.wait(10)
+    assert made.state() == "killed"
+    document = exported(made)
+    assert document["outcome"]["cause"] == "killed"
+    assert document["damaged_lines"] == 0
+    assert len(document["lanes"][0]["series"]["step"]) >= 1
+
+
+def test_two_solvers_on_one_run_are_refused() -> None:
+    made = directory(LONG)
+    first = client.start(made)
+    try:
+        wait_for(lambda: state_of(made) == "running")
+        second = client.start(made)
+        assert second.wait(30) == 4
+        assert "another solver works on" in made.output.read_text()
+    finally:
+        client.stop(made)
+        first.wait(10)
+        first.kill()
+
+
+def test_a_bug_in_the_solver_is_an_outcome_and_its_traceback_stays_in_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged problem of our own making: the person reads a sentence, solver.out has the rest."""
+    made = directory()
+    code = (
+        "import sys, solver.numerics.run as r\n"
+        "def broken(*a): raise RuntimeError('planted')\n"
+        "r.write_problems = broken\n"
+        "from pathlib import Path\n"
+        "from solver.__main__ import solve\n"
+        f"sys.exit(solve(Path({str(made.path)!r})))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+    assert result.returncode == 1
+    outcome = made.outcome()
+    assert outcome is not None
+    assert (outcome.kind, outcome.cause) == ("failed", "internal")
+    assert "planted" in outcome.reason
+    assert "Traceback" in made.output.read_text()
+    assert result.stderr == b""

@@ -1,0 +1,176 @@
+"""Settings: how they are changed by name, which lanes they make, and that bad ones are refused in one sentence."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from solver import settings
+from solver.settings import BadSetting
+from solver.spec import GradientDescent, MatrixCompletion, RunSpec
+
+ENTRIES = [[0, 1, 1.0], [1, 0, 1.0]]
+
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"problem.observations": 10_001}, "problem.observations", "at most 10000"),
+    ({"problem.observations": 0}, "problem.observations", "at least 1"),
+    ({"problem.rank": 101}, "problem.rank", "at most 100"),
+    ({"problem.rank": 0}, "problem.rank", "at least 1"),
+    ({"problem.shape": [0, 10]}, "problem.shape[0]", "at least 1"),
+    ({"problem.shape": [-3, 10]}, "problem.shape[0]", "at least 1"),
+    ({"problem.shape": [10]}, "problem.shape", "list of 2 values"),
+    ({"problem.shape": [10.5, 10]}, "problem.shape[0]", "whole number"),
+    ({"problem.frobenius_norm": 0.0}, "problem.frobenius_norm", "above 0"),
+    ({"problem.noise": -1.0}, "problem.noise", "at least 0"),
+    ({"problem.noise": math.nan}, "problem.noise", "at least 0"),
+    ({"problem.loss": "huber"}, "problem.loss", "mean or half-sum"),
+    ({"problem.kind": "tensor"}, "problem.kind", "matrix-completion"),
+    ({"problem.entries": []}, "problem.entries", "at least one"),
+    ({"problem.entries": [[0, 1, 1.0], [0, 1, 2.0]]}, "problem.entries", "twice"),
+    ({"problem.entries": [[0, -1, 1.0]]}, "problem.entries[0][1]", "at least 0"),
+    ({"problem.entries": [[0, 0, math.inf]]}, "problem.entries[0][2]", "finite"),
+    ({"problem.entries": ENTRIES, "problem.shape": [1, 1]}, "problem.entries", "enlarge shape"),
+    ({"problem.entries": ENTRIES, "problem.rank": 1}, "problem.rank", "leave rank out"),
+    ({"problem.test_fraction": 0.5}, "problem.test_fraction", "no file is given"),
+    ({"problem.test_fraction": 1.0}, "problem.test_fraction", "below 1"),
+    ({"model.depth": 0}, "model.depth", "at least 1"),
+    ({"model.depth": 2.5}, "model.depth", "whole number"),
+    ({"model.depth": "three"}, "model.depth", "whole number"),
+    ({"model.depth": 33}, "model.depth", "at most 32"),
+    ({"model.hidden_width": 0}, "model.hidden_width", "at least 1"),
+    ({"model.init": "zeros"}, "model.init", "gaussian, identity, orthogonal or balanced"),
+    ({"model.init_scale": 0.0}, "model.init_scale", "above 0"),
+    ({"model.init_scale": math.inf}, "model.init_scale", "finite"),
+    (
+        {"model.det_sign": "positive", "problem.shape": [4, 5], "problem.observations": 9, "problem.rank": 2},
+        "model.det_sign",
+        "square",
+    ),
+    ({"model.det_sign": "negative", "model.hidden_width": 3}, "model.det_sign", "at least 100"),
+    ({"optimizer.kind": "sgd"}, "optimizer.kind", "gradient-flow"),
+    ({"optimizer.step_size": 0.1}, "optimizer.step_size", "change the kind"),
+    ({"optimizer.kind": "gradient-descent", "optimizer.step_size": -0.1}, "optimizer.step_size", "above 0"),
+    ({"optimizer.kind": "gradient-descent", "optimizer.step_size": math.nan}, "optimizer.step_size", "above 0"),
+    ({"optimizer.kind": "gradient-descent", "optimizer.step_size": math.inf}, "optimizer.step_size", "finite"),
+    ({"optimizer.kind": "group-rmsprop", "optimizer.alpha": 1.0}, "optimizer.alpha", "below 1"),
+    ({"optimizer.rtol": 1.0}, "optimizer.rtol", "at most 0.01"),
+    ({"optimizer.kind": "adam", "stop.max_time": 3.0}, "stop.max_time", "stop.max_steps"),
+    ({"stop.train_loss": -1.0}, "stop.train_loss", "above 0"),
+    ({"stop.max_steps": 0}, "stop.max_steps", "at least 1"),
+    ({"record.every": 0}, "record.every", "at least 1"),
+    ({"seed": -1}, "seed", "at least 0"),
+    ({"seed": 2**63}, "seed", "at most"),
+    ({"seeds": 0}, "seeds", "at least 1"),
+    ({"seeds": 257}, "seeds", "at most 256"),
+    ({"dtype": "float16"}, "dtype", "float64 or float32"),
+    ({"device": "gpu"}, "device", "auto, cpu, cuda or cuda:N"),
+    ({"threads": 0}, "threads", "at least 1"),
+    ({"model.dept": 3}, "model.dept", "did you mean model.depth"),
+    ({"nonsense": 3}, "nonsense", "schema spec"),
+    ({"sweep": {"model.depth": []}}, "model.depth", "at least one value"),
+    ({"sweep": {"model.depth": [2, 2]}}, "model.depth", "twice"),
+    ({"sweep": {"model.depth": [2, 0]}}, "model.depth", "at least 1"),
+    ({"sweep": {"seed": [1, 2]}}, "sweep", "set seeds"),
+    ({"sweep": {"model.depth": [1, 2, 3, 4]}, "seeds": 100}, "sweep", "at most 256"),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"), REFUSED, ids=[f"{next(iter(c))}-{i}" for i, (c, _, _) in enumerate(REFUSED)]
+)
+def test_bad_input_is_refused_in_one_sentence(changes: dict[str, Any], field: str, said: str) -> None:
+    """The sentence names the field and the limit or the cure; the form shows it at that field."""
+    with pytest.raises(BadSetting) as refused:
+        settings.decode(settings.apply({}, list(changes.items())))
+    sentence = str(refused.value)
+    assert field.partition("[")[0].rpartition(".")[2] in sentence
+    assert said in sentence
+    assert "\n" not in sentence
+    assert "`$" not in sentence
+    assert refused.value.field == field
+
+
+def test_every_kind_decodes_from_its_name_alone() -> None:
+    for part, kinds in settings.KINDS.items():
+        for kind, struct in kinds.items():
+            spec = settings.decode({part: {"kind": kind}})
+            assert type(getattr(spec, part)) is struct
+
+
+def test_an_empty_spec_is_the_default_one_and_round_trips() -> None:
+    assert settings.decode({}) == RunSpec()
+    assert settings.decode(settings.encode(RunSpec())) == RunSpec()
+
+
+def test_lanes_are_the_product_of_the_sweep_and_the_seeds() -> None:
+    spec = settings.decode({"sweep": {"model.depth": [2, 3], "model.init_scale": [1e-3, 1e-4]}, "seed": 5, "seeds": 2})
+    lanes = settings.lanes(spec)
+    assert [lane.index for lane in lanes] == list(range(8))
+    assert lanes[0].parameters == {"model.depth": 2, "model.init_scale": 1e-3, "seed": 5}
+    assert lanes[1].parameters == {"model.depth": 2, "model.init_scale": 1e-3, "seed": 6}
+    assert lanes[7].parameters == {"model.depth": 3, "model.init_scale": 1e-4, "seed": 6}
+    assert lanes[7].spec.model.depth == 3
+    assert (lanes[7].spec.seed, lanes[7].spec.seeds, lanes[7].spec.sweep) == (6, 1, {})
+
+
+def test_setting_a_kind_starts_from_its_defaults_and_drops_sweeps_over_it() -> None:
+    raw = {
+        "optimizer": {"kind": "gradient-descent", "step_size": 0.7},
+        "sweep": {"optimizer.step_size": [1.0], "model.depth": [2]},
+    }
+    changed = settings.apply(raw, [("optimizer.step_size", 0.2), ("optimizer.kind", "group-rmsprop")])
+    assert changed["optimizer"] == {"kind": "group-rmsprop", "step_size": 0.2}
+    assert changed["sweep"] == {"model.depth": [2]}
+
+
+def test_setting_the_same_kind_keeps_what_was_set() -> None:
+    raw = {"optimizer": {"kind": "gradient-descent", "step_size": 0.7}}
+    changed = settings.decode(settings.apply(raw, [("optimizer.kind", "gradient-descent")]))
+    assert changed.optimizer == GradientDescent(step_size=0.7)
+
+
+def test_setting_a_swept_field_leaves_one_value_and_sweep_replaces_the_list() -> None:
+    raw = {"sweep": {"model.depth": [1, 2, 3]}}
+    assert settings.apply(raw, [("model.depth", 4)])["sweep"] == {"model.depth": [4]}
+    assert settings.apply(raw, [], [("model.depth", [5, 6])])["sweep"] == {"model.depth": [5, 6]}
+
+
+def test_entries_unset_what_describes_a_random_ground_truth() -> None:
+    raw = {"problem": {"shape": [50, 50], "rank": 3, "observations": 100, "loss": "half-sum"}}
+    spec = settings.decode(settings.apply(raw, [("problem.entries", ENTRIES)]))
+    assert spec.problem == MatrixCompletion(entries=[(0, 1, 1.0), (1, 0, 1.0)], loss="half-sum")
+    assert spec.problem.resolved_shape == (2, 2)
+
+
+def test_the_order_of_settings_does_not_matter() -> None:
+    forwards = [("problem.entries", ENTRIES), ("problem.shape", [3, 3])]
+    for order in (forwards, forwards[::-1]):
+        assert settings.decode(settings.apply({}, order)).problem.resolved_shape == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("problem.shape=100,100", ("problem.shape", [100, 100])),
+        ("model.init_scale=1e-4", ("model.init_scale", 1e-4)),
+        ("problem.entries=[[0,1,1.0],[1,0,1.0]]", ("problem.entries", ENTRIES)),
+        ("optimizer.kind=adam", ("optimizer.kind", "adam")),
+        ("problem.file=a=b.csv", ("problem.file", "a=b.csv")),
+    ],
+)
+def test_assignments_are_read_as_a_person_types_them(text: str, expected: tuple[str, Any]) -> None:
+    assert settings.parse_assignment(text) == expected
+
+
+def test_a_sweep_is_read_as_a_list() -> None:
+    assert settings.parse_sweep("model.depth=2,3") == ("model.depth", [2, 3])
+    assert settings.parse_sweep("model.depth=2") == ("model.depth", [2])
+    assert settings.parse_sweep("problem.shape=[2,2],[3,3]") == ("problem.shape", [[2, 2], [3, 3]])
+    assert settings.parse_sweep("model.init=gaussian,identity") == ("model.init", ["gaussian", "identity"])
+
+
+def test_what_is_no_assignment_is_refused() -> None:
+    with pytest.raises(BadSetting, match="not KEY=VALUE"):
+        settings.parse_assignment("model.depth")
