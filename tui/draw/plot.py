@@ -15,6 +15,7 @@ from tui.draw.scale import Scale, label, nice, ticks
 # Colour 0 is the plain text, 1 the dim one; series have 2 and above.
 TEXT, DIM, FIRST_SERIES = 0, 1, 2
 _MARGIN = 8
+_TINY, _HUGE = 1e-300, 1e300
 
 Row = tuple[str, bytes]
 
@@ -94,12 +95,8 @@ def _range(columns: list[array[float]], log: bool) -> tuple[float, float] | None
             continue
         smallest, largest = min(column), max(column)
         # min and max are quick but let a NaN through or hide behind one: then every value is looked at.
-        if (
-            not (math.isfinite(smallest) and math.isfinite(largest))
-            or column[0] != column[0]
-            or (log and smallest <= 0)
-        ):
-            values = [value for value in column if math.isfinite(value) and (not log or value > 0)]
+        if not (_drawable(smallest, log) and _drawable(largest, log)) or column[0] != column[0]:
+            values = [value for value in column if _drawable(value, log)]
             if not values:
                 continue
             smallest, largest = min(values), max(values)
@@ -167,7 +164,8 @@ def _draw_dense(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
 
 
 def _drawable(value: float, log: bool) -> bool:
-    return value > 0 and value < math.inf if log else math.isfinite(value)
+    # Beyond these the arithmetic of an axis would overflow; a diverging run gets there.
+    return _TINY <= value <= _HUGE if log else -_HUGE <= value <= _HUGE
 
 
 def _draw_mark(canvas: Canvas, mark: Mark, x: Scale) -> None:

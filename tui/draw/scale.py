@@ -53,9 +53,10 @@ def nice(low: float, high: float, log: bool, before: Scale | None = None) -> Sca
     if log:
         bottom, top = _decade_below(low), _decade_above(high)
         return Scale(bottom, top if top > bottom else bottom * 10.0, True)
-    if not low < high:
-        pad = abs(low) * 0.1 or 1.0
-        low, high = (low - pad, high + pad) if low else (0.0, pad)
+    if high - low <= 1e-12 * max(abs(low), abs(high)) or high - low < 1e-300:
+        # One value, or as good as one: it gets room above and below.
+        pad = abs(low) * 0.1 if abs(low) > 1e-300 else 1.0
+        low, high = low - pad, high + pad
     step = _step((high - low) / 4.0)
     bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     return Scale(bottom, top)

@@ -1,0 +1,81 @@
+"""Presets: the built-in ones decode at every size, a person's own are found, bad files are one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import presets
+from solver import settings
+from solver.settings import BadSetting
+
+
+@pytest.mark.parametrize("name", ["mf-depth", "mf-dynamics"])
+@pytest.mark.parametrize("size", presets.SIZES)
+def test_built_in_presets_decode_at_every_size(name: str, size: presets.Size) -> None:
+    preset = presets.load(name)
+    spec = preset.decode(preset.at_size(size))
+    assert len(settings.lanes(spec)) >= 3
+    assert preset.title
+    assert preset.idea.count(". ") == 1, "the idea is two sentences"
+    assert preset.source
+    assert len(preset.look_for) >= 3
+
+
+def test_mf_depth_is_the_papers_problem() -> None:
+    """A19 Figure 2: n = 100, rank 5, 2,000 entries, Gaussian end matrix scale 1e-3, mean loss, stop at 1e-6."""
+    preset = presets.load("mf-depth")
+    spec = preset.decode(preset.at_size("default"))
+    assert spec.problem.resolved_shape == (100, 100)
+    assert (spec.problem.rank, spec.problem.observations, spec.problem.loss) == (5, 2000, "mean")
+    assert (spec.model.init, spec.model.init_scale) == ("gaussian", 1e-3)
+    assert spec.stop.train_loss == 1e-6
+    assert spec.sweep == {"model.depth": [1, 2, 3]}
+
+
+def own(name: str, text: str) -> Path:
+    directory = presets.own_directory()
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{name}.toml"
+    path.write_text(text)
+    return path
+
+
+def test_own_presets_stand_beside_the_built_in_ones() -> None:
+    own("mine", 'title = "Mine"\n[run]\nseed = 3\n')
+    assert list(presets.names()) == ["mf-depth", "mf-dynamics", "mine"]
+    assert presets.load("mine").title == "Mine"
+
+
+def test_a_preset_is_run_by_path_and_its_csv_found_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("0,0,1\n1,1,2\n2,2,3\n")
+    file = tmp_path / "mine.toml"
+    file.write_text('[run.problem]\nkind = "matrix-completion"\nfile = "data.csv"\n')
+    preset = presets.load(str(file))
+    spec = preset.decode(preset.raw)
+    assert spec.problem.file == str(tmp_path / "data.csv")
+    assert spec.problem.shape == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title = ", "is not valid TOML"),
+        ('title = "x"\n', "missing required field `run`"),
+        ("[run]\n[other]\n", "unknown field `other`"),
+        ("look_for = 3\n[run]\n", "look_for"),
+    ],
+)
+def test_a_bad_preset_is_one_sentence(text: str, said: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        presets.read(own("bad", text))
+    assert said in str(refused.value)
+    assert "bad.toml" in str(refused.value)
+
+
+def test_an_unknown_preset_lists_the_known_ones() -> None:
+    with pytest.raises(BadSetting, match="mf-depth, mf-dynamics"):
+        presets.load("mf-deep")
+    with pytest.raises(BadSetting, match="cannot be read"):
+        presets.load("absent.toml")

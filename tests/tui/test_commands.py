@@ -1,0 +1,337 @@
+"""The command line as a person uses it: processes, exit codes, and stdout for data alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from solver import rundir, schema
+
+COMMAND = [sys.executable, "-c", "import sys; from tui.commands import main; sys.exit(main())"]
+SMALL = ["--set", "problem.shape=8,8", "--set", "problem.rank=1", "--set", "problem.observations=40"]
+LONG = [
+    *("--set", "optimizer.kind=gradient-descent", "--set", "optimizer.step_size=1e-4"),
+    *("--set", "stop.max_steps=1000000000", "--set", "model.depth=2", "--set", "stop.train_loss=1e-9"),
+]
+
+
+def call(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, **options
+    )
+
+
+def small_preset(tmp_path: Path) -> str:
+    path = tmp_path / "small.toml"
+    path.write_text(
+        """
+title = "Small"
+[run]
+sweep = { "model.depth" = [1, 2] }
+[run.problem]
+kind = "matrix-completion"
+shape = [8, 8]
+rank = 1
+observations = 40
+[run.model]
+kind = "deep-matrix-factorization"
+init_scale = 0.01
+[run.stop]
+train_loss = 1e-6
+"""
+    )
+    return str(path)
+
+
+def test_a_run_is_narrated_on_stderr_and_exported(tmp_path: Path) -> None:
+    out = tmp_path / "run.json"
+    result = call("run", small_preset(tmp_path), "--out", str(out))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == ""
+    assert "depth 1: converged" in result.stderr
+    assert "depth 2: converged" in result.stderr
+    assert f"export {out}" in result.stderr
+    document = json.loads(out.read_text())
+    jsonschema.Draft202012Validator(schema.of_export()).validate(document)
+    assert document["id"] == rundir.find("latest").id
+    assert "\x1b" not in result.stderr
+
+
+def test_json_on_stdout_is_the_export(tmp_path: Path) -> None:
+    result = call("run", small_preset(tmp_path), "--json", "--quiet")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    document = json.loads(result.stdout)
+    again = call("export", document["id"])
+    assert json.loads(again.stdout) == document
+
+
+def test_formats_of_export(tmp_path: Path) -> None:
+    assert call("run", small_preset(tmp_path), "--quiet").returncode == 0
+    csv = call("export", "latest", "--format", "csv").stdout.splitlines()
+    assert csv[0].startswith("lane,model.depth,seed,step,time,")
+    n_columns = csv[0].count(",")
+    assert all(line.count(",") == n_columns for line in csv)
+    jsonl = call("export", "latest", "--format", "jsonl").stdout.splitlines()
+    assert json.loads(jsonl[0])["kind"] == "schema"
+    assert json.loads(jsonl[-1])["kind"] == "ending"
+    target = tmp_path / "x.csv"
+    assert call("export", "latest", "--format", "csv", "--out", str(target)).returncode == 0
+    assert target.read_text().splitlines() == csv
+
+
+def test_a_dry_run_prints_lanes_memory_and_time_and_makes_no_run() -> None:
+    result = call("run", "mf-depth", "--sweep", "model.depth=2,3,4", "--seeds", "2", "--dry-run")
+    assert result.returncode == 0
+    assert "lanes: 6" in result.stdout
+    assert "memory: about" in result.stdout
+    assert "time: about" in result.stdout
+    assert rundir.list_runs() == []
+
+
+def test_listing_commands_print_data(tmp_path: Path) -> None:
+    listed = json.loads(call("presets", "--json").stdout)
+    assert [preset["name"] for preset in listed] == ["mf-depth", "mf-dynamics"]
+    shown = call("show", "mf-depth").stdout
+    assert shown == (Path(listed[0]["path"]).read_text())
+    assert json.loads(call("runs", "--json").stdout) == []
+    assert "there are no runs" in call("runs").stdout
+    assert call("run", small_preset(tmp_path), "--quiet").returncode == 0
+    runs = json.loads(call("runs", "--json").stdout)
+    assert [(run["state"], run["preset"]) for run in runs] == [("converged", "small")]
+    assert runs[0]["id"] in call("runs").stdout
+    for of in ("spec", "export"):
+        document = json.loads(call("schema", of).stdout)
+        jsonschema.Draft202012Validator.check_schema(document)
+    assert json.loads(call("info", "--json").stdout)["devices"][0]["device"] == "cpu"
+
+
+def test_shown_toml_can_be_edited_and_run(tmp_path: Path) -> None:
+    """What `show` prints is a preset file."""
+    copy = tmp_path / "mine.toml"
+    copy.write_text(call("show", "mf-depth").stdout.replace("observations = 2000", "observations = 1900"))
+    result = call("run", str(copy), "--dry-run")
+    assert result.returncode == 0, result.stderr
+
+
+BAD = [
+    (["run", "mf-depth", "--set", "model.depth=0"], "model.depth must be"),
+    (["run", "mf-depth", "--set", "model.depht=2"], "did you mean model.depth"),
+    (["run", "mf-depth", "--set", "model.depth"], "not KEY=VALUE"),
+    (["run", "mf-depth", "--set", "problem.observations=10001"], "at most 10000"),
+    (["run", "mf-depth", "--set", "problem.rank=101"], "at most 100"),
+    (["run", "mf-depth", "--set", "problem.shape=0,5"], "at least 1"),
+    (["run", "mf-depth", "--set", "optimizer.kind=gradient-descent", "--set", "optimizer.step_size=nan"], "above 0"),
+    (["run", "mf-depth", "--set", "optimizer.kind=gradient-descent", "--set", "optimizer.step_size=-1"], "above 0"),
+    (["run", "mf-depth", "--set", "model.init_scale=inf"], "finite"),
+    (
+        [
+            "run",
+            "mf-depth",
+            "--set",
+            "problem.shape=4,5",
+            "--set",
+            "problem.observations=9",
+            "--set",
+            "problem.rank=2",
+            "--set",
+            "model.det_sign=positive",
+        ],
+        "square",
+    ),
+    (["run", "mf-depth", "--seed", "-1"], "seed must be"),
+    (["run", "mf-depth", "--seed", "99999999999999999999"], "seed must be"),
+    (["run", "mf-depth", "--seeds", "many"], "seeds must be"),
+    (["run", "mf-depth", "--steps", "0"], "stop.max_steps must be"),
+    (["run", "mf-depth", "--seconds", "-3"], "stop.max_seconds must be"),
+    (["run", "mf-depth", "--threads", "0"], "threads must be"),
+    (["run", "mf-depth", "--device", "tpu"], "device must be"),
+    (["run", "mf-depth", "--sweep", "model.depth=2,2"], "twice"),
+    (["run", "mf-depth", "--detached-limit", "x"], "--detached-limit must be"),
+    (["run", "mf-depth", "--json", "--detach"], "drop one of the two"),
+    (["run", "mf-depth", "--set", "problem.shape=20000,20000", "--set", "model.depth=9"], "are free"),
+    (["run", "mf-depth", "--set", "problem.file=absent.csv"], "cannot be read"),
+    (["run", "absent.toml"], "cannot be read"),
+    (["run", "nonsense"], "there is no preset or file"),
+    (["show", "nonsense"], "there is no preset or file"),
+    (["export", "latest"], "there are no runs"),
+    (["stop", "zzz"], "there are no runs"),
+    (["attach"], "there are no runs"),
+    (["nonsense"], "is no command, preset, run or TOML file"),
+    ([], "the app needs a terminal"),
+    (["mf-depth"], "the app needs a terminal"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD, ids=[" ".join(arguments[:5]) for arguments, _ in BAD])
+def test_bad_input_is_one_sentence_and_exit_code_2(arguments: list[str], said: str) -> None:
+    result = call(*arguments)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("implicit-tui: ")
+    assert result.stdout == ""
+    assert rundir.list_runs() == []
+
+
+def test_places_an_export_cannot_go(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("kept")
+    link = tmp_path / "link.json"
+    link.symlink_to(target)
+    for out, said in (
+        (tmp_path, "is a directory"),
+        (link, "is a link"),
+        (tmp_path / "no" / "x.json", "does not exist"),
+    ):
+        result = call("run", "mf-depth", "--out", str(out))
+        assert result.returncode == 2
+        assert said in result.stderr
+    assert target.read_text() == "kept"
+    assert rundir.list_runs() == []
+
+
+def test_an_export_replaces_a_file(tmp_path: Path) -> None:
+    out = tmp_path / "run.json"
+    out.write_text("old")
+    assert call("run", small_preset(tmp_path), "--out", str(out), "--quiet").returncode == 0
+    assert json.loads(out.read_text())["format"] == "implicit-tui/run"
+
+
+def test_a_missing_device_is_exit_code_3(tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    result = call("run", small_preset(tmp_path), "--device", "cuda", "--out", str(tmp_path / "x.json"))
+    assert result.returncode == 3
+    assert "no CUDA device" in result.stderr
+    assert json.loads((tmp_path / "x.json").read_text())["outcome"]["cause"] == "device"
+
+
+def test_a_diverged_run_is_exit_code_1_and_still_exported(tmp_path: Path) -> None:
+    out = tmp_path / "x.json"
+    result = call(
+        *("run", small_preset(tmp_path), "--set", "optimizer.kind=gradient-descent"),
+        *("--set", "optimizer.step_size=1e9", "--out", str(out), "--quiet"),
+    )
+    assert result.returncode == 1
+    assert "too large" in result.stderr
+    assert json.loads(out.read_text())["outcome"]["kind"] == "diverged"
+
+
+def started(tmp_path: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [*COMMAND, "run", small_preset(tmp_path), *LONG, "--out", str(out), *more],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    wait_for(lambda: rundir.list_runs() and rundir.list_runs()[-1].run.exists())
+    return process
+
+
+def wait_for(condition: Any, seconds: float = 40.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_ctrl_c_stops_the_solver_exports_and_exits_130(tmp_path: Path) -> None:
+    out = tmp_path / "x.json"
+    process = started(tmp_path, out)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert json.loads(out.read_text())["outcome"]["kind"] == "stopped"
+    assert not rundir.find("latest").is_solving()
+
+
+def test_on_hang_up_the_solver_goes_on_and_writes_the_export_itself(tmp_path: Path) -> None:
+    out = tmp_path / "x.json"
+    process = started(tmp_path, out)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    run = rundir.find("latest")
+    assert run.is_solving()
+    assert not out.exists()
+    assert call("stop", run.id).returncode == 0
+    wait_for(out.exists)
+    assert json.loads(out.read_text())["outcome"]["kind"] == "stopped"
+
+
+def test_detached_runs_print_their_id_and_can_be_stopped(tmp_path: Path) -> None:
+    result = call("run", small_preset(tmp_path), *LONG, "--detach")
+    run = rundir.find(result.stdout.strip())
+    wait_for(run.run.exists)
+    assert run.state() == "running"
+    assert call("stop", "latest").returncode == 0
+    assert run.state() == "stopped"
+    assert call("stop", "latest").returncode == 2
+
+
+def test_an_output_pipe_that_closes_is_no_error() -> None:
+    process = subprocess.Popen([*COMMAND, "schema", "export"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.wait(30)
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["presets"], ["show", "mf-depth"], ["runs"], ["schema", "spec"]])
+def test_light_commands_import_neither_torch_nor_numpy_nor_textual(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from tui.commands import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'numpy', 'textual', 'rich', 'solver.numerics'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_app_imports_neither_torch_nor_numpy() -> None:
+    code = (
+        "import sys, tui.app, tui.screens.settings, tui.screens.dialogs, tui.commands.app\n"
+        "heavy = {'torch', 'numpy', 'solver.numerics'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_dumb_terminal_is_refused_in_one_sentence() -> None:
+    parent, child = pty.openpty()
+    try:
+        environment = os.environ | {"TERM": "dumb"}
+        result = subprocess.run(COMMAND, stdin=child, stdout=child, stderr=subprocess.PIPE, env=environment, timeout=60)
+    finally:
+        os.close(child)
+        os.close(parent)
+    assert result.returncode == 2
+    assert result.stderr.count(b"\n") == 1
+    assert b"implicit-tui run" in result.stderr
+
+
+def test_hostile_text_in_a_preset_is_inert_on_the_wire(tmp_path: Path) -> None:
+    """Escapes, carriage returns and bidirectional marks in titles never reach the terminal."""
+    directory = tmp_path / "config" / "implicit-tui" / "presets"
+    directory.mkdir(parents=True)
+    (directory / "evil.toml").write_text('title = "\\u001b]0;pwned\\u0007\\u202Etxt\\r[bold]x"\n[run]\n')
+    printed = call("presets").stdout
+    assert "evil" in printed
+    assert not {"\x1b", "\x07", "\u202e", "\r"} & set(printed)
