@@ -21,6 +21,8 @@ class Quantity(msgspec.Struct, frozen=True):
     """Whether its y axis starts out logarithmic."""
     predicted: str = ""
     """Series with the theory's value of the same quantity, drawn dim beside it."""
+    short: str = ""
+    """The title where there is little room."""
 
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -36,12 +38,12 @@ _ALL = (
     Quantity("nuclear_norm", "nuclear norm"),
     Quantity("frobenius_norm", "Frobenius norm"),
     Quantity("spectral_norm", "spectral norm"),
-    Quantity("schatten_2_over_n", "Schatten-2/N norm", log_y=True),
+    Quantity("schatten_2_over_n", "Schatten-2/N norm", log_y=True, short="Schatten-2/N"),
     Quantity("train_loss", "training loss", log_y=True),
-    Quantity("reconstruction_error", "reconstruction error", log_y=True),
+    Quantity("reconstruction_error", "reconstruction error", log_y=True, short="recon. error"),
     Quantity("held_out_error", "held-out error", log_y=True),
-    Quantity("singular_value_rates", "dσ₁/dt and its law", rank=0, predicted="predicted_rates"),
-    Quantity("singular_value_rates", "dσ₂/dt and its law", rank=1, predicted="predicted_rates"),
+    Quantity("singular_value_rates", "dσ₁/dt and its law", rank=0, predicted="predicted_rates", short="dσ₁/dt, law"),
+    Quantity("singular_value_rates", "dσ₂/dt and its law", rank=1, predicted="predicted_rates", short="dσ₂/dt, law"),
     Quantity("log_abs_det", "log |det W|"),
     Quantity("det_sign", "sign of det W"),
     Quantity("unbalancedness", "unbalancedness", log_y=True),

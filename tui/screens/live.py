@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from tui.app import ImplicitApp
 
 _AXES = ("step", "time", "evaluations")
-_AXIS_NAMES = {"step": "step", "time": "flow time", "evaluations": "evaluations"}
+# Short enough for the corner under the y axis.
+_AXIS_NAMES = {"step": "step", "time": "time", "evaluations": "evals"}
 # So many singular values of a lane are drawn together.
 _CURVES_OF_VECTOR = 8
 

@@ -37,6 +37,7 @@ class SettingsScreen(Screen[None]):
         self._preset = preset
         self._raw = raw
         self._spec: RunSpec | None = None
+        self._chosen_size: presets.Size = "default"
 
     def compose(self) -> ComposeResult:
         yield Static(f"settings · {inert(self._preset.title, 100)}", id="title", markup=False)
@@ -54,14 +55,18 @@ class SettingsScreen(Screen[None]):
 
     async def on_mount(self) -> None:
         await self._build()
-        first = self.query("#form Input, #form Select").first()
-        first.focus()
+        self._focus("problem.kind")
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
         self.set_class(width < 40 or height < 12, "tiny")
         hint = keys.hint("settings", width - 2)
         self.query_one("#hints", Static).update(f"tab next field  {hint}  a,b sweeps"[: width - 2])
+
+    def _focus(self, field: str) -> None:
+        for widget in self.query("#form Input, #form Select"):
+            if widget.name == field:
+                widget.focus()
 
     async def _build(self) -> None:
         """The fields anew: the kinds decide which there are."""
@@ -141,16 +146,18 @@ class SettingsScreen(Screen[None]):
     async def _selected(self, event: Select.Changed) -> None:
         field = event.select.name or ""
         if event.select.id == "size":
-            size = event.value
-            raw = self._preset.at_size(size) if size in presets.SIZES else self._raw
-            if raw != self._raw:
-                self._raw = raw
+            # A select also reports the value it begins with; only another one changes the settings.
+            chosen = next((size for size in presets.SIZES if size == event.value), self._chosen_size)
+            if chosen != self._chosen_size:
+                self._chosen_size = chosen
+                self._raw = self._preset.at_size(self._chosen_size)
                 await self._build()
         elif field.endswith(".kind"):
             part = field.partition(".")[0]
             if event.value != settings.kind(self._raw, part):
                 self._raw = settings.apply(self._raw, [(field, event.value)])
                 await self._build()
+                self._focus(field)
         else:
             self._check()
 

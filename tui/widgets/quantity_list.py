@@ -46,7 +46,8 @@ class QuantityList(Rows):
             column = found[0] if found else None
             values = "" if column is None else spark(column, width - name_width - _VALUE_WIDTH - 2, item.log_y)
             newest = short(column[-1]) if column is not None and len(column) else "–"
-            name = f"{item.title[:name_width]:<{name_width}} "
+            title = item.short if item.short and len(item.title) > name_width else item.title
+            name = f"{title[:name_width]:<{name_width}} "
             here = CHOSEN if index == chosen else TEXT
             spark_width = max(0, width - name_width - _VALUE_WIDTH - 2)
             rows.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from solver.history import History, LaneHistory
 from solver.progress import Progress
 from tui.draw.plot import DIM, TEXT
@@ -36,29 +38,35 @@ class Status(Rows):
         if not width:
             return
         sign, colour = _STATES.get(state, ("?", TEXT))
-        self.show(
-            [
-                row(*self._numbers(history, lane, now, device, width), width=width),
-                row((f"{sign} {state}", colour), (f"  {inert(sentence, 400)}" if sentence else "", TEXT), width=width),
-            ]
-        )
+        head = f"{sign} {state}"
+        # A sentence is shown whole: it has the reason and the cure. It wraps, on three lines at most.
+        wrapped = wrap(f"{head}  {inert(sentence, 400)}", width, subsequent_indent="  ")[:3]
+        rows = [row(*_numbers(history, lane, now, device, width), width=width)]
+        rows.append(row((head, colour), (wrapped[0][len(head) :], TEXT), width=width))
+        rows += [row((text, TEXT), width=width) for text in wrapped[1:]]
+        self.styles.height = len(rows)
+        self.show(rows)
 
-    def _numbers(
-        self, history: History, lane: LaneHistory | None, now: Progress, device: str, width: int
-    ) -> list[tuple[str, int]]:
-        told = [device]
-        if lane is not None and len(lane):
-            told.append(f"step {int(lane.columns['step'][-1])}")
-            if "time" in lane.columns:
-                told.append(f"time {quantity(lane.columns['time'][-1])}")
-            told.append(f"loss {quantity(lane.columns['train_loss'][-1])}")
+
+def _numbers(
+    history: History, lane: LaneHistory | None, now: Progress, device: str, width: int
+) -> list[tuple[str, int]]:
+    """Device, step, time, loss, pace and time left, as many as fit, then the bar."""
+    # The most important last: the first are left out first where there is no room.
+    told = [device]
+    if lane is not None and len(lane):
+        if "time" in lane.columns:
+            told.append(f"time {quantity(lane.columns['time'][-1])}")
         told.append(f"{quantity(now.evaluations_per_s)} eval/s")
-        left = "done in" if history.ending is not None else "left"
-        seconds = history.elapsed_s() if history.ending is not None else now.seconds_left
-        told.append(f"{left} {duration(seconds)}")
-        text = " · ".join(told)
-        bar_width = max(6, min(20, width - len(text) - 8))
-        full = round(now.fraction * bar_width)
-        bar = "█" * full + "░" * (bar_width - full)
-        tail = f" {bar} {now.fraction:4.0%}"
-        return [(f"{text[: max(0, width - len(tail))]:<{max(0, width - len(tail))}}", TEXT), (tail, DIM)]
+        told.append(f"loss {quantity(lane.columns['train_loss'][-1])}")
+        told.append(f"step {int(lane.columns['step'][-1])}")
+    ended = history.ending is not None
+    seconds = history.elapsed_s() if ended else now.seconds_left
+    told.append(f"{'took' if ended else 'left'} {duration(seconds)}")
+    while len(told) > 1 and len(" · ".join(told)) + 12 > width:
+        told.pop(0)
+    text = " · ".join(told)
+    bar_width = max(0, min(20, width - len(text) - 7))
+    full = round(now.fraction * bar_width)
+    tail = f" {'█' * full}{'░' * (bar_width - full)} {now.fraction:4.0%}"
+    return [(f"{text:<{max(0, width - len(tail))}}", TEXT), (tail, DIM)]
