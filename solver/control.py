@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-Command = Literal["pause", "resume", "stop"]
+Command = Literal["pause", "resume", "stop", "checkpoint"]
 
 # Between looks at the clock a step goes by; between looks at the file, this long.
 _LOOK_EVERY_S = 0.05
@@ -46,12 +46,16 @@ class Ear:
         self._next_look = 0.0
         self._started = time.monotonic()
         self._paused_s = 0.0
+        self.before_s = 0.0
+        """Seconds that the run took before it was taken up again."""
         self.stop_reason = ""
         """Why the run should stop; empty while it should go on."""
+        self.checkpoint_asked = False
+        """Somebody wants a checkpoint now."""
 
     def elapsed_s(self) -> float:
-        """Seconds since the start, pauses left out."""
-        return time.monotonic() - self._started - self._paused_s
+        """Seconds the run has taken, pauses left out."""
+        return self.before_s + time.monotonic() - self._started - self._paused_s
 
     def listen(self, on_pause: Callable[[bool], None]) -> None:
         """Takes up what was said. While paused it does not return; ``on_pause`` hears of both changes."""
@@ -62,6 +66,8 @@ class Ear:
             for command in self._heard():
                 if command == "stop":
                     self.stop_reason = "it was asked to stop"
+                elif command == "checkpoint":
+                    self.checkpoint_asked = True
                 elif command == "pause" and paused_since is None:
                     paused_since = time.monotonic()
                     on_pause(True)

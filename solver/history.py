@@ -84,6 +84,12 @@ class History:
             self.events.append(record)
         elif isinstance(record, State):
             self.state = record.state
+            if self.ending is not None:
+                # Taken up again after it was stopped: what ended then goes on.
+                self.ending = None
+                for lane in self.lanes:
+                    if lane.outcome is not None and lane.outcome.kind in ("stopped", "max-seconds"):
+                        lane.outcome = None
         elif isinstance(record, Claim):
             self.claims[record.name] = record
         elif isinstance(record, Snapshot):

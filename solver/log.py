@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from solver.records import AnyRecord
+from solver.records import AnyRecord, Frame, Snapshot
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AnyRecord).decode
@@ -53,8 +53,10 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         reader = Reader(path)
-        for _ in reader.read():
-            pass
+        self.found: list[AnyRecord] = []
+        """What the log held when it was opened, without its frames and snapshots."""
+        while records := list(reader.read()):
+            self.found += [record for record in records if not isinstance(record, Frame | Snapshot)]
         self.n = reader.next_n
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(self._file).st_size > reader.offset:

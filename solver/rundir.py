@@ -71,6 +71,7 @@ class RunDirectory:
         self.problem = path / "problem.npz"
         self.log = path / "log.jsonl"
         self.checkpoint = path / "checkpoint"
+        self.previous_checkpoint = path / "checkpoint.previous"
         self.control = path / "control.jsonl"
         self.notes = path / "notes.json"
         self.lock = path / "lock"
@@ -137,6 +138,12 @@ class RunDirectory:
         if outcome is not None:
             return outcome.kind
         return "running" if self.is_solving() else ("killed" if self.log.exists() else "not started")
+
+    def can_resume(self) -> bool:
+        """Whether a solver could go on where the run was killed or stopped."""
+        outcome = self.outcome()
+        unfinished = outcome is None or outcome.kind in ("stopped", "max-seconds")
+        return unfinished and not self.is_solving() and (self.checkpoint.exists() or self.previous_checkpoint.exists())
 
     def size_bytes(self) -> int:
         """Bytes of the files in the directory."""

@@ -87,6 +87,10 @@ class ImplicitApp(App[None]):
         self.show_home()
         self.push_screen(LiveScreen(directory, order, self._frames_per_s))
 
+    def resume(self, directory: RunDirectory) -> None:
+        """Takes a killed or stopped run up again."""
+        self._solvers[directory.id] = (directory, self._solver_for(directory))
+
     def _solver_for(self, directory: RunDirectory) -> client.Solver:
         warm, self._warm = self._warm, None
         if warm is not None and warm.is_alive():

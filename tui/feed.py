@@ -47,15 +47,16 @@ class Feed:
         look = 0
         while not self._closed.is_set():
             # Asked before reading: records written before the lock was free are then certainly seen.
-            gone = look % _SOLVER_LOOKS == 0 and self._directory.log.exists() and not self._directory.is_solving()
+            asked = look % _SOLVER_LOOKS == 0
+            gone = asked and self._directory.log.exists() and not self._directory.is_solving()
             records = list(self._reader.read(_PIECE_BYTES))
             if records:
                 with self._lock:
                     self._records += records
                 self.damaged = self._reader.damaged
                 continue
-            if gone:
-                self.solver_gone = True
+            if asked:
+                self.solver_gone = gone
             if not self.environment:
                 facts = self._directory.environment().get("environment", {})
                 self.environment = facts if isinstance(facts, dict) else {}

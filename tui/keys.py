@@ -59,7 +59,7 @@ ACTIONS = (
         keys="space",
         shown="space",
         label="pause",
-        help="Pause the run, or let it go on. Nothing of its trajectory changes.",
+        help="Pause the run, or let it go on; take a stopped or killed one up again.",
         places=("live",),
     ),
     Action(

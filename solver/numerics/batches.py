@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,6 +93,7 @@ class Batch:
         self._elapsed_s = elapsed_s
         spec = runs[0].lane.spec
         self._spec = spec
+        self._begun = False
         dtype = torch.float64 if spec.dtype == "float64" else torch.float32
         self._widths = initial.widths(spec.model, runs[0].problem.shape)
         loss = MatrixLoss([run.problem for run in runs], dtype, device)
@@ -101,22 +103,45 @@ class Batch:
         operations = len(runs) * sum(2 * math.prod(pair) * self._widths[0] for pair in _pairs(self._widths))
         self._steps_between_ticks = max(1, min(10_000, int(_OPERATIONS_BETWEEN_TICKS / (3 * operations))))
 
-    def records(self, stop_outcome: Callable[[], Outcome | None]) -> Iterator[list[AnyRecord]]:
+    def records(self) -> Iterator[list[AnyRecord]]:
         """Trains to the end of every lane. Yields the records of one moment, or an empty list where nothing happened
-        but the caller may want to look around. ``stop_outcome`` says whether, and how, everything is to end now.
+        but the caller may want to look around; at every yield ``state`` and ``end`` may be called.
         """
-        events = [event for event in (run.predicted_escape() for run in self._runs) if event is not None]
-        yield [*events, *self._take(range(len(self._runs)))]
+        if not self._begun:
+            self._begun = True
+            events = [event for event in (run.predicted_escape() for run in self._runs) if event is not None]
+            yield [*events, *self._take(range(len(self._runs)))]
         while self._runs:
-            outcome = stop_outcome()
-            if outcome is not None:
-                yield self._end(dict.fromkeys(range(len(self._runs)), outcome))
-                return
             moved = self._method.advance(self._until(), self._target)
             at_new_state = [lane for lane, new in enumerate(moved) if new]
             records = self._take(at_new_state)
             endings = {lane: ending for lane in range(len(self._runs)) if (ending := self._ending(lane)) is not None}
             yield records + (self._end(endings) if endings else [])
+
+    def end(self, outcome: Outcome) -> list[AnyRecord]:
+        """The last records of all lanes, which end so now."""
+        return self._end(dict.fromkeys(range(len(self._runs)), outcome))
+
+    def lanes(self) -> list[int]:
+        """The lanes that are under way."""
+        return [run.lane.index for run in self._runs]
+
+    def state(self) -> dict[str, Any]:
+        """What training on depends on, as tensors, numbers and lists."""
+        return {
+            "lanes": self.lanes(),
+            "begun": self._begun,
+            "next_recorded": [run.next_recorded for run in self._runs],
+            "last_recorded": [run.last_recorded for run in self._runs],
+            "method": self._method.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what ``state`` gave, on a batch made for the same lanes."""
+        self._begun = state["begun"]
+        for run, following, last in zip(self._runs, state["next_recorded"], state["last_recorded"], strict=True):
+            run.next_recorded, run.last_recorded = following, last
+        self._method.restore(state["method"])
 
     def _until(self) -> int:
         now = max(self._method.steps)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import io
 import platform
+import sys
 import time
-from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from solver import estimate, settings
 from solver.control import Ear
 from solver.log import DiskFull, Writer
+from solver.numerics import checkpoint
 from solver.numerics import device as devices
 from solver.numerics.batches import Batch, LaneRun, group
 from solver.numerics.problems.matrix import MatrixProblem, matrix_completion
@@ -34,12 +36,16 @@ from solver.rundir import Order, RunDirectory, write_private
 from solver.settings import BadSetting
 from solver.version import VERSION
 
-# The loss to the target may keep a disk-full run waiting; it looks this often whether there is room again.
+# How often a run that waits for room on the disk looks for it.
 _DISK_LOOK_S = 1.0
+_CHECKPOINT_EVERY_S = 30.0
 
 
 def run(directory: RunDirectory, order: Order, writer: Writer, ear: Ear) -> Outcome:
-    """Trains every lane of ``order`` and writes the run down; returns the outcome, also the log's last line."""
+    """Trains every lane of ``order`` and writes the run down; returns the outcome, also the log's last line.
+
+    A run that has a checkpoint goes on from there.
+    """
     journal = Journal(writer, ear)
     try:
         outcome = _train(directory, order, journal, ear)
@@ -63,62 +69,129 @@ def _train(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) ->
     refused = estimate.refusal(spec, devices.free_bytes(device))
     if refused is not None:
         raise BadSetting(refused)
-    problems, of_lane = _problems(lanes)
-    write_problems(directory, problems)
-    _write_environment(directory, spec.dtype, spec.threads, device)
-    runs = [LaneRun(lane, problems[of_lane[lane.index]]) for lane in lanes]
-    journal.write(
-        Schema(
-            version=SCHEMA_VERSION,
-            lanes=[
-                LaneSchema(
-                    index=run.lane.index,
-                    parameters=run.lane.parameters,
-                    series=run.metrics.series,
-                    problem=of_lane[run.lane.index],
-                )
-                for run in runs
-            ],
-        )
-    )
+    resumed = checkpoint.load(directory)
+    if resumed is None and journal.n_records:
+        raise BadSetting(f"run {directory.id} has no checkpoint to go on from: start it anew with n, or `run`")
+    batches, outcomes, position = _begun(directory, lanes, device, journal, ear, resumed)
     journal.write(State(state="running", wall=now()))
-
-    def stop_outcome() -> Outcome | None:
-        if ear.stop_reason:
-            return Outcome(kind="stopped", reason=ear.stop_reason)
-        limit = spec.stop.max_seconds
-        if limit is not None and ear.elapsed_s() >= limit:
-            return Outcome(kind="max-seconds", reason=f"the run took {limit:g} s", cure="raise stop.max_seconds")
-        return None
-
-    turns = [
-        Batch([runs[lane.index] for lane in batch], device, ear.elapsed_s).records(stop_outcome)
-        for batch in group(lanes, device)
-    ]
-    outcomes: list[Outcome] = []
+    keeper = _Keeper(directory, journal, ear)
+    limit_s = None if spec.stop.max_seconds is None else spec.stop.max_seconds + ear.before_s
+    turns = [batch.records() for batch in batches]
     while turns:
-        for turn in list(turns):
-            records = _next_records(turn, journal.listen)
-            if records is None:
-                turns.remove(turn)
-                continue
-            for record in records:
-                journal.write(record)
-                if isinstance(record, LaneEnding):
-                    outcomes.append(record.outcome)
+        # A batch's turn lasts until it has something to write: the order of the log depends on the spec alone.
+        position %= len(turns)
+        records = next(turns[position], None)
+        if records is None:
+            del turns[position], batches[position]
+            continue
+        journal.listen()
+        for record in records:
+            journal.write(record)
+        outcomes += [record.outcome for record in records if isinstance(record, LaneEnding)]
+        position += bool(records)
+        ending = _ending(ear, limit_s)
+        keeper.look(batches, position, last=ending is not None)
+        if ending is not None:
+            return worst([*outcomes, *_end_all(batches, ending, journal)])
     return worst(outcomes)
 
 
-def _next_records(turn: Iterator[list[AnyRecord]], listen: Callable[[], None]) -> list[AnyRecord] | None:
-    """A batch's turn lasts until it has something to write, so that the order of the log depends on the spec alone.
-
-    None when the batch is done.
-    """
-    for records in turn:
-        listen()
-        if records:
-            return records
+def _ending(ear: Ear, limit_s: float | None) -> Outcome | None:
+    """How everything is to end now, if it is."""
+    if ear.stop_reason:
+        return Outcome(kind="stopped", reason=ear.stop_reason)
+    if limit_s is not None and ear.elapsed_s() >= limit_s:
+        return Outcome(
+            kind="max-seconds",
+            reason=f"the run took its {limit_s - ear.before_s:g} s",
+            cure="resume gives it as much again",
+        )
     return None
+
+
+def _end_all(batches: list[Batch], outcome: Outcome, journal: Journal) -> list[Outcome]:
+    ended = []
+    for batch in batches:
+        for record in batch.end(outcome):
+            journal.write(record)
+            ended += [record.outcome] if isinstance(record, LaneEnding) else []
+    return ended
+
+
+def _begun(
+    directory: RunDirectory,
+    lanes: list[settings.Lane],
+    device: torch.device,
+    journal: Journal,
+    ear: Ear,
+    resumed: dict[str, Any] | None,
+) -> tuple[list[Batch], list[Outcome], int]:
+    """The batches at their start, or where the checkpoint has them; outcomes of lanes that ended; whose turn it is."""
+    if resumed is None:
+        problems, of_lane = _problems(lanes)
+        write_problems(directory, problems)
+        _write_environment(directory, lanes[0].spec.dtype, lanes[0].spec.threads, device)
+        runs = [LaneRun(lane, problems[of_lane[lane.index]]) for lane in lanes]
+        journal.write(_schema(runs, of_lane))
+        members = [[runs[lane.index] for lane in batch] for batch in group(lanes, device)]
+        return [Batch(batch, device, ear.elapsed_s) for batch in members], [], 0
+    # What was read and drawn at the start is kept with the run: a file that changed meanwhile does not matter.
+    problems, of_lane = read_problems(directory, lanes), _problem_of_lane(lanes)
+    ear.before_s = resumed["elapsed_s"]
+    batches = []
+    for state in resumed["batches"]:
+        batch = Batch([LaneRun(lanes[k], problems[of_lane[k]]) for k in state["lanes"]], device, ear.elapsed_s)
+        batch.restore(state)
+        batches.append(batch)
+    under_way = {lane for batch in batches for lane in batch.lanes()}
+    journal.skip = 0 if resumed["last"] else journal.n_records - resumed["n_records"]
+    return (
+        batches,
+        [outcome for lane, outcome in journal.outcomes.items() if lane not in under_way],
+        resumed["position"],
+    )
+
+
+def _schema(runs: list[LaneRun], of_lane: list[int]) -> Schema:
+    return Schema(
+        version=SCHEMA_VERSION,
+        lanes=[
+            LaneSchema(
+                index=run.lane.index,
+                parameters=run.lane.parameters,
+                series=run.metrics.series,
+                problem=of_lane[run.lane.index],
+            )
+            for run in runs
+        ],
+    )
+
+
+class _Keeper:
+    """Saves a checkpoint every half minute, when asked, and before a run ends early."""
+
+    def __init__(self, directory: RunDirectory, journal: Journal, ear: Ear) -> None:
+        self._directory, self._journal, self._ear = directory, journal, ear
+        self._next = time.monotonic() + _CHECKPOINT_EVERY_S
+
+    def look(self, batches: list[Batch], position: int, *, last: bool) -> None:
+        if not (last or self._ear.checkpoint_asked or time.monotonic() >= self._next):
+            return
+        self._ear.checkpoint_asked = False
+        content = {
+            "batches": [batch.state() for batch in batches],
+            "position": position,
+            "n_records": self._journal.n_records,
+            "elapsed_s": self._ear.elapsed_s(),
+            # The records that end a run early are not among those a resumed run makes again.
+            "last": last,
+        }
+        try:
+            checkpoint.save(self._directory, content)
+        except OSError as error:
+            # The one before is still there; the run matters more.
+            print(f"no checkpoint could be saved: {error.strerror}", file=sys.stderr)
+        self._next = time.monotonic() + _CHECKPOINT_EVERY_S
 
 
 class Journal:
@@ -127,8 +200,21 @@ class Journal:
     def __init__(self, writer: Writer, ear: Ear) -> None:
         self._writer = writer
         self._ear = ear
+        states = sum(isinstance(record, State) for record in writer.found)
+        self.n_records = writer.n - states
+        """Records in the log, state lines left out: their number depends on clocks."""
+        self.outcomes = {record.lane: record.outcome for record in writer.found if isinstance(record, LaneEnding)}
+        """Outcomes of lanes that ended before the run was taken up."""
+        writer.found.clear()
+        self.skip = 0
+        """Records still to come that the log has already: made again after a checkpoint older than the log's end."""
 
     def write(self, record: AnyRecord) -> None:
+        if not isinstance(record, State):
+            if self.skip:
+                self.skip -= 1
+                return
+            self.n_records += 1
         waited = False
         while True:
             try:
@@ -144,18 +230,31 @@ class Journal:
         self._ear.listen(lambda paused: self.write(State(state="paused" if paused else "running", wall=now())))
 
 
+def _problem_of_lane(lanes: list[settings.Lane]) -> list[int]:
+    """Which problem each lane fits, counted in the order of first use: lanes of one seed and problem share it."""
+    keys: dict[bytes, int] = {}
+    return [keys.setdefault(msgspec.json.encode((lane.spec.problem, lane.spec.seed)), len(keys)) for lane in lanes]
+
+
 def _problems(lanes: list[settings.Lane]) -> tuple[list[MatrixProblem], list[int]]:
     """The different problems of the lanes, and which one each lane fits."""
-    keys: dict[bytes, int] = {}
-    problems: list[MatrixProblem] = []
-    of_lane = []
-    for lane in lanes:
-        key = msgspec.json.encode((lane.spec.problem, lane.spec.seed))
-        if key not in keys:
-            keys[key] = len(problems)
-            problems.append(matrix_completion(lane.spec.problem, lane.spec.seed))
-        of_lane.append(keys[key])
-    return problems, of_lane
+    of_lane = _problem_of_lane(lanes)
+    first = [lanes[of_lane.index(k)] for k in range(max(of_lane) + 1)]
+    return [matrix_completion(lane.spec.problem, lane.spec.seed) for lane in first], of_lane
+
+
+def read_problems(directory: RunDirectory, lanes: list[settings.Lane]) -> list[MatrixProblem]:
+    """The problems that ``write_problems`` kept."""
+    of_lane = _problem_of_lane(lanes)
+    names = ("ground_truth", "rows", "columns", "values", "test_rows", "test_columns", "test_values")
+    problems = []
+    with np.load(directory.problem, allow_pickle=False) as arrays:
+        for k in range(max(of_lane) + 1):
+            found: dict[str, Any] = {name: arrays.get(f"{k}.{name}") for name in names}
+            rows, columns = arrays[f"{k}.shape"].tolist()
+            loss = lanes[of_lane.index(k)].spec.problem.loss
+            problems.append(MatrixProblem(shape=(rows, columns), loss=loss, **found))
+    return problems
 
 
 def write_problems(directory: RunDirectory, problems: list[MatrixProblem]) -> None:

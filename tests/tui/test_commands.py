@@ -281,6 +281,25 @@ def test_detached_runs_print_their_id_and_can_be_stopped(tmp_path: Path) -> None
     assert call("stop", "latest").returncode == 2
 
 
+def test_a_stopped_run_is_resumed_and_a_finished_one_is_not(tmp_path: Path) -> None:
+    """Stopping saves a checkpoint; --seconds is given anew."""
+    out = tmp_path / "x.json"
+    limited = ["--set", "stop.max_seconds=0.5", "--quiet", "--out", str(out)]
+    assert call("run", small_preset(tmp_path), *LONG, *limited).returncode == 0
+    first = json.loads(out.read_text())
+    assert first["outcome"]["kind"] == "max-seconds"
+    result = call("resume", "latest")
+    assert result.returncode == 0, result.stderr
+    second = json.loads(out.read_text())
+    assert second["id"] == first["id"]
+    assert second["lanes"][0]["final"]["step"] > first["lanes"][0]["final"]["step"]
+    assert second["elapsed_s"] > first["elapsed_s"] + 0.4
+    assert call("run", small_preset(tmp_path), "--quiet").returncode == 0
+    refused = call("resume", "latest")
+    assert refused.returncode == 2
+    assert "has ended (converged)" in refused.stderr
+
+
 def test_an_output_pipe_that_closes_is_no_error() -> None:
     process = subprocess.Popen([*COMMAND, "schema", "export"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None

@@ -19,6 +19,7 @@ COMMANDS = {
     "show": "print a preset's TOML, to copy and edit",
     "runs": "list the runs on this machine",
     "attach": "open the app on a run, live or finished",
+    "resume": "take a killed or stopped run up again",
     "stop": "stop a live run",
     "export": "write a run as JSON, JSON lines or CSV",
     "info": "show versions, directories and devices",

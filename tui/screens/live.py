@@ -179,12 +179,13 @@ class LiveScreen(Screen[None]):
         self.query_one(Status).draw(self.history, lane, now, name, state, self._sentence(state))
 
     def _sentence(self, state: str) -> str:
+        again = " · space takes it up again" if not self.is_live() and self.directory.can_resume() else ""
         if state == "killed":
-            return KILLED.sentence()
+            return KILLED.sentence() + again
         if self._frozen:
             return "the picture is frozen: v catches up"
         if self.history.ending is not None:
-            return self.history.ending.outcome.sentence()
+            return self.history.ending.outcome.sentence() + again
         if state == "paused":
             return "space lets it go on"
         shown = "all lanes" if self._lane is None else self.history.label(self.history.lanes[self._lane])
@@ -257,6 +258,8 @@ class LiveScreen(Screen[None]):
     def action_pause(self) -> None:
         if self.is_live():
             control.send(self.directory.control, "resume" if self.history.state == "paused" else "pause")
+        elif self.directory.can_resume():
+            self.app.resume(self.directory)
         else:
             self.notify("the run has ended: n makes a new one from its settings")
 

@@ -13,6 +13,8 @@ from solver.spec import Adam
 class FullBatchAdam(FirstOrder):
     """m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂/(sqrt(v̂) + eps). It follows no flow, so it has no time."""
 
+    STATE = (*FirstOrder.STATE, "_updates", "_mean", "_square")
+
     def __init__(self, layers: Layers, start: Tensor, spec: Adam, steps_between_looks: int | None = None) -> None:
         super().__init__(layers, start, steps_between_looks)
         self.times = None

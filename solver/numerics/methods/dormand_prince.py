@@ -9,6 +9,7 @@ commutes with rotations of the hidden layers, and so does this norm).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,6 +49,8 @@ _ALPHA = 0.2 - 0.75 * _BETA
 class DormandPrince(Method):
     """The flow dθ/dt = −∇ℓ(θ); every lane has its own time, step size and acceptance."""
 
+    STATE = (*Method.STATE, "_slope", "_h", "_taken", "_last_error", "rejections")
+
     def __init__(self, layers: Layers, start: Tensor, spec: GradientFlow, max_time: float = math.inf) -> None:
         super().__init__(layers, start)
         self._rtol, self._atol, self._max_time = spec.rtol, spec.atol, max_time
@@ -68,6 +71,7 @@ class DormandPrince(Method):
         shape = (7, layers.n_lanes, layers.n_parameters)
         self._stages = torch.zeros(shape, dtype=layers.dtype, device=layers.device)
         # Gradients, not slopes: every combination below is subtracted.
+        self._slope = self._stages[0]
         self._slopes = [Factors(self._stages[stage], layers.widths) for stage in range(7)]
         self._point = layers.factors()
         self._sum = torch.zeros((layers.n_lanes, layers.n_parameters), dtype=layers.dtype, device=layers.device)
@@ -148,6 +152,10 @@ class DormandPrince(Method):
                     self.factors.flat[lane].copy_(self._point.flat[lane])
                     self._stages[0, lane].copy_(self._stages[6, lane])
         self._accepted = [False] * len(self._accepted)
+
+    def state(self) -> dict[str, Any]:
+        self._settle()
+        return super().state()
 
     def step_sizes(self) -> list[float]:
         return list(self._taken)

@@ -21,6 +21,8 @@ class FirstOrder(Method):
     its state is the first one there whatever the distance of the looks.
     """
 
+    STATE = (*Method.STATE, "_gradient", "_loss", "_moving")
+
     def __init__(self, layers: Layers, start: Tensor, steps_between_looks: int | None = None) -> None:
         super().__init__(layers, start)
         default = _STEPS_BETWEEN_LOOKS if layers.device.type == "cuda" else 1

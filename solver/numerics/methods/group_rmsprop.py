@@ -16,6 +16,8 @@ class GroupedRMSprop(FirstOrder):
     Every step is a step of gradient descent of the size in effect, so flow time is the sum of those sizes.
     """
 
+    STATE = (*FirstOrder.STATE, "_updates", "_second_moment", "_sizes", "_time")
+
     def __init__(
         self, layers: Layers, start: Tensor, spec: GroupRMSprop, steps_between_looks: int | None = None
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,6 +13,9 @@ from solver.numerics.models.layers import Factors, Layers
 
 class Method(ABC):
     """A batch of lanes under way. Per-lane facts are host lists, up to date after ``advance``."""
+
+    STATE: ClassVar[tuple[str, ...]] = ("factors", "steps", "evaluations", "times", "losses")
+    """The attributes that ``advance`` depends on; a method adds its own."""
 
     def __init__(self, layers: Layers, start: Tensor) -> None:
         self.layers = layers
@@ -39,6 +43,22 @@ class Method(ABC):
     @abstractmethod
     def keep(self, lanes: list[int]) -> None:
         """Goes on with these lanes alone."""
+
+    def state(self) -> dict[str, Any]:
+        """All that ``advance`` depends on, as tensors, numbers and lists of numbers."""
+        values = {name: getattr(self, name) for name in self.STATE}
+        return {name: value.flat if isinstance(value, Factors) else value for name, value in values.items()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what ``state`` gave, on a method made for the same lanes: bit for bit on the same machine."""
+        for name in self.STATE:
+            present, value = getattr(self, name), state[name]
+            if isinstance(present, Factors):
+                present.flat.copy_(value)
+            elif isinstance(present, Tensor):
+                present.copy_(value)
+            else:
+                setattr(self, name, list(value) if isinstance(value, list) else value)
 
     def parameters(self, lane: int) -> Tensor:
         """The lane's factors at its last accepted state, flat, in float64 on the CPU."""

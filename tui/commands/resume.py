@@ -1,0 +1,40 @@
+"""implicit-tui resume: takes a killed or stopped run up again where its last checkpoint has it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from solver import client, rundir
+from solver.rundir import RunDirectory
+from solver.settings import BadSetting
+from tui.commands import following
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="an id, the beginning of one, or latest")
+    parser.add_argument("--detach", action="store_true", help="leave it running")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors on stderr")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    directory = rundir.find(arguments.run)
+    order = directory.order()
+    check(directory)
+    solver = client.start(directory, detach=arguments.detach)
+    if arguments.detach:
+        print(directory.id)
+        return 0
+    history, interrupted = following.follow(directory, solver, following.Narrator(order.spec, quiet=arguments.quiet))
+    out = None if order.export is None else Path(order.export)
+    return following.finish(directory, history, out, interrupted=interrupted, as_json=False, quiet=arguments.quiet)
+
+
+def check(directory: RunDirectory) -> None:
+    """Raises BadSetting, saying why, where the run cannot be taken up."""
+    if directory.is_solving():
+        raise BadSetting(f"run {directory.id} is running: `implicit-tui attach {directory.id}` shows it")
+    if not directory.can_resume():
+        state = directory.state()
+        why = "has no checkpoint yet" if state in ("killed", "stopped", "max-seconds") else f"has ended ({state})"
+        raise BadSetting(f"run {directory.id} {why}, so there is nothing to resume: start a new one")
