@@ -50,7 +50,7 @@ def worst(outcomes: list[Outcome]) -> Outcome:
                 return first
             if kind == "converged":
                 return Outcome(kind=kind, reason=f"all {len(outcomes)} lanes reached their training loss")
-            counted = f"{len(matching)} of {len(outcomes)} lanes: {first.reason}"
+            counted = f"{len(matching)} of {len(outcomes)} lanes, the first of them: {first.reason}"
             return msgspec.structs.replace(first, reason=counted)
     raise ValueError("a run without lanes has no outcome")
 
