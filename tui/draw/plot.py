@@ -15,6 +15,8 @@ from tui.draw.scale import Scale, label, nice, ticks
 # Colour 0 is the plain text, 1 the dim one; series have 2 and above.
 TEXT, DIM, FIRST_SERIES = 0, 1, 2
 _MARGIN = 8
+_SPAN_GAP = 12
+_ROOM = 0.4
 _TINY, _HUGE = 1e-300, 1e300
 
 Row = tuple[str, bytes]
@@ -47,6 +49,8 @@ class Plot:
         self._y: Scale | None = None
         self.x_log = False
         self.y_log = False
+        self.growing = False
+        """Whether more points are to come: then a new limit leaves room for them."""
 
     def forget(self) -> None:
         """Starts the limits anew: another quantity is shown."""
@@ -82,8 +86,9 @@ class Plot:
             x_range = (min(0.0, x_range[0]), x_range[1])
         if self.x_log and self._x is None and x_range[0] == x_range[1]:
             x_range = (x_range[0], x_range[1] * 10.0)
-        self._x = nice(*x_range, self.x_log, self._x)
-        self._y = nice(*y_range, self.y_log, self._y)
+        room = _ROOM if self.growing else 0.0
+        self._x = nice(*x_range, self.x_log, self._x, room)
+        self._y = nice(*y_range, self.y_log, self._y, room)
         return self._x, self._y
 
 
@@ -267,7 +272,10 @@ def _fit(lines: list[tuple[str, int]], width: int, height: int) -> list[Row]:
 
 
 def changed_spans(before: list[Row], after: list[Row]) -> list[tuple[int, int, int]]:
-    """(row, first column, width) of what differs between two drawings of one size."""
+    """(row, first column, width) of what differs between two drawings of one size.
+
+    Neighbouring differences make one span: placing the cursor anew costs as much as a few cells.
+    """
     spans = []
     for row, (old, new) in enumerate(zip(before, after, strict=True)):
         if old == new:
@@ -279,5 +287,11 @@ def changed_spans(before: list[Row], after: list[Row]) -> list[tuple[int, int, i
             for column in range(width)
             if old_text[column] != new_text[column] or old_colours[column] != new_colours[column]
         ]
-        spans.append((row, different[0], different[-1] - different[0] + 1))
+        first = last = different[0]
+        for column in different[1:]:
+            if column - last > _SPAN_GAP:
+                spans.append((row, first, last - first + 1))
+                first = column
+            last = column
+        spans.append((row, first, last - first + 1))
     return spans

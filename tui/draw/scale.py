@@ -40,11 +40,12 @@ class Scale(msgspec.Struct, frozen=True):
         return self.low + fraction * (self.high - self.low)
 
 
-def nice(low: float, high: float, log: bool, before: Scale | None = None) -> Scale:
+def nice(low: float, high: float, log: bool, before: Scale | None = None, room: float = 0.0) -> Scale:
     """Limits at round values that hold ``low`` and ``high``.
 
     The scale ``before`` is kept while the data fit it and fill half of it, so that the picture does not jump with every
-    new point. On a logarithmic scale both values must be positive.
+    new point. ``room`` is how much of the range is left free above data that still grow (linear scales): each new limit
+    redraws everything, and that is what costs bytes. On a logarithmic scale both values must be positive.
     """
     if before is not None and before.log == log and before.low <= low and high <= before.high:
         filled = before.fraction(high) - before.fraction(low)
@@ -57,6 +58,7 @@ def nice(low: float, high: float, log: bool, before: Scale | None = None) -> Sca
         # One value, or as good as one: it gets room above and below.
         pad = abs(low) * 0.1 if abs(low) > 1e-300 else 1.0
         low, high = low - pad, high + pad
+    high += room * (high - low)
     step = _step((high - low) / 4.0)
     bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     return Scale(bottom, top)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -34,6 +35,7 @@ _AXES = ("step", "time", "evaluations")
 _AXIS_NAMES = {"step": "step", "time": "time", "evaluations": "evals"}
 # So many singular values of a lane are drawn together.
 _CURVES_OF_VECTOR = 8
+_LIST_EVERY_S = 0.5
 
 
 class LiveScreen(Screen[None]):
@@ -56,6 +58,8 @@ class LiveScreen(Screen[None]):
         self._frozen = False
         self._log_y_by_hand: dict[str, bool] = {}
         self._drawn_state = ""
+        self._next_list = 0.0
+        self._list_waits = False
 
     def compose(self) -> ComposeResult:
         yield Static("", id="title", markup=False)
@@ -89,9 +93,11 @@ class LiveScreen(Screen[None]):
         # While frozen the feed still collects; catching up is one redraw.
         if self._frozen:
             return
-        if self.history.apply(self.feed.take()) or self._state() != self._drawn_state:
+        changed = self._state() != self._drawn_state
+        due = self._list_waits and time.monotonic() >= self._next_list
+        if self.history.apply(self.feed.take()) or changed or due:
             with self.app.batch_update():
-                self._draw()
+                self._draw(at_once=self._state() != self._drawn_state)
 
     def is_live(self) -> bool:
         """Whether a solver still works on the run."""
@@ -102,17 +108,22 @@ class LiveScreen(Screen[None]):
             return "killed"
         return self.history.state
 
-    def _draw(self) -> None:
+    def _draw(self, *, at_once: bool = True) -> None:
         if not self.is_mounted:
             return
         self._items = quantities.available(self.history)
         self._chosen = max(0, min(self._chosen, len(self._items) - 1))
         self._draw_chart()
         lane = self._shown_lane()
-        colour = series_colour(lane.index if lane is not None else 0)
-        self.query_one(QuantityList).draw(self._items, self._chosen, lane, colour)
+        now = time.monotonic()
+        self._list_waits = now < self._next_list and not at_once
+        if not self._list_waits:
+            # Every row of list and status changes with every frame: twice a second is as fast as numbers are read.
+            self._next_list = now + _LIST_EVERY_S
+            colour = series_colour(lane.index if lane is not None else 0)
+            self.query_one(QuantityList).draw(self._items, self._chosen, lane, colour)
+            self._draw_status(lane)
         self._draw_events()
-        self._draw_status(lane)
         self._drawn_state = self._state()
 
     def _draw_chart(self) -> None:
@@ -121,6 +132,10 @@ class LiveScreen(Screen[None]):
             chart.draw([], [], "waiting for the solver", "")
             return
         item = self._items[self._chosen]
+        if chart.plot.growing != self.is_live():
+            # The run has ended (or goes on): the limits fit what there is.
+            chart.plot.growing = self.is_live()
+            chart.plot.forget()
         chart.plot.y_log = self._log_y_by_hand.get(item.series, item.log_y)
         lanes = self.history.lanes if self._lane is None else [self.history.lanes[self._lane]]
         axis = self._axis if all(self._axis in lane.columns for lane in lanes) else "step"
