@@ -271,7 +271,7 @@ def _sentence(message: str, raw: Mapping[str, Any]) -> BadSetting:
         concerned = where.split(" ", 1)[0]
         return BadSetting(where, concerned if concerned in fields(raw) else field)
     default = _default(raw, field)
-    cure = "" if default is None else f"; its default is {_short(default)}"
+    cure = "; leave it out for its default" if default is None else f"; its default is {_short(default)}"
     return BadSetting(f"{field or 'the spec'} must be {limit}{got}{cure}", field)
 
 

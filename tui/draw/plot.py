@@ -16,7 +16,7 @@ from tui.draw.scale import Scale, label, nice, ticks
 TEXT, DIM, FIRST_SERIES = 0, 1, 2
 _MARGIN = 8
 _SPAN_GAP = 12
-_ROOM = 0.4
+_ROOM = 0.25
 _TINY, _HUGE = 1e-300, 1e300
 
 Row = tuple[str, bytes]

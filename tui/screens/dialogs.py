@@ -106,10 +106,13 @@ class HelpScreen(ModalScreen[None]):
 
 _WORDS = """
 Words
-  end matrix      W = W_N … W_1, the product of the layers; depth is N
-  σ₁ ≥ σ₂ ≥ …     its singular values; their law is dσ/dt = N σ^(2−2/N) γ
-  effective rank  exp of the entropy of σ/Σσ: 5 equal values give 5
-  training loss   on the observed entries; reconstruction error on all of them
-  lane            one trained factorization; a run has one for each swept value
-  t*              where the law with frozen γ lets σ₁ escape at the earliest
+  end matrix      W = W_N … W_1, the product of the N layers
+  σ₁ ≥ σ₂ ≥ …     singular values of W: dσ/dt = N σ^(2−2/N) γ
+  γ               how hard the loss pulls on that direction
+  effective rank  exp of the entropy of σ/Σσ: 5 equal ones give 5
+  training loss   on the observed entries
+  recon. error    on all entries; the zero matrix scores 1
+  lane            one trained factorization of the run
+  flow time       what gradient descent's steps add up to
+  t*              where σ₁ escapes at the earliest, γ frozen
 esc closes this."""

@@ -64,7 +64,11 @@ class RunsScreen(Screen[None]):
             table.add_row(*(Text(cell) for cell in _cells(run)), key=run.id)
         if self._runs:
             table.move_cursor(row=min(row, len(self._runs) - 1))
-        count = f"{len(self._runs)} runs" if self._runs else "no runs yet: esc goes to the presets"
+        count = (
+            f"{len(self._runs)} run{'s' * (len(self._runs) > 1)}"
+            if self._runs
+            else "no runs yet: esc goes to the presets"
+        )
         self.query_one("#title", Static).update(f"{count} · {rundir.runs_home()}")
 
     def _refresh_states(self) -> None:
