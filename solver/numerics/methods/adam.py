@@ -36,7 +36,7 @@ class FullBatchAdam(FirstOrder):
         self._direction.div_(1.0 - spec.beta1**self._updates)
         return self._sizes, self._direction
 
-    def _passed(self, step_sizes: Tensor) -> None:
+    def _passed(self, step_sizes: Tensor, moving: Tensor | None) -> None:
         pass
 
     def _look(self) -> None:

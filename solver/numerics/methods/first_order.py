@@ -38,8 +38,8 @@ class FirstOrder(Method):
         """Step sizes (lanes, 1) and directions (lanes, parameters) at the current gradient; advances the method."""
 
     @abstractmethod
-    def _passed(self, step_sizes: Tensor) -> None:
-        """Book-keeping of a step of these sizes, (lanes, 1) with zeros for frozen lanes."""
+    def _passed(self, step_sizes: Tensor, moving: Tensor | None) -> None:
+        """Book-keeping of a step of these sizes, (lanes, 1); with ``moving``, zeros for frozen lanes."""
 
     @abstractmethod
     def _look(self) -> None:
@@ -60,7 +60,7 @@ class FirstOrder(Method):
         while step < until:
             step_sizes, directions = self._update()
             torch.addcmul(self.factors.flat, directions, step_sizes, value=-1.0, out=self.factors.flat)
-            self._passed(step_sizes)
+            self._passed(step_sizes, None)
             loss = self.layers.loss_and_gradient(self.factors, self._gradient)
             step += 1
             smallest = loss.min().item() if len(loss) > 1 else loss.item()
@@ -82,7 +82,7 @@ class FirstOrder(Method):
             # A lane that is not finite would spread through 0 · inf: its directions are left out altogether.
             directions = torch.where(self._moving > 0, directions, 0.0)
             torch.addcmul(self.factors.flat, directions, step_sizes, value=-1.0, out=self.factors.flat)
-            self._passed(step_sizes)
+            self._passed(step_sizes, self._moving)
             self._count.add_(self._moving)
             loss = self.layers.loss_and_gradient(self.factors, self._gradient)
             self._loss.copy_(torch.where(self._moving[:, 0] > 0, loss, self._loss))

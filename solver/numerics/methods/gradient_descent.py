@@ -23,7 +23,7 @@ class Descent(FirstOrder):
     def _update(self) -> tuple[Tensor, Tensor]:
         return self._sizes, self._gradient.flat
 
-    def _passed(self, step_sizes: Tensor) -> None:
+    def _passed(self, step_sizes: Tensor, moving: Tensor | None) -> None:
         pass
 
     def _look(self) -> None:
