@@ -10,8 +10,9 @@ from typing import Any, Literal
 import msgspec
 
 from solver import ratings, settings
+from solver.fields import Raw
+from solver.refusal import BadSetting
 from solver.rundir import PresetInfo
-from solver.settings import BadSetting, Raw
 from solver.spec import RunSpec
 
 Size = Literal["quick", "default", "paper"]

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from solver import control
+from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
-from solver.settings import BadSetting
 
 _COMMAND = [sys.executable, "-P", "-m", "solver"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from solver.settings import BadSetting
+from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
 MAX_DIMENSION = 20_000

@@ -17,7 +17,7 @@ import msgspec
 
 from solver import log
 from solver.records import Ending, Outcome
-from solver.settings import BadSetting
+from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
 FORMAT = "implicit-tui/spec"

@@ -1,43 +1,22 @@
-"""Changing settings by name, and refusing bad ones in one sentence: field, limit, cure."""
+"""Settings by name: changing them, reading them as a person types them, and the lanes they make."""
 
 from __future__ import annotations
 
-import difflib
 import itertools
-import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from solver import fields
 from solver import spec as s
-
-Raw = dict[str, Any]
-
-KINDS: dict[str, dict[str, type[s.Settings]]] = {
-    "problem": {"matrix-completion": s.MatrixCompletion},
-    "model": {"deep-matrix-factorization": s.DeepMatrixFactorization},
-    "optimizer": {
-        "gradient-flow": s.GradientFlow,
-        "gradient-descent": s.GradientDescent,
-        "group-rmsprop": s.GroupRMSprop,
-        "adam": s.Adam,
-    },
-}
-PARTS: dict[str, type[s.Settings]] = {"stop": s.Stop, "record": s.Record}
+from solver.fields import KINDS, PARTS, Raw
+from solver.refusal import BadSetting, check_field, sentence
 
 # Giving one of these replaces the random ground truth, so what describes that no longer applies.
 _REPLACES_GROUND_TRUTH = ("problem.entries", "problem.file")
 _OF_GROUND_TRUTH = ("rank", "observations", "frobenius_norm", "noise", "shape")
-
-
-class BadSetting(ValueError):
-    """A setting that is refused; the message is one sentence naming the field, the limit and the cure."""
-
-    def __init__(self, message: str, field: str = "") -> None:
-        super().__init__(message)
-        self.field = field
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,56 +115,9 @@ def with_value(raw: Mapping[str, Any], field: str, value: Any) -> Raw:
         inner = {key: kept for key, kept in inner.items() if key not in _OF_GROUND_TRUTH}
         inner |= {"entries": None, "file": None}
     if part in KINDS and name != "kind":
-        inner = {"kind": kind(raw, part)} | inner
+        inner = {"kind": fields.kind(raw, part)} | inner
     inner[name] = value
     return dict(raw) | {part: inner}
-
-
-def check_field(raw: Mapping[str, Any], field: str) -> None:
-    """Raises BadSetting, with the nearest names, where ``field`` is not a field of the spec that ``raw`` makes."""
-    names = fields(raw)
-    if field in names:
-        return
-    part, _, name = field.partition(".")
-    owners = [word for word, struct in KINDS.get(part, {}).items() if name in struct.__struct_fields__]
-    if owners:
-        kind = next(word for word, struct in KINDS[part].items() if struct is part_type(raw, part))
-        raise BadSetting(
-            f"{field} is a setting of {_choices(owners)}, and {part}.kind is {kind}: change the kind", field
-        )
-    close = difflib.get_close_matches(field, names, n=1, cutoff=0.6)
-    hint = f"did you mean {close[0]}?" if close else "`implicit-tui schema spec` lists the fields"
-    raise BadSetting(f"{field} is not a setting of this run: {hint}", field)
-
-
-def fields(raw: Mapping[str, Any]) -> list[str]:
-    """The dotted names of every setting of the spec that ``raw`` makes, in the order of the types."""
-    names = []
-    for name in s.RunSpec.__struct_fields__:
-        if name in KINDS:
-            names.append(f"{name}.kind")
-            names += [f"{name}.{field}" for field in part_type(raw, name).__struct_fields__]
-        elif name in PARTS:
-            names += [f"{name}.{field}" for field in PARTS[name].__struct_fields__]
-        else:
-            names.append(name)
-    return names
-
-
-def kind(raw: Mapping[str, Any], part: str) -> str:
-    """The kind of ``raw``'s part, the default where it names none."""
-    struct = part_type(raw, part)
-    return next(word for word, known in KINDS[part].items() if known is struct)
-
-
-def part_type(raw: Mapping[str, Any], part: str) -> type[s.Settings]:
-    """The type of ``raw``'s part, by its kind; the default kind where it names none or an unknown one."""
-    if part in PARTS:
-        return PARTS[part]
-    default = getattr(s.RunSpec(), part)
-    inner = raw.get(part)
-    kind = inner.get("kind") if isinstance(inner, Mapping) else None
-    return KINDS[part].get(str(kind), type(default))
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -243,120 +175,4 @@ def _convert(raw: Mapping[str, Any]) -> s.RunSpec:
     try:
         return msgspec.convert(raw, s.RunSpec)
     except msgspec.ValidationError as error:
-        raise _sentence(str(error), raw) from None
-
-
-def _sentence(message: str, raw: Mapping[str, Any]) -> BadSetting:
-    """The message of msgspec as a sentence with the field, what it got, the limit and the cure."""
-    said, _, path = message.partition(" - at `$")
-    field = path.rstrip("`").lstrip(".")
-    field = re.sub(r"\[\.\.\.\]", "", field)
-    unknown = re.search(r"unknown field `(.*)`", said)
-    if unknown:
-        name = f"{field}.{unknown[1]}" if field else unknown[1]
-        try:
-            check_field(raw, name)
-        except BadSetting as refused:
-            return refused
-    value, found = _lookup(raw, field)
-    got = f", not {_short(value)}" if found else ""
-    if "missing required field `kind`" in said:
-        return BadSetting(f"{field}.kind is missing: choose {_choices(list(KINDS[field]))}", field)
-    if field.endswith(".kind") and "Invalid value" in said:
-        return BadSetting(f"{field} must be {_choices(list(KINDS[field.split('.')[0]]))}{got}", field)
-    limit = _limit(said, raw, field)
-    if limit is None:
-        # A cross-field rule of the types: already a sentence, at the part it concerns.
-        where = f"{field}.{said}" if field else said
-        concerned = where.split(" ", 1)[0]
-        return BadSetting(where, concerned if concerned in fields(raw) else field)
-    default = _default(raw, field)
-    cure = "; leave it out for its default" if default is None else f"; its default is {_short(default)}"
-    return BadSetting(f"{field or 'the spec'} must be {limit}{got}{cure}", field)
-
-
-_TYPES = {
-    "int": "a whole number",
-    "float": "a finite number",
-    "str": "a word",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-    "null": "empty",
-}
-
-
-def _limit(said: str, raw: Mapping[str, Any], field: str) -> str | None:
-    bound = re.match(r"Expected `(int|float)` (>=|>|<=|<) ([-+.e\d]+)", said)
-    if bound:
-        number = float(bound[3])
-        if bound[1] == "float" and abs(number) >= 1e100:
-            return "a finite number"
-        relation = {">=": "of at least", ">": "above", "<=": "of at most", "<": "below"}[bound[2]]
-        shown = f"{int(number)}" if bound[1] == "int" else f"{number:g}"
-        return f"{_TYPES[bound[1]]} {relation} {shown}"
-    length = re.match(r"Expected `array` of length (\d+)", said)
-    if length:
-        return f"a list of {length[1]} values"
-    expected = re.match(r"Expected `(.*?)`(?:, got|$)", said)
-    if expected:
-        names = [_TYPES.get(name.strip(), name.strip()) for name in expected[1].split("|")]
-        return _choices([name for name in names if name != "empty"])
-    if "Invalid enum value" in said:
-        return _choices(choices(raw, field))
-    if "matching regex" in said:
-        return "auto, cpu, cuda or cuda:N"
-    return None
-
-
-def choices(raw: Mapping[str, Any], field: str) -> list[str]:
-    """The words a field may be, in the order of the type; empty where it is not a choice."""
-    part, _, name = field.partition(".")
-    if name == "kind":
-        return list(KINDS[part])
-    struct = part_type(raw, part) if name else s.RunSpec
-    info = msgspec.inspect.type_info(struct)
-    assert isinstance(info, msgspec.inspect.StructType)
-    for candidate in info.fields:
-        if candidate.name == (name or part) and isinstance(candidate.type, msgspec.inspect.LiteralType):
-            return _literal_order(struct, candidate.name)
-    return []
-
-
-def _literal_order(struct: type, name: str) -> list[str]:
-    # msgspec sorts the values of a Literal; the annotation keeps the order they were written in.
-    import typing
-
-    annotation = typing.get_type_hints(struct)[name]
-    return [str(value) for value in typing.get_args(annotation)]
-
-
-def _choices(words: Sequence[str]) -> str:
-    if len(words) <= 1:
-        return "".join(words)
-    return ", ".join(words[:-1]) + " or " + words[-1]
-
-
-def _lookup(raw: Any, field: str) -> tuple[Any, bool]:
-    value = raw
-    for piece in re.findall(r"[^.\[\]]+", field):
-        try:
-            value = value[int(piece)] if isinstance(value, (list, tuple)) else value[piece]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return None, False
-    return value, bool(field)
-
-
-def _default(raw: Mapping[str, Any], field: str) -> Any:
-    part, _, name = re.sub(r"\[.*", "", field).partition(".")
-    try:
-        instance = part_type(raw, part)() if name else s.RunSpec()
-        default = getattr(instance, name or part)
-    except (AttributeError, KeyError, TypeError):
-        return None
-    return None if isinstance(default, (msgspec.Struct, dict)) else default
-
-
-def _short(value: Any) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 60 else text[:57] + "…"
+        raise sentence(str(error), raw) from None

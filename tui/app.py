@@ -16,8 +16,9 @@ from textual.screen import Screen
 import presets
 from presets import Preset
 from solver import client, control, estimate, rundir, settings
+from solver.fields import Raw
+from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
-from solver.settings import BadSetting, Raw
 from solver.spec import RunSpec
 from tui import keys
 from tui.commands.export import document

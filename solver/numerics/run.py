@@ -19,7 +19,8 @@ from solver.control import Ear
 from solver.log import DiskFull, Writer
 from solver.numerics import checkpoint
 from solver.numerics import device as devices
-from solver.numerics.batches import Batch, LaneRun, group
+from solver.numerics.batches import Batch, group
+from solver.numerics.lane_run import LaneRun
 from solver.numerics.problems.matrix import MatrixProblem, matrix_completion
 from solver.records import (
     SCHEMA_VERSION,
@@ -32,8 +33,8 @@ from solver.records import (
     State,
     worst,
 )
+from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory, write_private
-from solver.settings import BadSetting
 from solver.version import VERSION
 
 # How often a run that waits for room on the disk looks for it.

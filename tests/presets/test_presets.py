@@ -8,7 +8,7 @@ import pytest
 
 import presets
 from solver import settings
-from solver.settings import BadSetting
+from solver.refusal import BadSetting
 
 
 @pytest.mark.parametrize("name", ["mf-depth", "mf-dynamics"])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from solver import rundir
+from solver.refusal import BadSetting
 from solver.rundir import NoSuchRun, Order, PresetInfo
-from solver.settings import BadSetting
 from solver.spec import RunSpec
 
 

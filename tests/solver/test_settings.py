@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from solver import settings
-from solver.settings import BadSetting
+from solver import fields, settings
+from solver.refusal import BadSetting
 from solver.spec import GradientDescent, MatrixCompletion, RunSpec
 
 ENTRIES = [[0, 1, 1.0], [1, 0, 1.0]]
@@ -93,7 +93,7 @@ def test_bad_input_is_refused_in_one_sentence(changes: dict[str, Any], field: st
 
 
 def test_every_kind_decodes_from_its_name_alone() -> None:
-    for part, kinds in settings.KINDS.items():
+    for part, kinds in fields.KINDS.items():
         for kind, struct in kinds.items():
             spec = settings.decode({part: {"kind": kind}})
             assert type(getattr(spec, part)) is struct

@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Select, Static
 
 import presets
-from solver import client, control, rundir, settings
+from solver import client, control, fields, rundir, settings
 from solver.records import Ending, Event, Outcome, State
 from solver.rundir import RunDirectory
 from tests.tui import runs
@@ -538,11 +538,11 @@ def test_what_the_form_shows_decodes_to_the_same_spec() -> None:
     """Every field written out and read back, for every kind."""
     from tui.screens.settings import _value
 
-    for optimizer in settings.KINDS["optimizer"]:
+    for optimizer in fields.KINDS["optimizer"]:
         raw = settings.encode(settings.decode({"optimizer": {"kind": optimizer}, "sweep": {"model.depth": [2, 3]}}))
         plain: list[tuple[str, Any]] = []
         sweeps: list[tuple[str, list[Any]]] = []
-        for field in settings.fields(raw):
+        for field in fields.names(raw):
             text = _value(field, raw)
             if field == "sweep" or not text:
                 continue

@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from solver.settings import BadSetting
+from solver.refusal import BadSetting
 from solver.version import VERSION
 
 EXIT_BAD_INPUT = 2

@@ -8,8 +8,8 @@ import sys
 import presets
 from presets import Preset
 from solver import rundir
+from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
-from solver.settings import BadSetting
 from tui.commands import EXIT_BAD_INPUT, complain
 
 

@@ -8,7 +8,7 @@ import math
 import presets
 from presets import Preset
 from solver import settings
-from solver.settings import BadSetting
+from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from solver import client, export, rundir
+from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
-from solver.settings import BadSetting
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import argparse
 import msgspec
 
 import presets
-from solver.settings import BadSetting
+from solver.refusal import BadSetting
 from tui.text import inert
 
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from solver import client, rundir
+from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
-from solver.settings import BadSetting
 from tui.commands import following
 
 

@@ -7,8 +7,8 @@ import datetime
 from pathlib import Path
 
 from solver import client, estimate, rundir, settings
+from solver.refusal import BadSetting
 from solver.rundir import Order
-from solver.settings import BadSetting
 from solver.spec import RunSpec
 from tui.commands import choosing, following
 from tui.text import duration

@@ -8,8 +8,8 @@ import msgspec
 
 from solver import rundir
 from solver.estimate import readable_bytes
+from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
-from solver.settings import BadSetting
 from tui.text import inert
 
 

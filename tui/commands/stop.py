@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from solver import client, rundir
-from solver.settings import BadSetting
+from solver.refusal import BadSetting
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from solver import client
-from solver.settings import BadSetting
+from solver.refusal import BadSetting
 from tui import keys
 from tui.text import inert
 

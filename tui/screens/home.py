@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 import presets
 from presets import Preset
 from solver import estimate, rundir
-from solver.settings import BadSetting
+from solver.refusal import BadSetting
 from tui import keys
 from tui.text import duration, inert
 

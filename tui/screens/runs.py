@@ -13,8 +13,8 @@ from textual.widgets import DataTable, Static
 
 from solver import control, rundir
 from solver.estimate import readable_bytes
+from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
-from solver.settings import BadSetting
 from tui import keys
 from tui.text import inert
 

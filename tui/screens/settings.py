@@ -13,8 +13,9 @@ from textual.widgets import Button, Input, Select, Static
 
 import presets
 from presets import Preset
-from solver import estimate, schema, settings, spec
-from solver.settings import BadSetting, Raw
+from solver import estimate, fields, schema, settings, spec
+from solver.fields import Raw
+from solver.refusal import BadSetting
 from solver.spec import RunSpec
 from tui import keys
 from tui.text import duration, inert
@@ -74,7 +75,7 @@ class SettingsScreen(Screen[None]):
         await form.remove_children()
         rows: list[Vertical] = []
         section = ""
-        for field in settings.fields(self._raw):
+        for field in fields.names(self._raw):
             if field in _LEFT_OUT:
                 continue
             part = field.partition(".")[0] if "." in field else "run"
@@ -154,7 +155,7 @@ class SettingsScreen(Screen[None]):
                 await self._build()
         elif field.endswith(".kind"):
             part = field.partition(".")[0]
-            if event.value != settings.kind(self._raw, part):
+            if event.value != fields.kind(self._raw, part):
                 self._raw = settings.apply(self._raw, [(field, event.value)])
                 await self._build()
                 self._focus(field)
@@ -187,7 +188,7 @@ class SettingsScreen(Screen[None]):
 def _row(field: str, raw: Raw) -> Vertical:
     """A name, a field to edit, and room for a message."""
     name = Static(field.rpartition(".")[2], classes="name", markup=False)
-    words = settings.choices(raw, field)
+    words = fields.choices(raw, field)
     value = _value(field, raw)
     entry: Input | Select[str]
     if words and "," not in value:
@@ -206,7 +207,7 @@ def _value(field: str, raw: Raw) -> str:
         return ", ".join(_text(value) for value in swept)
     part, _, name = field.partition(".")
     if name == "kind":
-        return settings.kind(raw, part)
+        return fields.kind(raw, part)
     value = raw.get(part, {}).get(name) if name else raw.get(part)
     return "" if value is None else _text(value)
 
@@ -222,7 +223,7 @@ def _text(value: Any) -> str:
 
 def _default(field: str, raw: Raw) -> str:
     part, _, name = field.partition(".")
-    default = getattr(settings.part_type(raw, part)() if name else RunSpec(), name or part)
+    default = getattr(fields.part_type(raw, part)() if name else RunSpec(), name or part)
     return "" if default is None else _text(default)
 
 
@@ -235,5 +236,5 @@ def _note(raw: Raw, field: str) -> str:
     part, _, name = field.partition(".")
     if name == "kind":
         return f"{field}: another kind starts from its own defaults"
-    owner = settings.part_type(raw, part).__name__ if name else RunSpec.__name__
+    owner = fields.part_type(raw, part).__name__ if name else RunSpec.__name__
     return f"{field}: {schema.field_notes(spec).get((owner, name or part), '')}"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from solver.numerics.problems.matrix import matrix_completion
-from solver.settings import BadSetting
+from solver.refusal import BadSetting
 from solver.spec import MatrixCompletion
 
 

@@ -1,0 +1,127 @@
+"""Checkpoints: a killed or stopped run taken up again is the uninterrupted one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from solver import client, control
+from solver.control import Ear
+from solver.log import Reader, Writer
+from solver.numerics.run import run
+from solver.rundir import RunDirectory
+from tests.solver.test_run import (
+    LONG,
+    OPTIMIZERS,
+    directory,
+    exported,
+    finished,
+    state_of,
+    wait_for,
+    without_clocks,
+)
+
+
+def resumed(made: RunDirectory, ear: Ear | None = None) -> None:
+    """Takes a run up again in this process."""
+    writer = Writer(made.log)
+    run(made, made.order(), writer, ear or Ear(made.control, None, 1e9))
+    writer.close()
+
+
+class StoppingEar(Ear):
+    """Asks for a checkpoint after so many looks, and then to stop (or to die, leaving no ending)."""
+
+    def __init__(self, made: RunDirectory, checkpoint_at: int, end_at: int, *, die: bool) -> None:
+        super().__init__(made.control, None, 1e9)
+        self._looks, self._checkpoint_at, self._end_at, self._die = 0, checkpoint_at, end_at, die
+
+    def listen(self, on_pause: Any) -> None:
+        self._looks += 1
+        self.checkpoint_asked = self._looks == self._checkpoint_at
+        if self._looks == self._end_at:
+            if self._die:
+                raise KeyboardInterrupt
+            self.stop_reason = "a test stopped it"
+
+
+INTERRUPTED: dict[str, list[Any]] = {"model.depth": [1, 2, 3], "model.init": ["gaussian", "balanced"]}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: str(o["optimizer.kind"]))
+@pytest.mark.parametrize("checkpoint_at", [1, 40, 171])
+def test_a_run_taken_up_after_a_kill_is_the_uninterrupted_one(optimizer: dict[str, Any], checkpoint_at: int) -> None:
+    """Weights and log, bit for bit: what was recorded after the checkpoint is made again and not written twice."""
+    changes = {**optimizer, "stop.max_steps": 150, "seeds": 2}
+    whole = finished(changes, INTERRUPTED)
+    made = directory(changes, INTERRUPTED)
+    with pytest.raises(KeyboardInterrupt):
+        resumed(made, StoppingEar(made, checkpoint_at, checkpoint_at + 33, die=True))
+    assert made.state() == "killed"
+    assert made.can_resume()
+    resumed(made)
+    assert without_clocks(made) == without_clocks(whole)
+    reader = Reader(made.log)
+    list(reader.read())
+    assert reader.damaged == 0
+
+
+def test_a_stopped_run_goes_on_to_the_same_end() -> None:
+    changes = {"optimizer.kind": "gradient-descent", "stop.max_steps": 150, "seeds": 2}
+    whole = exported(finished(changes, INTERRUPTED))
+    made = directory(changes, INTERRUPTED)
+    resumed(made, StoppingEar(made, 0, 60, die=False))
+    assert exported(made)["outcome"]["kind"] == "stopped"
+    assert made.can_resume()
+    resumed(made)
+    document = exported(made)
+    assert document["outcome"] == whole["outcome"]
+    for lane, expected in zip(document["lanes"], whole["lanes"], strict=True):
+        assert lane["final"]["end_matrix"] == expected["final"]["end_matrix"]
+        assert lane["outcome"] == expected["outcome"]
+    assert not made.can_resume()
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before() -> None:
+    changes = {"optimizer.kind": "gradient-descent", "stop.max_steps": 150}
+    whole = finished(changes)
+    made = directory(changes)
+    for checkpoint_at in (10, 5):
+        with pytest.raises(KeyboardInterrupt):
+            resumed(made, StoppingEar(made, checkpoint_at, checkpoint_at + 3, die=True))
+    data = bytearray(made.checkpoint.read_bytes())
+    data[len(data) // 2] ^= 1
+    made.checkpoint.write_bytes(data)
+    resumed(made)
+    assert without_clocks(made) == without_clocks(whole)
+
+
+def test_a_killed_process_is_taken_up_by_another() -> None:
+    made = directory(LONG)
+    solver = client.start(made)
+    wait_for(lambda: state_of(made) == "running")
+    control.send(made.control, "checkpoint")
+    wait_for(made.checkpoint.exists)
+    assert made.checkpoint.stat().st_mode & 0o777 == 0o600
+    solver.kill()
+    before = len(exported(made)["lanes"][0]["series"]["step"])
+    again = client.start(made)
+    try:
+        wait_for(lambda: len(exported(made)["lanes"][0]["series"]["step"]) > before)
+        assert client.stop(made)
+    finally:
+        again.kill()
+    steps = exported(made)["lanes"][0]["series"]["step"]
+    assert len(set(steps)) == len(steps)
+
+
+def test_a_run_without_a_checkpoint_cannot_be_taken_up() -> None:
+    made = directory(LONG)
+    with pytest.raises(KeyboardInterrupt):
+        resumed(made, StoppingEar(made, 0, 5, die=True))
+    assert not made.can_resume()
+    resumed(made)
+    outcome = made.outcome()
+    assert outcome is not None
+    assert "has no checkpoint" in outcome.reason
