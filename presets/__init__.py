@@ -11,6 +11,7 @@ import msgspec
 
 from solver import ratings, settings
 from solver.fields import Raw
+from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.rundir import PresetInfo
 from solver.spec import RunSpec
@@ -93,7 +94,7 @@ def load(name: str) -> Preset:
     known = names()
     if name in known:
         return read(known[name])
-    path = Path(name).expanduser()
+    path = typed(name, "the preset")
     if path.suffix == ".toml" or path.exists():
         return read(path)
     listed = ", ".join(known)
@@ -107,8 +108,9 @@ def read(path: Path) -> Preset:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise BadSetting(f"{path} cannot be read ({reason}): check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSetting(f"{path} is not valid TOML ({error}): correct that place") from None
+    except (ValueError, RecursionError) as error:
+        said = str(error)[:200]
+        raise BadSetting(f"{path} is not valid TOML ({said}): correct that place") from None
     try:
         file = msgspec.convert(data, _File)
     except msgspec.ValidationError as error:

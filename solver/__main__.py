@@ -6,6 +6,7 @@ Standard input is the holder's end of a pipe: when it closes, nobody watches any
 from __future__ import annotations
 
 import fcntl
+import importlib
 import os
 import signal
 import sys
@@ -26,6 +27,8 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--devices"]:
         return _print_devices()
     if arguments == ["--warm"]:
+        # What takes long, while the person still chooses.
+        importlib.import_module("solver.numerics.run")
         path = sys.stdin.buffer.readline().rstrip(b"\n")
         if not path:
             return 0
@@ -50,8 +53,9 @@ def solve(path: Path) -> int:
         return EXIT_LOCKED
     os.nice(10)
     order = directory.order()
+    again = directory.log.exists() and directory.log.stat().st_size > 0
+    ear = Ear(directory.control, _holder(), order.detached_limit_s, taken_up_again=again)
     writer = Writer(directory.log)
-    ear = Ear(directory.control, _holder(), order.detached_limit_s)
     signal.signal(signal.SIGTERM, lambda *_: setattr(ear, "stop_reason", "its solver was told to terminate"))
     _sync_every_second(writer.sync)
     try:

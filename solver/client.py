@@ -6,10 +6,12 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from solver import control
+from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 
@@ -101,8 +103,10 @@ def stop(directory: RunDirectory, timeout_s: float = 10.0) -> bool:
 
 def check_export_path(path: Path) -> Path:
     """The absolute path an export may replace. Raises BadSetting for a directory, link or unwritable place."""
-    path = path.expanduser().absolute()
+    path = typed(path, "--out")
     shown = str(path)
+    if path.name == "-":
+        raise BadSetting("--out - is not a file: --json prints the export on stdout")
     if path.is_symlink():
         raise BadSetting(f"--out {shown} is a link: name the file it points to")
     if path.is_dir():
@@ -111,6 +115,12 @@ def check_export_path(path: Path) -> Path:
         raise BadSetting(f"--out {shown} is not a regular file: choose another name")
     if not path.parent.is_dir():
         raise BadSetting(f"--out {shown}: the directory {path.parent} does not exist: create it, or choose another")
-    if not os.access(path.parent, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise BadSetting(f"--out {shown} cannot be written: choose a place of yours")
+    try:
+        # Asking the file system beats reading permissions: a read-only or virtual one says yes and means no.
+        os.close(os.open(path, os.O_WRONLY)) if path.exists() else None
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BadSetting(f"--out {shown} cannot be written ({reason}): choose a place of yours") from None
     return path

@@ -36,10 +36,12 @@ def send(path: Path, command: Command) -> None:
 class Ear:
     """Hears commands, and notices when nobody holds the run any more."""
 
-    def __init__(self, path: Path, holder: int | None, detached_limit_s: float) -> None:
+    def __init__(
+        self, path: Path, holder: int | None, detached_limit_s: float, *, taken_up_again: bool = False
+    ) -> None:
         self._path = path
-        # Old commands stand in the file when a run is taken up again: they are not for us.
-        self._offset = path.stat().st_size if path.exists() else 0
+        # Commands to the solver before us are not for us; those that came before a new run's solver was up are.
+        self._offset = path.stat().st_size if taken_up_again and path.exists() else 0
         self._holder = holder
         self._detached_limit_s = detached_limit_s
         self._detached_since = None if holder is not None else time.monotonic()

@@ -254,10 +254,14 @@ def _nested(flat: Sequence[Any], shape: Sequence[int]) -> list[Any]:
 
 
 def _problems(path: Path) -> list[Problem]:
+    """The problems of problem.npz; none where it is missing or damaged."""
     try:
-        arrays = npz.read(path)
-    except (OSError, ValueError):
+        return _problems_of(npz.read(path))
+    except (OSError, ValueError, KeyError):
         return []
+
+
+def _problems_of(arrays: dict[str, tuple[tuple[int, ...], array[float]]]) -> list[Problem]:
     problems: list[Problem] = []
     while f"{len(problems)}.shape" in arrays:
         k = len(problems)

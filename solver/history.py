@@ -79,7 +79,8 @@ class History:
             if 0 <= record.lane < len(self.lanes):
                 self.lanes[record.lane].append(record)
         elif isinstance(record, Schema):
-            self.lanes = [LaneHistory(lane) for lane in record.lanes]
+            # Written twice for safety; the second says nothing new.
+            self.lanes = self.lanes or [LaneHistory(lane) for lane in record.lanes]
         elif isinstance(record, Event):
             self.events.append(record)
         elif isinstance(record, State):

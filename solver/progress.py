@@ -29,8 +29,6 @@ def progress(history: History, spec: RunSpec) -> Progress:
     fraction = sum(_fraction(lane, spec.stop) for lane in lanes) / len(lanes) if lanes else 0.0
     if spec.stop.max_seconds is not None:
         fraction = max(fraction, min(1.0, elapsed / spec.stop.max_seconds))
-    if history.ending is not None:
-        fraction = 1.0
     # Early on the guess jumps about; it is shown once it has something to go by.
     known = 0.02 < fraction < 1.0 and elapsed > 0.5
     steps = sum(lane.columns["step"][-1] for lane in lanes if len(lane))
@@ -44,7 +42,7 @@ def progress(history: History, spec: RunSpec) -> Progress:
 
 
 def _fraction(lane: LaneHistory, stop: Stop) -> float:
-    if lane.outcome is not None:
+    if lane.outcome is not None and lane.outcome.kind not in ("stopped", "failed", "diverged"):
         return 1.0
     if not len(lane):
         return 0.0

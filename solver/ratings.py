@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from solver import settings
+from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
@@ -58,7 +60,9 @@ def read(path: Path, shape: tuple[int, int] | None = None) -> Ratings:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise _bad(path, f"cannot be read ({reason}): check the path, which is relative to the TOML file") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except BadSetting:
+        raise
+    except (ValueError, csv.Error) as error:
         raise _bad(path, f"is not a CSV text file ({error}): save it as UTF-8 row,column,value") from None
     if not_finite:
         lines = ", ".join(str(number) for number in not_finite[:3]) + (", …" if len(not_finite) > 3 else "")
@@ -85,11 +89,13 @@ def settle(spec: RunSpec, directory: Path) -> RunSpec:
     """
     if spec.problem.file is None:
         return spec
-    path = (directory / Path(spec.problem.file).expanduser()).absolute()
+    path = typed(spec.problem.file, "problem.file", directory)
     table = read(path, spec.problem.shape)
     n_held_out(len(table.values), spec.problem.test_fraction)
-    problem = msgspec.structs.replace(spec.problem, file=str(path), shape=table.shape)
-    return msgspec.structs.replace(spec, problem=problem)
+    raw = settings.encode(spec)
+    raw["problem"] |= {"file": str(path), "shape": list(table.shape)}
+    # Decoded anew: what the file's shape rules out is refused like anything else.
+    return settings.decode(raw)
 
 
 def n_held_out(n_entries: int, test_fraction: float) -> int:

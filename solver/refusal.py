@@ -82,7 +82,7 @@ def _limit(said: str, raw: Mapping[str, Any], field: str) -> str | None:
         if bound[1] == "float" and abs(number) >= 1e100:
             return "a finite number"
         relation = {">=": "of at least", ">": "above", "<=": "of at most", "<": "below"}[bound[2]]
-        shown = f"{int(number)}" if bound[1] == "int" else f"{number:g}"
+        shown = bound[3] if bound[1] == "int" else f"{number:g}"
         return f"{_TYPES[bound[1]]} {relation} {shown}"
     length = re.match(r"Expected `array` of length (\d+)", said)
     if length:

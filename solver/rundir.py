@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from solver import log
+from solver.paths import typed
 from solver.records import Ending, Outcome
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
@@ -168,7 +169,7 @@ def data_home() -> Path:
     """Where runs live: $IMPLICIT_TUI_HOME, else the platform's data directory."""
     home = os.environ.get("IMPLICIT_TUI_HOME")
     if home:
-        return Path(home).expanduser().absolute()
+        return typed(home, "IMPLICIT_TUI_HOME")
     xdg = os.environ.get("XDG_DATA_HOME")
     if xdg and Path(xdg).is_absolute():
         return Path(xdg) / "implicit-tui"
@@ -237,7 +238,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def _temporary(path: Path, mode: int) -> Iterator[int]:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         os.fchmod(file, mode)

@@ -83,8 +83,15 @@ def apply(
     one-value sweep. Raises BadSetting for a field that does not exist.
     """
     result: Raw = msgspec.to_builtins(dict(raw))
+    if not isinstance(result.get("sweep", {}), dict):
+        raise BadSetting('sweep must be a table of lists, as in { "model.depth" = [2, 3] }', "sweep")
+    replacing = [field for field, value in settings if field in _REPLACES_GROUND_TRUTH and value is not None]
+    if len(set(replacing)) > 1:
+        raise BadSetting("problem.entries and problem.file are both set: keep one of the two", "problem.file")
     for field, value in sorted(settings, key=lambda item: _kinds_first(item[0])):
         sweep = result.get("sweep", {})
+        if field == "sweep" and not isinstance(value, dict):
+            raise BadSetting("sweep must be a table of lists: use --sweep KEY=V1,V2 for each field", "sweep")
         if field.endswith(".kind"):
             part = field.removesuffix(".kind")
             result["sweep"] = {key: values for key, values in sweep.items() if not key.startswith(part + ".")}
@@ -106,7 +113,10 @@ def with_value(raw: Mapping[str, Any], field: str, value: Any) -> Raw:
     part, _, name = field.partition(".")
     if not name:
         return dict(raw) | {part: value}
-    inner = dict(raw.get(part, {}))
+    present = raw.get(part, {})
+    if not isinstance(present, Mapping):
+        raise BadSetting(f"{part} must be a table with its kind and fields, not {present!r:.60}", part)
+    inner = dict(present)
     if name == "kind":
         # The same kind keeps what was set; another one starts from its defaults.
         if inner.get("kind") != value:
@@ -137,11 +147,14 @@ def parse_sweep(text: str) -> tuple[str, list[Any]]:
 def parse_value(text: str) -> Any:
     """One value as typed by a person: TOML, a comma list of values, or a bare word."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        pass
-    pieces = list(_split_commas(text))
-    return [parse_value(piece) for piece in pieces] if len(pieces) > 1 else text
+        value = tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        pieces = [piece for piece in _split_commas(text) if piece]
+        return [parse_value(piece) for piece in pieces] if "," in text and pieces else text
+    # 1e6 is a whole number to whoever types it; a field of floats takes it just as well.
+    if isinstance(value, float) and "." not in text and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value
 
 
 def _split_commas(text: str) -> Iterator[str]:

@@ -171,8 +171,10 @@ class ImplicitApp(App[None]):
         self.notify(inert(sentence, 400), severity="error", markup=False, timeout=10)
 
     def _live(self) -> list[RunDirectory]:
-        """Our runs that are under way."""
-        return [directory for directory, solver in self._solvers.values() if solver.is_alive()]
+        """The runs under way that we started or show."""
+        ours = {run_id: directory for run_id, (directory, solver) in self._solvers.items() if solver.is_alive()}
+        shown = [screen for screen in self.screen_stack if isinstance(screen, LiveScreen) and screen.is_live()]
+        return list((ours | {screen.directory.id: screen.directory for screen in shown}).values())
 
     def action_request_quit(self) -> None:
         from tui.screens.dialogs import QuitDialog
@@ -206,10 +208,13 @@ class ImplicitApp(App[None]):
             (LiveScreen, "live"),
             (RunsScreen, "runs"),
             (SettingsScreen, "settings"),
+            (HomeScreen, "home"),
         )
-        for kind, place in kinds:
-            if isinstance(self.screen, kind):
-                return place
+        # The palette and the dialogs lie over the screen that is meant.
+        for screen in reversed(self.screen_stack):
+            for kind, place in kinds:
+                if isinstance(screen, kind):
+                    return place
         return "home"
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

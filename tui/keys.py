@@ -192,7 +192,6 @@ ACTIONS = (
         label="back",
         help="Back without running.",
         places=("settings",),
-        priority=True,
     ),
     Action(
         name="start",

@@ -191,8 +191,9 @@ class Batch:
         if isinstance(method, DormandPrince) and method.too_small(lane):
             return Outcome(
                 kind="failed",
-                reason=f"the step size fell to {method.step_sizes()[lane]:.1g} at step {step}, below rounding",
-                cure="raise optimizer.rtol, or set dtype to float64",
+                reason=f"after step {step}, loss {loss:.3g}, no step is short enough for rtol {method.rtol:g}",
+                cure="raise optimizer.rtol, or bring init_scale and the data nearer to 1"
+                + ("" if self._spec.dtype == "float64" else ", or set dtype to float64"),
             )
         return None
 
@@ -240,11 +241,11 @@ def _method(layers: Layers, start: Tensor, lane: Lane) -> Method:
 
 def _diverged(lane: Lane, step: int, loss: float) -> Outcome:
     optimizer, scale = lane.spec.optimizer, lane.spec.model.init_scale
-    if isinstance(optimizer, GradientFlow):
+    if step == 0 or isinstance(optimizer, GradientFlow):
         return Outcome(
             kind="diverged",
-            reason=f"train loss was {loss} at step {step}: init_scale {scale:g} is too large",
-            cure=f"try model.init_scale {scale / 100:g}",
+            reason=f"train loss was {loss} at step {step}: init_scale {scale:g} or the observed values are too large",
+            cure="scale the data to about 1, or try a smaller model.init_scale",
         )
     return Outcome(
         kind="diverged",

@@ -22,6 +22,8 @@ _RELATIVE_CHANGE = 1e-4
 _CHANGE_OF_GAP = 1e-2
 # Below this fraction of σ_1 a change of a singular value drowns in its own rounding.
 _SMALLEST_CHANGE = 1e-9
+# Beyond this a decomposition overflows on its way; not finite entries fail the comparison too.
+_LARGEST_ENTRY = 1e140
 
 
 class Metrics:
@@ -64,7 +66,7 @@ class Metrics:
         factors = self._layers.factors(parameters.unsqueeze(0))
         loss = self._layers.loss_and_gradient(factors, self._gradient).item()
         end_matrix = self._layers.end_matrix(factors)[0].clone()
-        if not torch.isfinite(end_matrix).all():
+        if not end_matrix.abs().max() < _LARGEST_ENTRY:
             return self._not_finite(known | {"train_loss": known.get("train_loss", loss)})
         u, singular_values, vt = torch.linalg.svd(end_matrix, full_matrices=False)
         values: dict[str, float | list[float]] = {"train_loss": loss, **known}

@@ -40,6 +40,7 @@ from solver.version import VERSION
 # How often a run that waits for room on the disk looks for it.
 _DISK_LOOK_S = 1.0
 _CHECKPOINT_EVERY_S = 30.0
+_FIRST_CHECKPOINT_S = 2.0
 
 
 def run(directory: RunDirectory, order: Order, writer: Writer, ear: Ear) -> Outcome:
@@ -133,7 +134,9 @@ def _begun(
         write_problems(directory, problems)
         _write_environment(directory, lanes[0].spec.dtype, lanes[0].spec.threads, device)
         runs = [LaneRun(lane, problems[of_lane[lane.index]]) for lane in lanes]
-        journal.write(_schema(runs, of_lane))
+        # Twice: all frames hang on this line, and one flipped bit must not cost them all.
+        for _ in range(2):
+            journal.write(_schema(runs, of_lane))
         members = [[runs[lane.index] for lane in batch] for batch in group(lanes, device)]
         return [Batch(batch, device, ear.elapsed_s) for batch in members], [], 0
     # What was read and drawn at the start is kept with the run: a file that changed meanwhile does not matter.
@@ -173,7 +176,7 @@ class _Keeper:
 
     def __init__(self, directory: RunDirectory, journal: Journal, ear: Ear) -> None:
         self._directory, self._journal, self._ear = directory, journal, ear
-        self._next = time.monotonic() + _CHECKPOINT_EVERY_S
+        self._next = time.monotonic() + _FIRST_CHECKPOINT_S
 
     def look(self, batches: list[Batch], position: int, *, last: bool) -> None:
         if not (last or self._ear.checkpoint_asked or time.monotonic() >= self._next):

@@ -441,6 +441,51 @@ def test_a_killed_solver_leaves_a_readable_run() -> None:
     assert len(document["lanes"][0]["series"]["step"]) >= 1
 
 
+def test_a_command_sent_before_the_solver_is_up_is_heard() -> None:
+    made = directory(LONG)
+    control.send(made.control, "stop")
+    solver = client.start(made)
+    assert solver.wait(60) == 0
+    assert made.state() == "stopped"
+
+
+def test_a_warmed_solver_has_imported_torch() -> None:
+    solver = client.warm()
+    try:
+        wait_for(lambda: "libtorch" in Path(f"/proc/{solver.pid}/maps").read_text())
+    finally:
+        solver.kill()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[:2], ids=lambda o: str(o["optimizer.kind"]))
+def test_numbers_beyond_range_end_the_run(optimizer: dict[str, Any]) -> None:
+    """Neither an endless loop nor an unexpected error."""
+    document = exported(finished({**optimizer, "model.depth": 3, "model.init_scale": 1e100}))
+    assert document["outcome"]["kind"] in ("failed", "diverged")
+    assert document["outcome"].get("cause", "") != "internal"
+    assert document["outcome"]["cure"]
+
+
+def test_a_flipped_bit_in_the_first_line_leaves_every_lane() -> None:
+    made = finished()
+    data = bytearray(made.log.read_bytes())
+    data[30] ^= 1
+    made.log.write_bytes(data)
+    document = exported(made)
+    assert len(document["lanes"]) == 1
+    assert document["damaged_lines"] == 1
+
+
+def test_a_damaged_problem_file_costs_the_problem_alone() -> None:
+    made = finished()
+    whole = made.problem.read_bytes()
+    for position in range(0, len(whole), 97):
+        data = bytearray(whole)
+        data[position] ^= 4
+        made.problem.write_bytes(data)
+        assert len(exported(made)["lanes"]) == 1
+
+
 def test_two_solvers_on_one_run_are_refused() -> None:
     made = directory(LONG)
     first = client.start(made)

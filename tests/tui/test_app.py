@@ -98,7 +98,7 @@ def live(pilot: Pilot[None]) -> LiveScreen:
 async def caught_up(pilot: Pilot[None], n_frames: int = runs.N_FRAMES) -> LiveScreen:
     screen = live(pilot)
     await until(pilot, lambda: screen.history.lanes and len(screen.history.lanes[-1]) == n_frames)
-    await until(pilot, lambda: screen._drawn_state == screen._state())
+    await until(pilot, lambda: screen._drawn_look == screen._look())
     await pilot.pause(0.15)
     return screen
 
@@ -135,7 +135,7 @@ async def test_the_first_screen_names_every_preset_and_what_it_shows(size: tuple
 async def test_below_the_least_size_one_sentence_is_shown() -> None:
     async with opened((39, 11)) as pilot:
         shown = text_of(pilot).strip()
-        assert shown.startswith("the terminal is too small: 40 × 12")
+        assert shown.startswith("too small: 40 × 12 needed")
 
 
 async def test_enter_runs_the_preset_on_the_warmed_solver(stand_in: StandIn) -> None:
@@ -331,6 +331,55 @@ async def test_another_kind_brings_its_own_fields() -> None:
         kind.value = "group-rmsprop"
         await until(pilot, lambda: any(widget.name == "optimizer.alpha" for widget in screen.query(Input)))
         assert not any(widget.name == "optimizer.rtol" for widget in screen.query(Input))
+
+
+async def test_what_was_typed_stays_when_a_kind_changes_and_own_data_displace_the_random_problem(
+    tmp_path: Path, stand_in: StandIn
+) -> None:
+    (tmp_path / "r.csv").write_text("0,0,1\n1,1,2\n2,0,3\n")
+    async with opened() as pilot:
+        await pilot.press("n")
+        await until(
+            pilot, lambda: isinstance(pilot.app.screen, SettingsScreen) and pilot.app.screen.query("#form Input")
+        )
+        screen = pilot.app.screen
+
+        def entry(field: str) -> Input:
+            return next(widget for widget in screen.query(Input) if widget.name == field)
+
+        entry("seeds").value = "2"
+        next(widget for widget in screen.query(Select) if widget.name == "optimizer.kind").value = "adam"
+        await until(pilot, lambda: any(widget.name == "optimizer.beta1" for widget in screen.query(Input)))
+        assert entry("seeds").value == "2"
+        for text in ("~", "~d", "~nosuch/x.csv", str(tmp_path / "r.csv")):
+            entry("problem.file").value = text
+            await pilot.pause(0.02)
+        await until(pilot, lambda: "6 lanes" in text_of(pilot))
+        await pilot.press("f5")
+        await until(pilot, lambda: stand_in.given)
+    spec = stand_in.given[0].order().spec
+    assert spec.problem.shape == (3, 2)
+    assert spec.problem.rank is None
+
+
+async def test_the_palette_over_the_live_view_has_its_actions() -> None:
+    async with opened(run=runs.run_in_state("ended")) as pilot:
+        await caught_up(pilot)
+        await pilot.press("colon")
+        await until(pilot, lambda: type(pilot.app.screen).__name__ == "CommandPalette")
+        assert isinstance(pilot.app, ImplicitApp)
+        titles = [command.title for command in pilot.app.get_system_commands(pilot.app.screen)]
+        assert "freeze (v)" in titles
+        assert "settings (n)" not in titles
+
+
+async def test_quitting_over_an_attached_live_run_asks_too() -> None:
+    made = runs.run_in_state("running")
+    with runs.held(made):
+        async with opened(run=made) as pilot:
+            await caught_up(pilot)
+            await pilot.press("q")
+            await until(pilot, lambda: isinstance(pilot.app.screen, QuitDialog))
 
 
 async def test_a_size_changes_what_the_preset_says() -> None:

@@ -161,6 +161,18 @@ BAD = [
     (["run", "mf-depth", "--json", "--detach"], "drop one of the two"),
     (["run", "mf-depth", "--set", "problem.shape=20000,20000", "--set", "model.depth=9"], "are free"),
     (["run", "mf-depth", "--set", "problem.file=absent.csv"], "cannot be read"),
+    (["run", "mf-depth", "--set", "problem.file=~nosuch/x.csv"], "not a usable path"),
+    (["run", "mf-depth", "--set", 'problem.file="a\\u0000b"'], "not a usable path"),
+    (["run", "mf-depth", "--set", "problem.file=a.csv", "--set", "problem.entries=[[0,0,1.0]]"], "keep one of the two"),
+    (["run", "mf-depth", "--set", "sweep=3"], "sweep must be a table"),
+    (["run", "mf-depth", "--set", "seed=" + "9" * 5000], "seed must be"),
+    (["run", "mf-depth", "--set", "model.depth=" + "[" * 3000], "model.depth must be"),
+    (["run", "mf-depth", "--set", "seed=9223372036854775808"], "at most 9223372036854775807"),
+    (["run", "mf-depth", "--out", "~nosuchuser/x.json"], "not a usable path"),
+    (["run", "mf-depth", "--out", "x" * 300], "not a usable path"),
+    (["run", "mf-depth", "--out", "-"], "--json prints the export"),
+    (["run", "mf-depth", "--out", "/proc/x.json"], "cannot be written"),
+    (["run", "x" * 300], "not a usable path"),
     (["run", "absent.toml"], "cannot be read"),
     (["run", "nonsense"], "there is no preset or file"),
     (["show", "nonsense"], "there is no preset or file"),
@@ -173,7 +185,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), BAD, ids=[" ".join(arguments[:5]) for arguments, _ in BAD])
+@pytest.mark.parametrize(("arguments", "said"), BAD, ids=[" ".join(arguments[:5])[:70] for arguments, _ in BAD])
 def test_bad_input_is_one_sentence_and_exit_code_2(arguments: list[str], said: str) -> None:
     result = call(*arguments)
     assert result.returncode == 2
@@ -182,6 +194,41 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments: list[str], said: s
     assert result.stderr.startswith("implicit-tui: ")
     assert result.stdout == ""
     assert rundir.list_runs() == []
+
+
+def test_a_file_on_the_command_line_is_meant_from_here(tmp_path: Path) -> None:
+    """The README's own-data command, in the directory that holds the file."""
+    lines = [f"{i},{j},{(i + 1) * (j + 1)}" for i in range(5) for j in range(4)]
+    (tmp_path / "ratings.csv").write_text("\n".join(lines))
+    data = ["--set", "problem.file=ratings.csv", "--set", "problem.test_fraction=0.1"]
+    result = call("run", "mf-depth", *data, "--steps", "1e1", "--json", "--quiet", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["problem"]["shape"] == [5, 4]
+    assert "held_out_error" in document["lanes"][0]["series"]
+    square = call("run", "mf-depth", *data, "--set", "model.det_sign=positive", cwd=tmp_path)
+    assert square.returncode == 2
+    assert "square" in square.stderr
+
+
+def test_a_run_taken_up_does_not_narrate_its_old_endings(tmp_path: Path) -> None:
+    limited = ["--set", "stop.max_seconds=0.4", "--quiet"]
+    assert call("run", small_preset(tmp_path), *LONG, *limited).returncode == 0
+    result = call("resume", "latest")
+    assert result.stderr.count("depth 2: max-seconds") == 1
+
+
+@pytest.mark.parametrize("text", ["seed = " + "9" * 5000, "a = " + "[" * 5000, '[run.problem]\nfile = "a\\u0000b"'])
+def test_a_monstrous_preset_hides_none(tmp_path: Path, text: str) -> None:
+    directory = tmp_path / "config" / "implicit-tui" / "presets"
+    directory.mkdir(parents=True)
+    (directory / "monster.toml").write_text(text)
+    result = call("presets")
+    assert result.returncode == 0
+    assert "mf-depth" in result.stdout
+    refused = call("run", "monster", "--dry-run")
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
 
 
 def test_places_an_export_cannot_go(tmp_path: Path) -> None:

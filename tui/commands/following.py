@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -23,9 +24,19 @@ _LOOK_EVERY_S = 0.05
 _LINE_EVERY_S = 5.0
 
 
-def follow(directory: RunDirectory, solver: client.Solver, narrator: Narrator) -> tuple[History, bool]:
-    """Narrates a run until its solver is gone; returns what it recorded, and whether ctrl+c ended it."""
+def recorded(directory: RunDirectory) -> tuple[Reader, History]:
+    """What a run has recorded so far, to be followed from there."""
     reader, history = Reader(directory.log), History()
+    while history.apply(reader.read()):
+        pass
+    return reader, history
+
+
+def follow(
+    directory: RunDirectory, solver: client.Solver, narrator: Narrator, before: tuple[Reader, History]
+) -> tuple[History, bool]:
+    """Narrates a run until its solver is gone; returns what it recorded, and whether ctrl+c ended it."""
+    reader, history = before
     interruptions = 0
     while True:
         try:
@@ -60,7 +71,8 @@ def finish(
     written = out is not None
     if out is not None and document is not None and history.ending is None:
         # The solver writes the export at its end; one that was killed had none.
-        rundir.replace_file(out, document)
+        with contextlib.suppress(OSError):
+            rundir.replace_file(out, document)
     if out is not None and not _is_export_of(out, directory.id):
         complain(f"the export {out} could not be written: see {directory.output}")
         written = False

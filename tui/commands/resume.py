@@ -21,11 +21,14 @@ def main(arguments: argparse.Namespace) -> int:
     directory = rundir.find(arguments.run)
     order = directory.order()
     check(directory)
+    before = following.recorded(directory)
     solver = client.start(directory, detach=arguments.detach)
     if arguments.detach:
         print(directory.id)
         return 0
-    history, interrupted = following.follow(directory, solver, following.Narrator(order.spec, quiet=arguments.quiet))
+    history, interrupted = following.follow(
+        directory, solver, following.Narrator(order.spec, quiet=arguments.quiet), before
+    )
     out = None if order.export is None else Path(order.export)
     return following.finish(directory, history, out, interrupted=interrupted, as_json=False, quiet=arguments.quiet)
 

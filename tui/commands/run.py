@@ -43,11 +43,12 @@ def main(arguments: argparse.Namespace) -> int:
         detached_limit_s=limit_s,
     )
     directory = rundir.create(order)
+    before = following.recorded(directory)
     solver = client.start(directory, detach=arguments.detach)
     if arguments.detach:
         print(directory.id)
         return 0
-    history, interrupted = following.follow(directory, solver, following.Narrator(spec, quiet=arguments.quiet))
+    history, interrupted = following.follow(directory, solver, following.Narrator(spec, quiet=arguments.quiet), before)
     return following.finish(
         directory, history, out, interrupted=interrupted, as_json=arguments.json, quiet=arguments.quiet
     )

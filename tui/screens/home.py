@@ -38,11 +38,11 @@ class HomeScreen(Screen[None]):
         yield Static("implicit-tui · watch gradient descent choose low rank", id="title", markup=False)
         with Horizontal(id="body"):
             yield OptionList(id="presets", markup=False)
-            with VerticalScroll(id="about-box", can_focus=False):
+            with VerticalScroll(id="about-box"):
                 yield Static("", id="about", markup=False)
         yield Static("", id="recent", markup=False)
         yield Static("", id="hints", markup=False)
-        yield Static("the terminal is too small: 40 × 12 is the least", id="too-small", markup=False)
+        yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
 
     def on_mount(self) -> None:
         for path in presets.names().values():
@@ -97,16 +97,16 @@ class HomeScreen(Screen[None]):
 def about(preset: Preset) -> str:
     """What a preset shows, where it comes from, and what it takes."""
     lines = [inert(preset.title, 200), "", inert(preset.idea, 600), ""]
-    if preset.look_for:
-        lines += ["Look for", *(f"• {inert(text, 300)}" for text in preset.look_for), ""]
     try:
         spec = preset.decode(preset.raw)
         need = estimate.estimate(spec)
         swept = ", ".join(f"{name} {inert(str(values), 60)}" for name, values in spec.sweep.items())
         lanes = "1 lane" if need.n_lanes == 1 else f"{need.n_lanes} lanes"
-        lines.append(f"{lanes}{' · ' + swept if swept else ''} · about {duration(need.seconds)}")
+        lines += [f"{lanes}{' · ' + swept if swept else ''} · about {duration(need.seconds)}", ""]
     except BadSetting as error:
-        lines.append(inert(str(error), 400))
+        lines += [inert(str(error), 400), ""]
+    if preset.look_for:
+        lines += ["Look for", *(f"• {inert(text, 300)}" for text in preset.look_for), ""]
     if preset.source:
         lines.append(f"Source: {inert(preset.source, 300)}")
     return "\n".join(lines)

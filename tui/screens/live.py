@@ -57,7 +57,7 @@ class LiveScreen(Screen[None]):
         self._items: list[Quantity] = []
         self._frozen = False
         self._log_y_by_hand: dict[str, bool] = {}
-        self._drawn_state = ""
+        self._drawn_look = ""
         self._next_list = 0.0
         self._list_waits = False
 
@@ -69,7 +69,7 @@ class LiveScreen(Screen[None]):
         yield Rows(id="events")
         yield Status(id="status")
         yield Static("", id="hints", markup=False)
-        yield Static("the terminal is too small: 40 × 12 is the least", id="too-small", markup=False)
+        yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#title", Static).update(
@@ -93,15 +93,19 @@ class LiveScreen(Screen[None]):
         # While frozen the feed still collects; catching up is one redraw.
         if self._frozen:
             return
-        changed = self._state() != self._drawn_state
+        changed = self._look() != self._drawn_look
         due = self._list_waits and time.monotonic() >= self._next_list
         if self.history.apply(self.feed.take()) or changed or due:
             with self.app.batch_update():
-                self._draw(at_once=self._state() != self._drawn_state)
+                self._draw(at_once=self._look() != self._drawn_look)
 
     def is_live(self) -> bool:
         """Whether a solver still works on the run."""
         return self.history.ending is None and not self.feed.solver_gone
+
+    def _look(self) -> str:
+        """What the status line depends on besides frames: the state, and whether the solver has let go."""
+        return f"{self._state()} {self.feed.solver_gone}"
 
     def _state(self) -> str:
         if self.history.ending is None and self.feed.solver_gone:
@@ -124,7 +128,7 @@ class LiveScreen(Screen[None]):
             self.query_one(QuantityList).draw(self._items, self._chosen, lane, colour)
             self._draw_status(lane)
         self._draw_events()
-        self._drawn_state = self._state()
+        self._drawn_look = self._look()
 
     def _draw_chart(self) -> None:
         chart = self.query_one(Chart)
@@ -182,7 +186,8 @@ class LiveScreen(Screen[None]):
             if lane.outcome is not None:
                 where = f"{self.history.label(lane)}: {lane.outcome.kind}, {lane.outcome.sentence()}"
                 lines.append((where, TEXT))
-        shown = lines[-height:] or [(text, DIM) for text in self.order.preset.look_for[:height]]
+        shown = lines[-height:]
+        shown += [(text, DIM) for text in self.order.preset.look_for[: height - len(shown)]]
         rows = [row((inert(text, 400), colour), width=width) for text, colour in shown]
         rows += [row(width=width)] * (height - len(rows))
         widget.show(rows)
@@ -196,16 +201,18 @@ class LiveScreen(Screen[None]):
     def _sentence(self, state: str) -> str:
         again = " · space takes it up again" if not self.is_live() and self.directory.can_resume() else ""
         if state == "killed":
-            return KILLED.sentence() + again
+            return KILLED.sentence() + again + self._damage()
         if self._frozen:
             return "the picture is frozen: v catches up"
         if self.history.ending is not None:
-            return self.history.ending.outcome.sentence() + again
+            return self.history.ending.outcome.sentence() + again + self._damage()
         if state == "paused":
             return "space lets it go on"
         shown = "all lanes" if self._lane is None else self.history.label(self.history.lanes[self._lane])
-        damaged = f" · {self.feed.damaged} damaged lines skipped" if self.feed.damaged else ""
-        return f"{shown}{damaged}" if self.history.lanes else "the solver is starting"
+        return (shown if self.history.lanes else "the solver is starting") + self._damage()
+
+    def _damage(self) -> str:
+        return f" · {self.feed.damaged} damaged lines of the log skipped" if self.feed.damaged else ""
 
     def _shown_lane(self) -> LaneHistory | None:
         """The lane of sparklines and status: the chosen one, else the last that is under way."""
@@ -238,7 +245,9 @@ class LiveScreen(Screen[None]):
                 return
 
     def action_lanes(self) -> None:
-        if len(self.history.lanes) > 1:
+        if len(self.history.lanes) < 2:
+            self.notify("the run has one lane")
+        else:
             following = 0 if self._lane is None else self._lane + 1
             self._lane = following if following < len(self.history.lanes) else None
             self.query_one(Chart).plot.forget()
@@ -258,7 +267,8 @@ class LiveScreen(Screen[None]):
             self._draw()
 
     def action_against(self) -> None:
-        self._axis = _AXES[(_AXES.index(self._axis) + 1) % len(_AXES)]
+        usable = [axis for axis in _AXES if all(axis in lane.columns for lane in self.history.lanes)]
+        self._axis = usable[(usable.index(self._axis) + 1) % len(usable)] if self._axis in usable else "step"
         self.query_one(Chart).plot.forget()
         self._draw()
 
@@ -267,8 +277,11 @@ class LiveScreen(Screen[None]):
         self.call_after_refresh(self._draw)
 
     def action_freeze(self) -> None:
-        self._frozen = not self._frozen
-        self._draw()
+        if self._frozen or self.is_live():
+            self._frozen = not self._frozen
+            self._draw()
+        else:
+            self.notify("the run has ended: the picture stands still")
 
     def action_pause(self) -> None:
         if self.is_live():
@@ -276,7 +289,8 @@ class LiveScreen(Screen[None]):
         elif self.directory.can_resume():
             self.app.resume(self.directory)
         else:
-            self.notify("the run has ended: n makes a new one from its settings")
+            why = "it had no checkpoint yet" if self._state() in ("killed", "stopped") else "the run has ended"
+            self.notify(f"{why}: n makes a new one from its settings")
 
     def action_stop(self) -> None:
         if self.is_live():

@@ -36,7 +36,7 @@ class RunsScreen(Screen[None]):
         yield Static("runs", id="title", markup=False)
         yield DataTable(id="runs", cursor_type="row", zebra_stripes=True)
         yield Static("", id="hints", markup=False)
-        yield Static("the terminal is too small: 40 × 12 is the least", id="too-small", markup=False)
+        yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
 
     def on_mount(self) -> None:
         table = self.query_one(DataTable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
@@ -15,6 +16,7 @@ import presets
 from presets import Preset
 from solver import estimate, fields, schema, settings, spec
 from solver.fields import Raw
+from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 from tui import keys
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from tui.app import ImplicitApp
 
 _LISTS = ("problem.shape", "problem.entries")
+_OWN_DATA = ("problem.file", "problem.entries")
+_OF_RANDOM = ("problem.shape", "problem.rank", "problem.observations", "problem.frobenius_norm", "problem.noise")
 _LEFT_OUT = ("sweep",)
 
 
@@ -52,7 +56,7 @@ class SettingsScreen(Screen[None]):
         yield VerticalScroll(id="form", can_focus=False)
         yield Static("", id="note", markup=False)
         yield Static("", id="hints", markup=False)
-        yield Static("the terminal is too small: 40 × 12 is the least", id="too-small", markup=False)
+        yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
 
     async def on_mount(self) -> None:
         await self._build()
@@ -86,20 +90,30 @@ class SettingsScreen(Screen[None]):
         await form.mount_all(rows)
         self._check()
 
-    def _collect(self) -> Raw:
-        """The settings as they stand in the fields. Raises BadSetting."""
+    def _collect(self, without: str = "") -> Raw:
+        """The settings as they stand in the fields, those of part ``without`` left out. Raises BadSetting."""
+        own_data = any(
+            isinstance(widget, Input) and widget.value.strip() and widget.name in _OWN_DATA
+            for widget in self.query("#form Input")
+        )
         plain: list[tuple[str, Any]] = []
         sweeps: list[tuple[str, list[Any]]] = []
         for widget in self.query("#form Input, #form Select"):
             field = widget.name or ""
+            if without and field.startswith(f"{without}."):
+                continue
             if isinstance(widget, Select):
                 plain.append((field, widget.value))
                 continue
             assert isinstance(widget, Input)
             text = widget.value.strip()
-            if not text:
+            untouched = text == _value(field, self._raw)
+            if not text or (own_data and untouched and field in _OF_RANDOM):
+                # Own data take the place of a random ground truth, so what the preset says of that is let go.
                 continue
-            value = settings.parse_value(text)
+            value: Any = text if field == "problem.file" else settings.parse_value(text)
+            if field == "problem.file" and not untouched:
+                value = str(typed(text, field))
             swept = isinstance(value, list) and (field not in _LISTS or _is_nested(field, value))
             if swept:
                 sweeps.append((field, value))
@@ -156,6 +170,9 @@ class SettingsScreen(Screen[None]):
         elif field.endswith(".kind"):
             part = field.partition(".")[0]
             if event.value != fields.kind(self._raw, part):
+                with contextlib.suppress(BadSetting):
+                    # What was typed elsewhere stays; a field that is wrong falls back to what it was.
+                    self._raw = self._collect(without=part)
                 self._raw = settings.apply(self._raw, [(field, event.value)])
                 await self._build()
                 self._focus(field)

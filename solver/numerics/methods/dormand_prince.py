@@ -53,7 +53,7 @@ class DormandPrince(Method):
 
     def __init__(self, layers: Layers, start: Tensor, spec: GradientFlow, max_time: float = math.inf) -> None:
         super().__init__(layers, start)
-        self._rtol, self._atol, self._max_time = spec.rtol, spec.atol, max_time
+        self.rtol, self._atol, self._max_time = spec.rtol, spec.atol, max_time
         self._a = [torch.tensor(row, dtype=layers.dtype, device=layers.device) for row in _A]
         self._error = torch.tensor(_ERROR, dtype=layers.dtype, device=layers.device)
         self._dense = torch.tensor(_DENSE, dtype=layers.dtype, device=layers.device)
@@ -94,7 +94,7 @@ class DormandPrince(Method):
         return [min(h, self._max_time) for h in first]
 
     def _scale(self, y: Tensor) -> Tensor:
-        return self._atol + self._rtol * _rms(y)
+        return self._atol + self.rtol * _rms(y)
 
     def advance(self, until: int, target: float) -> list[bool]:  # noqa: ARG002
         """One attempted step of every lane; those that were accepted are at a new state."""
@@ -163,7 +163,8 @@ class DormandPrince(Method):
     def too_small(self, lane: int) -> bool:
         """Whether the lane's next step no longer changes its time: the error demanded cannot be reached."""
         assert self.times is not None
-        return self._h[lane] <= 1e-15 * max(self.times[lane], 1e-280) or self._h[lane] < 1e-290
+        # Written so that a NaN, the step size of numbers beyond range, counts as too small.
+        return not self._h[lane] > max(1e-15 * self.times[lane], 1e-290)
 
     def parameters(self, lane: int) -> Tensor:
         source = self._point if self._accepted[lane] else self.factors
