@@ -43,6 +43,8 @@ def estimate(spec: RunSpec) -> Estimate:
         memory += itemsize * (copies * factors + 4 * rows * columns)
         # Metrics: one lane's float64 factors, three singular value decompositions and the ground truth.
         memory += 8 * (4 * factors + 8 * rows * columns)
+        # What it takes to begin (target, weights and a permutation, once more in NumPy) and to save a checkpoint.
+        memory += 8 * 3 * rows * columns + itemsize * 9 * factors
         operations = 2 * rows * columns * hidden if depth == 2 else 2 * hidden**2 * max(rows, columns)
         evaluation = _OVERHEAD_S + 3 * (depth - 1) * operations / _FLOPS * itemsize / 8
         evaluations = min(6 * lane.spec.stop.max_steps, _FLOW_EVALUATIONS) if flow else lane.spec.stop.max_steps

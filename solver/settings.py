@@ -178,6 +178,8 @@ def _check_swept(spec: s.RunSpec, field: str, values: list[Any]) -> None:
         cure = "set seeds to run several" if field.startswith("seed") else "set it for the whole run"
         raise BadSetting(f"sweep cannot go over {field}, which belongs to the whole run: {cure}", "sweep")
     check_field(encode(spec), field)
+    if field in _REPLACES_GROUND_TRUTH:
+        raise BadSetting(f"sweep cannot go over {field}: make a run of each", "sweep")
     if not values:
         raise BadSetting(f"the sweep over {field} is empty: give at least one value", field)
     if any(value in values[:position] for position, value in enumerate(values)):

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 Dimension = Annotated[int, Meta(ge=1, le=20_000)]
 Count = Annotated[int, Meta(ge=1, le=10**12)]
-Index = Annotated[int, Meta(ge=0, le=10**9)]
+Index = Annotated[int, Meta(ge=0, lt=20_000)]
 # The upper ends keep infinity out: msgspec compares, and inf <= 1e100 is false. NaN fails every comparison.
 Positive = Annotated[float, Meta(gt=0, le=1e100)]
 NonNegative = Annotated[float, Meta(ge=0, le=1e100)]
@@ -245,6 +245,13 @@ class RunSpec(Settings, frozen=True):
             raise ValueError(
                 f"model.det_sign is {self.model.det_sign}, but model.hidden_width {width} makes the determinant zero: "
                 f"make the width at least {shape[0]}"
+            )
+        pieces = self.record.per_step if isinstance(self.optimizer, GradientFlow) else 1
+        if self.record.every is not None and pieces * self.stop.max_steps > 2000 * self.record.every:
+            least = -(-pieces * self.stop.max_steps // 2000)
+            raise ValueError(
+                f"record.every {self.record.every} makes over 2000 frames of stop.max_steps {self.stop.max_steps}: "
+                f"make it at least {least}"
             )
         if isinstance(self.optimizer, Adam) and self.stop.max_time is not None:
             raise ValueError("stop.max_time is flow time, which adam does not have: set stop.max_steps instead")

@@ -40,11 +40,20 @@ def group(lanes: list[Lane], device: torch.device) -> list[list[Lane]]:
     for lane in lanes:
         shape = lane.spec.problem.resolved_shape
         sizes = initial.widths(lane.spec.model, shape)
-        largest = max(a * b for a, b in _pairs(sizes))
-        alone = device.type == "cpu" and largest > _LARGEST_BATCHED_LAYER
+        alone = device.type == "cpu" and _largest_layer(lane) > _LARGEST_BATCHED_LAYER
         key = (tuple(sizes), lane.spec.optimizer, lane.spec.stop, lane.index if alone else None)
         batches.setdefault(key, []).append(lane)
     return list(batches.values())
+
+
+def largest_batch(lanes: list[Lane]) -> int:
+    """Entries of a largest layer times the lanes that a GPU would train with it."""
+    batches = group(lanes, torch.device("cuda"))
+    return max(len(batch) * _largest_layer(batch[0]) for batch in batches)
+
+
+def _largest_layer(lane: Lane) -> int:
+    return max(a * b for a, b in _pairs(initial.widths(lane.spec.model, lane.spec.problem.resolved_shape)))
 
 
 class Batch:
@@ -72,13 +81,14 @@ class Batch:
         if not self._begun:
             self._begun = True
             events = [event for event in (run.predicted_escape() for run in self._runs) if event is not None]
-            yield [*events, *self._take(range(len(self._runs)))]
+            frames = self._take(range(len(self._runs)))
+            # A start may already meet the target, or be out of range.
+            yield [*events, *frames, *self._end(self._endings())]
         while self._runs:
             moved = self._method.advance(self._until(), self._target)
             at_new_state = [lane for lane, new in enumerate(moved) if new]
             records = self._take(at_new_state)
-            endings = {lane: ending for lane in range(len(self._runs)) if (ending := self._ending(lane)) is not None}
-            yield records + (self._end(endings) if endings else [])
+            yield records + self._end(self._endings())
 
     def end(self, outcome: Outcome) -> list[AnyRecord]:
         """The last records of all lanes, which end so now."""
@@ -167,12 +177,24 @@ class Batch:
         }
         return known if method.times is None else known | {"time": method.times[lane]}
 
+    def _endings(self) -> dict[int, Outcome]:
+        """The lanes that end at their present state, and how."""
+        return {lane: ending for lane in range(len(self._runs)) if (ending := self._ending(lane)) is not None}
+
     def _ending(self, lane: int) -> Outcome | None:
         """The lane's outcome if it ends at its present state."""
         method, stop = self._method, self._spec.stop
         step, loss = method.steps[lane], method.losses[lane]
         if not math.isfinite(loss):
             return _diverged(self._runs[lane].lane, step, loss)
+        if self._runs[lane].watches_sign and self._runs[lane].sign_flipped(method.parameters(lane)):
+            return Outcome(
+                kind="failed",
+                reason=f"the determinant changed its sign by step {step}, at train_loss {loss:.3g}; balanced layers keep "
+                "it, so rounding, the step size or an unbalanced start did it",
+                cure="take depth 3 or more, init balanced, or a smaller optimizer.rtol or step_size",
+                cause="sign",
+            )
         if loss <= self._target:
             reason = f"train_loss {loss:.3g} is at most {self._target:g} after {step} steps"
             return Outcome(kind="converged", reason=reason)
@@ -182,13 +204,19 @@ class Batch:
                 reason=f"flow time reached {stop.max_time:g} with train_loss {loss:.3g}",
                 cure="raise stop.max_time to go further",
             )
+        if isinstance(method, DormandPrince) and method.is_stationary(lane):
+            return Outcome(
+                kind="stopped",
+                reason=f"the gradient is exactly zero at step {step}, train_loss {loss:.3g}: nothing moves any more",
+                cure="start from another model.init or init_scale",
+            )
         if step >= stop.max_steps:
             return Outcome(
                 kind="max-steps",
                 reason=f"{step} steps were taken, train_loss is {loss:.3g}",
                 cure="" if stop.train_loss is None else "raise stop.max_steps to go further",
             )
-        if isinstance(method, DormandPrince) and method.too_small(lane):
+        if isinstance(method, DormandPrince) and method.is_stuck(lane):
             return Outcome(
                 kind="failed",
                 reason=f"after step {step}, loss {loss:.3g}, no step is short enough for rtol {method.rtol:g}",

@@ -23,8 +23,10 @@ class Unavailable(Exception):
         self.outcome = outcome
 
 
-def choose(spec: RunSpec, n_lanes: int) -> torch.device:
+def choose(spec: RunSpec, largest_batch: int) -> torch.device:
     """The device of a run. ``auto`` takes a GPU where one is there and the run is large enough to gain by it.
+
+    ``largest_batch`` is the entries of the largest layer times the lanes that would train with it on a GPU.
 
     Raises Unavailable.
     """
@@ -32,9 +34,8 @@ def choose(spec: RunSpec, n_lanes: int) -> torch.device:
         return torch.device("cpu")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if spec.device == "auto":
-        rows, columns = spec.problem.resolved_shape
         # Launching kernels costs a single small lane more than its products (about 6 µs each).
-        gains = rows * columns * n_lanes >= 160_000
+        gains = largest_batch >= 160_000
         return torch.device("cuda") if count and gains else torch.device("cpu")
     index = int(spec.device.partition(":")[2] or 0)
     if index < count:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -69,13 +71,18 @@ def _balanced(model: DeepMatrixFactorization, sizes: list[int], generator: np.ra
 def _with_det_sign(result: list[Array], det_sign: str) -> list[Array]:
     if det_sign == "any":
         return result
-    product = result[0]
-    for layer in result[1:]:
-        # Normalised at every product, so that a small scale to a high power does not underflow.
-        product = layer @ product
-        product = product / np.abs(product).max()
+    if all(layer.shape[0] == layer.shape[1] for layer in result):
+        # Layer by layer: the product of many is singular to rounding, and its sign noise.
+        sign = math.prod(float(np.linalg.slogdet(layer)[0]) for layer in result)
+    else:
+        product = result[0]
+        for layer in result[1:]:
+            # Normalised at every product, so that a small scale to a high power does not underflow.
+            product = layer @ product
+            product = product / np.abs(product).max()
+        sign = float(np.linalg.slogdet(product)[0])
     wanted = 1.0 if det_sign == "positive" else -1.0
-    if np.linalg.slogdet(product)[0] != wanted:
+    if sign != wanted:
         # Reflecting the outputs of the last layer leaves W_Nᵀ W_N, hence the balance, as it was.
         result[-1][0] *= -1.0
     return result

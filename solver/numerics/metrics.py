@@ -46,7 +46,8 @@ class Metrics:
         names = ["step"] + ["time"] * has_time + ["elapsed_s", "evaluations", "train_loss"]
         if self._ground_truth is not None:
             names += ["reconstruction_error", "normalised_reconstruction_error"]
-        names += ["held_out_error"] * (len(self._problem.test_values) > 0)
+        # Held-out values that are all zero have no scale to measure against.
+        names += ["held_out_error"] * bool(np.any(self._problem.test_values))
         names += ["effective_rank", "singular_values", "nuclear_norm", "frobenius_norm", "spectral_norm"]
         names += ["schatten_2_over_n"]
         names += ["det_sign", "log_abs_det"] * self._is_square
@@ -97,13 +98,21 @@ class Metrics:
             errors["reconstruction_error"] = squared
             errors["normalised_reconstruction_error"] = math.sqrt(squared)
         problem = self._problem
-        if len(problem.test_values):
+        if np.any(problem.test_values):
             predicted = end_matrix.numpy()[problem.test_rows, problem.test_columns]
-            scale = np.mean(problem.test_values**2)
+            scale = float(np.mean(problem.test_values**2))
             errors["held_out_error"] = float(np.mean((predicted - problem.test_values) ** 2) / scale)
         return errors
 
+    def det_sign(self, parameters: Float[Tensor, " parameters"]) -> float:
+        """Sign of the end matrix's determinant (square problems)."""
+        factors = self._layers.factors(parameters.unsqueeze(0))
+        return self._determinant(factors, self._layers.end_matrix(factors)[0])[0]
+
     def _determinant(self, factors: Factors, end_matrix: Tensor) -> tuple[float, float]:
+        if min(self._layers.widths) < end_matrix.shape[0]:
+            # A narrow layer makes it zero exactly; what would be computed is rounding.
+            return 0.0, -math.inf
         # Layer by layer where all are square: a layer's condition is the N-th root of the product's.
         matrices = [layer[0] for layer in factors.layers]
         if any(matrix.shape[0] != matrix.shape[1] for matrix in matrices):

@@ -19,7 +19,7 @@ from solver.control import Ear
 from solver.log import DiskFull, Writer
 from solver.numerics import checkpoint
 from solver.numerics import device as devices
-from solver.numerics.batches import Batch, group
+from solver.numerics.batches import Batch, group, largest_batch
 from solver.numerics.lane_run import LaneRun
 from solver.numerics.problems.matrix import MatrixProblem, matrix_completion
 from solver.records import (
@@ -67,7 +67,7 @@ def _train(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) ->
     spec = order.spec
     torch.set_num_threads(spec.threads)
     lanes = settings.lanes(spec)
-    device = devices.choose(spec, len(lanes))
+    device = devices.choose(spec, largest_batch(lanes))
     refused = estimate.refusal(spec, devices.free_bytes(device))
     if refused is not None:
         raise BadSetting(refused)

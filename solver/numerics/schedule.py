@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
+
 from solver.spec import GradientFlow, RunSpec
 
 # Steps recorded in each factor e; an integrator takes few steps and each says much.
 _PER_E_FOLD = 16
 _PER_E_FOLD_OF_FLOW = 64
+_MOST_GEOMETRIC = 1_700
 
 
 class Schedule:
     """The recorded steps of a lane.
 
-    Up to step p every step is recorded, later about p in each factor e, and every k-th besides: for 10⁷ steps some
-    400 frames (1,900 with the inner frames of an integrator).
+    Up to step p every step is recorded, later about p in each factor e, and every k-th besides; about 2,000 frames in
+    all at most, however long the run.
     """
 
     def __init__(self, spec: RunSpec) -> None:
         is_flow = isinstance(spec.optimizer, GradientFlow)
-        self._per_e_fold = _PER_E_FOLD_OF_FLOW if is_flow else _PER_E_FOLD
+        pieces = spec.record.per_step if is_flow else 1
+        # For very long runs, or many frames a step, fewer in each factor e keep the total in bounds.
+        most = int(_MOST_GEOMETRIC / pieces / (1.0 + math.log(max(2, spec.stop.max_steps))))
+        self._per_e_fold = max(1, min(_PER_E_FOLD_OF_FLOW if is_flow else _PER_E_FOLD, most))
         self._every = spec.record.every or max(1, -(-spec.stop.max_steps // 100))
 
     def after(self, step: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -21,7 +22,7 @@ from solver.control import Ear
 from solver.history import History
 from solver.log import Reader, Writer
 from solver.numerics.run import run
-from solver.records import AnyRecord, Ending, Frame, Outcome, Schema, State, worst
+from solver.records import AnyRecord, Ending, Event, Frame, Outcome, Schema, State, worst
 from solver.rundir import Order, PresetInfo, RunDirectory
 
 SMALL: dict[str, Any] = {
@@ -464,6 +465,82 @@ def test_numbers_beyond_range_end_the_run(optimizer: dict[str, Any]) -> None:
     assert document["outcome"]["kind"] in ("failed", "diverged")
     assert document["outcome"].get("cause", "") != "internal"
     assert document["outcome"]["cure"]
+
+
+COUNTEREXAMPLE: dict[str, Any] = {
+    "problem.entries": [[0, 1, 1.0], [1, 0, 1.0], [1, 1, 0.0]],
+    "problem.loss": "half-sum",
+    "model.init": "balanced",
+    "model.init_scale": 0.1,
+    "model.det_sign": "positive",
+    "stop.train_loss": 1e-4,
+    "stop.max_steps": 20_000,
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_flipped_determinant_is_no_convergence(seed: int) -> None:
+    """R20's problem at depth 2: σ_2 falls to the tolerance, the sign is lost, and a false convergence would follow."""
+    document = exported(finished({**COUNTEREXAMPLE, "model.depth": 2, "seed": seed}))
+    assert document["outcome"]["kind"] == "failed"
+    assert document["outcome"]["cause"] == "sign"
+    assert "determinant changed its sign" in document["outcome"]["reason"]
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("rtol", [1e-4, 1e-2])
+def test_the_flow_reaches_losses_far_below_its_tolerance(depth: int, rtol: float) -> None:
+    """A step that raises the loss is rejected, so steps on the limit of stability do not hover above the target."""
+    changes = {
+        "problem.entries": [[0, 0, 2.0], [1, 1, 1.0], [0, 1, -1.0]],
+        "model.depth": depth,
+        "optimizer.rtol": rtol,
+        "stop.train_loss": 1e-11,
+        "stop.max_steps": 5000,
+    }
+    document = exported(finished(changes))
+    assert document["outcome"]["kind"] == "converged", document["outcome"]
+    losses = document["lanes"][0]["series"]["train_loss"]
+    steps = document["lanes"][0]["series"]["step"]
+    accepted = [loss for loss, step, after in zip(losses, steps, steps[1:], strict=False) if after > step]
+    assert all(after <= before * (1 + 1e-6) for before, after in itertools.pairwise(accepted))
+
+
+def test_a_start_at_the_target_is_the_last_frame() -> None:
+    for optimizer in OPTIMIZERS:
+        document = exported(finished({**optimizer, "stop.train_loss": 1e3}))
+        assert document["outcome"]["kind"] == "converged"
+        assert document["lanes"][0]["series"]["step"] == [0]
+
+
+def test_a_gradient_of_exactly_zero_ends_the_run() -> None:
+    changes = {"problem.entries": [[0, 1, 0.0]], "problem.shape": [3, 3], "model.init": "identity"}
+    document = exported(finished({**changes, "model.depth": 3, "stop.train_loss": None}))
+    assert document["outcome"]["kind"] == "stopped"
+    assert "gradient is exactly zero" in document["outcome"]["reason"]
+
+
+def test_a_narrow_layer_makes_the_determinant_exactly_zero() -> None:
+    changes = {"problem.shape": [5, 5], "problem.observations": 15, "model.hidden_width": 4, "stop.max_steps": 20}
+    lane = exported(finished(changes))["lanes"][0]
+    assert set(lane["series"]["det_sign"]) == {0.0}
+    assert set(lane["nonfinite"]["log_abs_det"].values()) == {"-inf"}
+
+
+@pytest.mark.parametrize("init", ["gaussian", "balanced", "identity", "orthogonal"])
+@pytest.mark.parametrize("depth", [3, 4])
+def test_no_singular_value_escapes_before_the_predicted_time(init: str, depth: int) -> None:
+    """The frozen-γ time bounds the plateau from below for every start, not for the identity alone."""
+    changes = {"model.depth": depth, "model.init": init, "model.init_scale": 1e-4, "seeds": 3}
+    made = finished({**changes, "stop.train_loss": None, "stop.max_steps": 120, "optimizer.rtol": 1e-6})
+    predicted = {event.lane: event.time for event in records(made) if isinstance(event, Event)}
+    assert len(predicted) == 3
+    for lane in exported(made)["lanes"]:
+        series = lane["series"]
+        first = [values[0] for values in series["singular_values"]]
+        rise = next(time for time, sigma in zip(series["time"], first, strict=True) if sigma > 0.5 * first[-1])
+        # Half of the end is passed a little before σ would be infinite.
+        assert rise > 0.85 * (predicted[lane["index"]] or math.inf), (rise, predicted)
 
 
 def test_a_flipped_bit_in_the_first_line_leaves_every_lane() -> None:

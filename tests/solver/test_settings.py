@@ -60,6 +60,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"stop.train_loss": -1.0}, "stop.train_loss", "above 0"),
     ({"stop.max_steps": 0}, "stop.max_steps", "at least 1"),
     ({"record.every": 0}, "record.every", "at least 1"),
+    ({"record.every": 1, "stop.max_steps": 10**6}, "record.every", "at least 1000"),
+    ({"sweep": {"problem.file": ["a.csv", "b.csv"]}}, "sweep", "make a run of each"),
     ({"seed": -1}, "seed", "at least 0"),
     ({"seed": 2**63}, "seed", "at most"),
     ({"seeds": 0}, "seeds", "at least 1"),

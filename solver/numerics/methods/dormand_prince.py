@@ -41,6 +41,9 @@ _DENSE = [
 _SAFETY = 0.9
 _SMALLEST_FACTOR = 0.2
 _LARGEST_FACTOR = 6.0
+_LONGEST_STEP = 1e150
+# Each halves the step at least: after so many it is below rounding of what it was.
+_MOST_REJECTIONS = 80
 # Lund stabilisation: remembering the last error damps the see-saw of steps that stability limits.
 _BETA = 0.04
 _ALPHA = 0.2 - 0.75 * _BETA
@@ -49,7 +52,7 @@ _ALPHA = 0.2 - 0.75 * _BETA
 class DormandPrince(Method):
     """The flow dθ/dt = −∇ℓ(θ); every lane has its own time, step size and acceptance."""
 
-    STATE = (*Method.STATE, "_slope", "_h", "_taken", "_last_error", "rejections")
+    STATE = (*Method.STATE, "_slope", "_h", "_taken", "_last_error", "rejections", "_rejected_in_a_row")
 
     def __init__(self, layers: Layers, start: Tensor, spec: GradientFlow, max_time: float = math.inf) -> None:
         super().__init__(layers, start)
@@ -58,6 +61,9 @@ class DormandPrince(Method):
         self._error = torch.tensor(_ERROR, dtype=layers.dtype, device=layers.device)
         self._dense = torch.tensor(_DENSE, dtype=layers.dtype, device=layers.device)
         self.rejections = [0] * layers.n_lanes
+        self._rejected_in_a_row = [0] * layers.n_lanes
+        self._rounding = 8.0 * torch.finfo(layers.dtype).eps
+        self._residual_scale = layers.loss_of_zero()
         self._allocate()
         self._loss = layers.loss_and_gradient(self.factors, self._slopes[0]).clone()
         self.losses = self._loss.tolist()
@@ -115,20 +121,37 @@ class DormandPrince(Method):
         losses = loss.tolist()
         for lane, error in enumerate(errors):
             # A step that leaves the numbers' range is a step too long: NaN fails the comparison.
-            self._accepted[lane] = error <= 1.0 and math.isfinite(losses[lane])
+            self._accepted[lane] = error <= 1.0 and self._falls(lane, losses[lane])
             self._control(lane, error, losses[lane])
         return list(self._accepted)
+
+    def _falls(self, lane: int, loss: float) -> bool:
+        """Whether the loss did not rise, beyond what rounding of the residuals can do to it.
+
+        Along the exact flow it never rises. Near a minimum the local error alone would let steps sit on the limit of
+        stability, where the loss hovers at about rtol² instead of falling.
+        """
+        if not (math.isfinite(loss) and loss >= 0.0):
+            return False
+        before = math.sqrt(self.losses[lane])
+        return math.sqrt(loss) <= before * (1.0 + self._rounding) + self._rounding * self._residual_scale[lane]
 
     def _control(self, lane: int, error: float, loss: float) -> None:
         h = self._h[lane]
         if not self._accepted[lane]:
             self.rejections[lane] += 1
-            factor = _SAFETY * error ** (-_ALPHA) if math.isfinite(error) else _SMALLEST_FACTOR
-            self._h[lane] = h * max(_SMALLEST_FACTOR, min(factor, 1.0))
+            self._rejected_in_a_row[lane] += 1
+            if math.isfinite(error) and math.isfinite(loss):
+                # At least halved: a step whose error was fine was rejected for its loss.
+                factor = min(_SAFETY * max(error, 1e-10) ** (-_ALPHA), 0.5 if error <= 1.0 else 1.0)
+            else:
+                factor = _SMALLEST_FACTOR
+            self._h[lane] = h * max(_SMALLEST_FACTOR, factor)
             return
         assert self.times is not None
         self.steps[lane] += 1
         self.losses[lane] = loss
+        self._rejected_in_a_row[lane] = 0
         self._taken[lane] = h
         remaining = self._max_time - self.times[lane] - h
         # The last step was cut to end at max_time; rounding must not leave a sliver.
@@ -137,7 +160,7 @@ class DormandPrince(Method):
         error = max(error, 1e-10)
         factor = _SAFETY * error ** (-_ALPHA) * self._last_error[lane] ** _BETA
         self._last_error[lane] = max(error, 1e-4)
-        self._h[lane] = h * max(_SMALLEST_FACTOR, min(factor, _LARGEST_FACTOR))
+        self._h[lane] = min(h * max(_SMALLEST_FACTOR, min(factor, _LARGEST_FACTOR)), _LONGEST_STEP)
         if not at_end:
             self._h[lane] = min(self._h[lane], remaining)
 
@@ -160,11 +183,14 @@ class DormandPrince(Method):
     def step_sizes(self) -> list[float]:
         return list(self._taken)
 
-    def too_small(self, lane: int) -> bool:
-        """Whether the lane's next step no longer changes its time: the error demanded cannot be reached."""
-        assert self.times is not None
-        # Written so that a NaN, the step size of numbers beyond range, counts as too small.
-        return not self._h[lane] > max(1e-15 * self.times[lane], 1e-290)
+    def is_stuck(self, lane: int) -> bool:
+        """Whether no step is short enough for the error demanded. A NaN, of numbers beyond range, counts as stuck."""
+        return not self._h[lane] > 1e-290 or self._rejected_in_a_row[lane] > _MOST_REJECTIONS
+
+    def is_stationary(self, lane: int) -> bool:
+        """Whether the gradient is exactly zero: nothing will ever move."""
+        slope = self._stages[6 if self._accepted[lane] else 0, lane]
+        return not bool(slope.any())
 
     def parameters(self, lane: int) -> Tensor:
         source = self._point if self._accepted[lane] else self.factors
@@ -196,6 +222,8 @@ class DormandPrince(Method):
         self._taken = [self._taken[lane] for lane in lanes]
         self._last_error = [self._last_error[lane] for lane in lanes]
         self.rejections = [self.rejections[lane] for lane in lanes]
+        self._rejected_in_a_row = [self._rejected_in_a_row[lane] for lane in lanes]
+        self._residual_scale = [self._residual_scale[lane] for lane in lanes]
         self._accepted = [False] * len(lanes)
 
 

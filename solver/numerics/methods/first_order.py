@@ -78,15 +78,16 @@ class FirstOrder(Method):
         self._count.zero_()
         for _ in range(taken):
             step_sizes, directions = self._update()
-            step_sizes = step_sizes * self._moving
-            # A lane that is not finite would spread through 0 · inf: its directions are left out altogether.
+            # Chosen, not multiplied: a lane that is not finite would turn 0 · NaN into its state.
+            step_sizes = torch.where(self._moving > 0, step_sizes, 0.0)
             directions = torch.where(self._moving > 0, directions, 0.0)
             torch.addcmul(self.factors.flat, directions, step_sizes, value=-1.0, out=self.factors.flat)
             self._passed(step_sizes, self._moving)
             self._count.add_(self._moving)
             loss = self.layers.loss_and_gradient(self.factors, self._gradient)
             self._loss.copy_(torch.where(self._moving[:, 0] > 0, loss, self._loss))
-            going = (self._loss > target) & torch.isfinite(self._loss)
+            # In float64, as the host compares: a target rounded to float32 could freeze what the host goes on with.
+            going = (self._loss.double() > target) & torch.isfinite(self._loss)
             self._moving.mul_(going.unsqueeze(1))
         self.losses = self._loss.tolist()
         counts = [round(count) for count in self._count[:, 0].tolist()]

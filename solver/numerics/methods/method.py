@@ -47,7 +47,9 @@ class Method(ABC):
     def state(self) -> dict[str, Any]:
         """All that ``advance`` depends on, as tensors, numbers and lists of numbers."""
         values = {name: getattr(self, name) for name in self.STATE}
-        return {name: value.flat if isinstance(value, Factors) else value for name, value in values.items()}
+        tensors = {name: value.flat if isinstance(value, Factors) else value for name, value in values.items()}
+        # Cloned: a view would be saved with all of the buffer it looks into.
+        return {name: value.clone() if isinstance(value, Tensor) else value for name, value in tensors.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from what ``state`` gave, on a method made for the same lanes: bit for bit on the same machine."""

@@ -85,6 +85,12 @@ class Layers:
             back = torch.bmm(at.layers[j].mT, back, out=out.layers[0] if j == 1 else self._backs[j - 1])
         return loss
 
+    def loss_of_zero(self) -> list[float]:
+        """Square roots of the losses of the zero matrix: the size of a residual, in the units of the loss."""
+        zero = self.factors()
+        losses: list[float] = self.loss_and_gradient(zero, self.factors()).double().sqrt().tolist()
+        return losses
+
     def end_gradient(self) -> Float[Tensor, "lanes rows columns"]:
         """∇ℓ(W) of the last ``loss_and_gradient`` of a factorization with at least two layers."""
         return self._end_gradient

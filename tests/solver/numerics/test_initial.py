@@ -70,6 +70,15 @@ def test_the_determinant_starts_with_the_sign_asked_for(init: str, word: str, si
         assert np.prod([np.linalg.slogdet(layer)[0] for layer in layers]) == sign
 
 
+@pytest.mark.parametrize("depth", [16, 32])
+def test_the_sign_of_a_product_singular_to_rounding_is_still_right(depth: int) -> None:
+    """The layers' signs are exact where the product's determinant is noise."""
+    for seed in range(6):
+        model = DeepMatrixFactorization(depth=depth, det_sign="positive")
+        layers = initial.layers(model, (12, 12), stream(seed, "initialisation"))
+        assert np.prod([np.linalg.slogdet(layer)[0] for layer in layers]) == 1.0
+
+
 def test_reflecting_keeps_the_balance() -> None:
     layers = made((5, 5), depth=3, init="balanced", init_scale=0.5, det_sign="negative")
     for below, above in itertools.pairwise(layers):

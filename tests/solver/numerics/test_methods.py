@@ -239,6 +239,21 @@ def test_looking_seldom_finds_the_same_first_state_at_the_target(
     assert seldom.losses[lane] == pytest.approx(each.losses[lane], rel=1e-12)
 
 
+def test_a_frozen_lane_that_is_not_finite_keeps_its_last_step() -> None:
+    """Between looks it must not be altered, nor its time be lost, as it is not when every step is looked at."""
+    kept = []
+    for looks in (1, 16):
+        _, layers, start = build(PROBLEM, MODEL, dtype=torch.float32)
+        method = GroupedRMSprop(layers, start, GroupRMSprop(step_size=1e12), looks)
+        method.advance(40, NEVER)
+        assert method.times is not None
+        kept.append((method.steps, method.times, method.parameters(0)))
+    assert kept[0][0] == kept[1][0]
+    assert kept[0][1] == kept[1][1]
+    assert torch.isfinite(kept[0][2]).all()
+    torch.testing.assert_close(kept[0][2], kept[1][2])
+
+
 def test_a_batch_equals_its_lanes_one_by_one() -> None:
     """Each lane of a flow batch has its own steps: the batch must not change them."""
     seeds = (0, 1, 2)
