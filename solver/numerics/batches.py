@@ -190,8 +190,8 @@ class Batch:
         if self._runs[lane].watches_sign and self._runs[lane].sign_flipped(method.parameters(lane)):
             return Outcome(
                 kind="failed",
-                reason=f"the determinant changed its sign by step {step}, at train_loss {loss:.3g}; balanced layers keep "
-                "it, so rounding, the step size or an unbalanced start did it",
+                reason=f"the determinant changed its sign by step {step}, at train_loss {loss:.3g}; balanced "
+                "layers keep it, so rounding, the step size or an unbalanced start did it",
                 cure="take depth 3 or more, init balanced, or a smaller optimizer.rtol or step_size",
                 cause="sign",
             )

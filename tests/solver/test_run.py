@@ -60,7 +60,7 @@ def exported(made: RunDirectory) -> dict[str, Any]:
     return document
 
 
-OPTIMIZERS = [
+OPTIMIZERS: list[dict[str, Any]] = [
     {"optimizer.kind": "gradient-flow"},
     {"optimizer.kind": "gradient-descent", "optimizer.step_size": 1.0},
     {"optimizer.kind": "group-rmsprop", "optimizer.step_size": 1e-2, "optimizer.eps": 1e-2},
