@@ -6,6 +6,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
+from os.path import commonprefix
 
 import msgspec
 
@@ -205,19 +206,23 @@ def _place_marks(body: list[Row], marks: Sequence[Mark], x: Scale) -> None:
 
 
 def _legend(title: str, curves: Sequence[Curve], width: int) -> Row:
-    text, colours = f"{title}  ", bytearray([TEXT] * (len(title) + 2))
-    seen: set[tuple[str, int]] = set()
-    for curve in curves:
-        if (curve.name, curve.colour) in seen or not curve.name:
-            continue
-        seen.add((curve.name, curve.colour))
-        entry = f"━{curve.mark} {curve.name}  "
-        text += entry
-        colours += bytes([curve.colour] * len(entry))
+    """Title and names; where they do not fit, the words that all names begin with are said once."""
+    entries = list(dict.fromkeys((curve.name, curve.colour, curve.mark) for curve in curves if curve.name))
+    # A lane's first curve carries its mark; the others would only repeat its name.
+    marked = {(name, colour) for name, colour, mark in entries if mark}
+    entries = [entry for entry in entries if entry[2] or entry[:2] not in marked]
+    pieces = [(f"{title}  ", TEXT), *((f"━{mark} {name}  ", colour) for name, colour, mark in entries)]
+    if sum(len(piece) for piece, _ in pieces) - 2 > width and len(entries) > 1:
+        # Letters are meant, not the parts of a path.
+        shared = commonprefix([name for name, _, _ in entries]).rpartition(" ")[0]  # noqa: RUF071
+        start = len(shared) + bool(shared)
+        pieces = [(f"{title}  {shared} ", TEXT)]
+        pieces += [(f"━{mark} {name[start:]} ", colour) for name, colour, mark in entries]
+    text = "".join(piece for piece, _ in pieces)
+    colours = b"".join(bytes([colour] * len(piece)) for piece, colour in pieces)
     if len(text.rstrip()) > width:
         text = text[: width - 1] + "…"
-    text = text[:width].ljust(width)
-    return text, bytes(colours[:width]).ljust(width, b"\0")
+    return text[:width].ljust(width), colours[:width].ljust(width, b"\0")
 
 
 def _with_y_axis(body: list[Row], y: Scale) -> list[Row]:
