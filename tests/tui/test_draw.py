@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.draw.canvas import Canvas
-from tui.draw.plot import Curve, Mark, Plot, changed_spans
+from tui.draw.cells import changed_spans
+from tui.draw.plot import Curve, Mark, Plot
 from tui.draw.scale import Scale, label, nice, ticks
 from tui.draw.spark import spark
 

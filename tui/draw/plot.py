@@ -1,4 +1,4 @@
-"""A line chart as rows of characters and colours: legend, axes with ticks, curves on a braille canvas, marks."""
+"""A line chart as rows of cells: limits that stay put, curves on a braille canvas, marks."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from os.path import commonprefix
 
 import msgspec
 
 from tui.draw.canvas import Canvas
-from tui.draw.scale import Scale, label, nice, ticks
+from tui.draw.cells import DIM, TEXT, Row, fit, put
+from tui.draw.frame import MARGIN, legend, with_y_axis, x_axis
+from tui.draw.scale import Scale, nice
 
-# Colour 0 is the plain text, 1 the dim one; series have 2 and above.
-TEXT, DIM, FIRST_SERIES = 0, 1, 2
-_MARGIN = 8
-_SPAN_GAP = 12
 _ROOM = 0.25
 _TINY, _HUGE = 1e-300, 1e300
-
-Row = tuple[str, bytes]
 
 
 class Curve(msgspec.Struct):
@@ -62,13 +57,13 @@ class Plot:
     ) -> list[Row]:
         """``height`` rows of ``width`` cells."""
         if width < 20 or height < 5:
-            return _fit([(title[:width], TEXT)], width, height)
+            return fit([(title[:width], TEXT)], width, height)
         limits = self._limits(curves)
         if limits is None:
-            return _fit([(title, TEXT), ("no points yet", DIM)], width, height)
+            return fit([(title, TEXT), ("no points yet", DIM)], width, height)
         x, y = limits
-        legend = _legend(title, curves, width)
-        canvas = Canvas(width - _MARGIN, height - 3)
+        head = legend(title, [(curve.name, curve.colour, curve.mark) for curve in curves], width)
+        canvas = Canvas(width - MARGIN, height - 3)
         for mark in marks:
             _draw_mark(canvas, mark, x)
         for curve in curves:
@@ -76,7 +71,7 @@ class Plot:
         body = canvas.rows()
         _place_ends(body, curves, x, y)
         _place_marks(body, marks, x)
-        return [legend, *_with_y_axis(body, y), *_x_axis(x, width, x_name)]
+        return [head, *with_y_axis(body, y), *x_axis(x, width, x_name)]
 
     def _limits(self, curves: Sequence[Curve]) -> tuple[Scale, Scale] | None:
         x_range = _range([curve.x for curve in curves], self.x_log)
@@ -193,7 +188,7 @@ def _place_ends(body: list[Row], curves: Sequence[Curve], x: Scale, y: Scale) ->
         column = min(width - 1, round(x.fraction(last_x) * (2 * width - 1)) >> 1)
         row = min(height - 1, round((1.0 - y.fraction(last_y)) * (4 * height - 1)) >> 2)
         if column >= 0 and row >= 0:
-            body[row] = _put(body[row], column, curve.mark, curve.colour)
+            body[row] = put(body[row], column, curve.mark, curve.colour)
 
 
 def _place_marks(body: list[Row], marks: Sequence[Mark], x: Scale) -> None:
@@ -202,101 +197,4 @@ def _place_marks(body: list[Row], marks: Sequence[Mark], x: Scale) -> None:
         if _drawable(mark.x, x.log) and 0 <= x.fraction(mark.x) <= 1:
             column = round(x.fraction(mark.x) * (2 * width - 1)) >> 1
             column = max(0, min(column, width - len(mark.text)))
-            body[0] = _put(body[0], column, mark.text, DIM)
-
-
-def _legend(title: str, curves: Sequence[Curve], width: int) -> Row:
-    """Title and names; where they do not fit, the words that all names begin with are said once."""
-    entries = list(dict.fromkeys((curve.name, curve.colour, curve.mark) for curve in curves if curve.name))
-    # A lane's first curve carries its mark; the others would only repeat its name.
-    marked = {(name, colour) for name, colour, mark in entries if mark}
-    entries = [entry for entry in entries if entry[2] or entry[:2] not in marked]
-    pieces = [(f"{title}  ", TEXT), *((f"━{mark} {name}  ", colour) for name, colour, mark in entries)]
-    if sum(len(piece) for piece, _ in pieces) - 2 > width and len(entries) > 1:
-        # Letters are meant, not the parts of a path.
-        shared = commonprefix([name for name, _, _ in entries]).rpartition(" ")[0]  # noqa: RUF071
-        start = len(shared) + bool(shared)
-        pieces = [(f"{title}  {shared} ", TEXT)]
-        pieces += [(f"━{mark} {name[start:]} ", colour) for name, colour, mark in entries]
-    text = "".join(piece for piece, _ in pieces)
-    colours = b"".join(bytes([colour] * len(piece)) for piece, colour in pieces)
-    if len(text.rstrip()) > width:
-        text = text[: width - 1] + "…"
-    return text[:width].ljust(width), colours[:width].ljust(width, b"\0")
-
-
-def _with_y_axis(body: list[Row], y: Scale) -> list[Row]:
-    height = len(body)
-    labels = [""] * height
-    for tick in ticks(y, max(2, height // 3)):
-        row = round((1.0 - y.fraction(tick)) * (height - 1))
-        if 0 <= row < height:
-            labels[row] = label(tick)
-    rows = []
-    for text, (cells, colours) in zip(labels, body, strict=True):
-        axis = f"{text[: _MARGIN - 1]:>{_MARGIN - 1}}" + ("┤" if text else "│")
-        rows.append((axis + cells, bytes([DIM] * _MARGIN) + colours))
-    return rows
-
-
-def _x_axis(x: Scale, width: int, name: str) -> list[Row]:
-    span = width - _MARGIN
-    line = ["─"] * span
-    labels = [" "] * width
-    end = -1
-    for tick in ticks(x, max(2, span // 12)):
-        column = min(span - 1, round(x.fraction(tick) * (2 * span - 1)) >> 1)
-        line[column] = "┬"
-        text = label(tick)
-        start = max(0, min(_MARGIN + column - len(text) // 2, width - len(text)))
-        if start > end:
-            labels[start : start + len(text)] = text
-            end = start + len(text)
-    shown = name[: max(0, width - 2)]
-    if end + len(shown) + 2 < width:
-        labels[width - len(shown) :] = shown
-    elif shown:
-        # No room at the right end: the corner under the y axis has some.
-        corner = shown[: _MARGIN - 2]
-        if not "".join(labels[: len(corner) + 1]).strip():
-            labels[: len(corner)] = corner
-    axis = " " * (_MARGIN - 1) + "└" + "".join(line)
-    return [(axis, bytes([DIM] * width)), ("".join(labels[:width]), bytes([DIM] * width))]
-
-
-def _put(row: Row, column: int, text: str, colour: int) -> Row:
-    cells, colours = row
-    text = text[: len(cells) - column]
-    end = column + len(text)
-    return cells[:column] + text + cells[end:], colours[:column] + bytes([colour] * len(text)) + colours[end:]
-
-
-def _fit(lines: list[tuple[str, int]], width: int, height: int) -> list[Row]:
-    rows = [(text[:width].ljust(width), bytes([colour] * width)) for text, colour in lines[:height]]
-    return rows + [(" " * width, bytes(width))] * (height - len(rows))
-
-
-def changed_spans(before: list[Row], after: list[Row]) -> list[tuple[int, int, int]]:
-    """(row, first column, width) of what differs between two drawings of one size.
-
-    Neighbouring differences make one span: placing the cursor anew costs as much as a few cells.
-    """
-    spans = []
-    for row, (old, new) in enumerate(zip(before, after, strict=True)):
-        if old == new:
-            continue
-        (old_text, old_colours), (new_text, new_colours) = old, new
-        width = len(new_text)
-        different = [
-            column
-            for column in range(width)
-            if old_text[column] != new_text[column] or old_colours[column] != new_colours[column]
-        ]
-        first = last = different[0]
-        for column in different[1:]:
-            if column - last > _SPAN_GAP:
-                spans.append((row, first, last - first + 1))
-                first = column
-            last = column
-        spans.append((row, first, last - first + 1))
-    return spans
+            body[0] = put(body[0], column, mark.text, DIM)

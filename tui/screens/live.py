@@ -18,7 +18,8 @@ from solver.history import History, LaneHistory
 from solver.progress import progress
 from solver.rundir import Order, RunDirectory
 from tui import keys, quantities
-from tui.draw.plot import DIM, TEXT, Curve, Mark
+from tui.draw.cells import DIM, TEXT
+from tui.draw.plot import Curve, Mark
 from tui.feed import Feed
 from tui.quantities import Quantity
 from tui.text import inert

@@ -7,7 +7,7 @@ from textual.message import Message
 
 from solver.history import LaneHistory
 from tui import quantities
-from tui.draw.plot import DIM, TEXT
+from tui.draw.cells import DIM, TEXT
 from tui.draw.spark import spark
 from tui.quantities import Quantity
 from tui.text import quantity as short

@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.draw.plot import DIM, FIRST_SERIES, TEXT, Row, changed_spans
+from tui.draw.cells import DIM, FIRST_SERIES, TEXT, Row, changed_spans
 
 # From the 256 colours that SSH carries: apart from each other on dark and on light, and for most colour-blind eyes.
 _SERIES = (75, 208, 78, 212, 220, 45, 203, 141, 150, 179, 110, 174)

@@ -6,7 +6,7 @@ from textwrap import wrap
 
 from solver.history import History, LaneHistory
 from solver.progress import Progress
-from tui.draw.plot import DIM, TEXT
+from tui.draw.cells import DIM, TEXT
 from tui.text import duration, inert, quantity
 from tui.widgets.rows import BAD, BUSY, GOOD, Rows, row
 

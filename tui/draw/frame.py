@@ -1,0 +1,75 @@
+"""What stands around the curves of a chart: legend, and axes with ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os.path import commonprefix
+
+from tui.draw.cells import DIM, TEXT, Row
+from tui.draw.scale import Scale, label, ticks
+
+MARGIN = 8
+"""Cells left of the curves: labels and axis."""
+
+
+def legend(title: str, names: Sequence[tuple[str, int, str]], width: int) -> Row:
+    """Title, then (name, colour, mark) of each curve; where they do not fit, the words that all names begin with are
+    said once.
+    """
+    entries = [entry for entry in dict.fromkeys(names) if entry[0]]
+    # A lane's first curve carries its mark; the others would only repeat its name.
+    marked = {(name, colour) for name, colour, mark in entries if mark}
+    entries = [entry for entry in entries if entry[2] or entry[:2] not in marked]
+    pieces = [(f"{title}  ", TEXT), *((f"━{mark} {name}  ", colour) for name, colour, mark in entries)]
+    if sum(len(piece) for piece, _ in pieces) - 2 > width and len(entries) > 1:
+        # Letters are meant, not the parts of a path.
+        shared = commonprefix([name for name, _, _ in entries]).rpartition(" ")[0]  # noqa: RUF071
+        start = len(shared) + bool(shared)
+        pieces = [(f"{title}  {shared} ", TEXT)]
+        pieces += [(f"━{mark} {name[start:]} ", colour) for name, colour, mark in entries]
+    text = "".join(piece for piece, _ in pieces)
+    colours = b"".join(bytes([colour] * len(piece)) for piece, colour in pieces)
+    if len(text.rstrip()) > width:
+        text = text[: width - 1] + "…"
+    return text[:width].ljust(width), colours[:width].ljust(width, b"\0")
+
+
+def with_y_axis(body: list[Row], y: Scale) -> list[Row]:
+    """The rows of curves with labels and axis to their left."""
+    height = len(body)
+    labels = [""] * height
+    for tick in ticks(y, max(2, height // 3)):
+        row = round((1.0 - y.fraction(tick)) * (height - 1))
+        if 0 <= row < height:
+            labels[row] = label(tick)
+    rows = []
+    for text, (cells, colours) in zip(labels, body, strict=True):
+        axis = f"{text[: MARGIN - 1]:>{MARGIN - 1}}" + ("┤" if text else "│")
+        rows.append((axis + cells, bytes([DIM] * MARGIN) + colours))
+    return rows
+
+
+def x_axis(x: Scale, width: int, name: str) -> list[Row]:
+    """Axis, and below it labels and the name of x; for a whole chart of ``width``."""
+    span = width - MARGIN
+    line = ["─"] * span
+    labels = [" "] * width
+    end = -1
+    for tick in ticks(x, max(2, span // 12)):
+        column = min(span - 1, round(x.fraction(tick) * (2 * span - 1)) >> 1)
+        line[column] = "┬"
+        text = label(tick)
+        start = max(0, min(MARGIN + column - len(text) // 2, width - len(text)))
+        if start > end:
+            labels[start : start + len(text)] = text
+            end = start + len(text)
+    shown = name[: max(0, width - 2)]
+    if end + len(shown) + 2 < width:
+        labels[width - len(shown) :] = shown
+    elif shown:
+        # No room at the right end: the corner under the y axis has some.
+        corner = shown[: MARGIN - 2]
+        if not "".join(labels[: len(corner) + 1]).strip():
+            labels[: len(corner)] = corner
+    axis = " " * (MARGIN - 1) + "└" + "".join(line)
+    return [(axis, bytes([DIM] * width)), ("".join(labels[:width]), bytes([DIM] * width))]
