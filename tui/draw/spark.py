@@ -17,9 +17,10 @@ def spark(values: array[float], width: int, log: bool) -> str:
     if not n or width < 1:
         return " " * max(0, width)
     picked = []
-    for cell in range(min(width, n)):
-        # The last point of each cell, so that the newest value is always the rightmost one.
-        value = values[((cell + 1) * n) // min(width, n) - 1]
+    cells = min(width, n)
+    for cell in range(cells):
+        # From the first value to the newest, so that a rise in the first steps is not lost.
+        value = values[round(cell * (n - 1) / max(1, cells - 1))] if cells > 1 else values[-1]
         if log:
             picked.append(math.log(value) if 0 < value < math.inf else math.nan)
         else:
