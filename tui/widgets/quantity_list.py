@@ -30,9 +30,15 @@ class QuantityList(Rows):
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._first = 0
+        self._last: tuple[list[Quantity], int, LaneHistory | None, int] = ([], 0, None, 0)
+
+    def on_resize(self, _: events.Resize) -> None:
+        # The status line may grow or shrink by itself, and takes its rows from here.
+        self.draw(*self._last)
 
     def draw(self, items: list[Quantity], chosen: int, lane: LaneHistory | None, colour: int) -> None:
         """Shows the rows around the chosen one."""
+        self._last = (items, chosen, lane, colour)
         width, height = self.size
         if not width or not height:
             return
