@@ -50,7 +50,7 @@ def _fraction(lane: LaneHistory, stop: Stop) -> float:
     if stop.max_time is not None and "time" in lane.columns:
         fractions.append(lane.columns["time"][-1] / stop.max_time)
     losses = lane.columns["train_loss"]
-    if stop.train_loss is not None and losses[0] > stop.train_loss and losses[-1] > 0:
+    if stop.train_loss is not None and stop.train_loss < losses[0] < math.inf and 0 < losses[-1] < math.inf:
         # In the logarithm of the loss: a plateau counts for little and the last decades for most.
         fractions.append(math.log(losses[0] / losses[-1]) / math.log(losses[0] / stop.train_loss))
     return min(1.0, max(0.0, *fractions))

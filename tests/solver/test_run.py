@@ -22,6 +22,7 @@ from solver.control import Ear
 from solver.history import History
 from solver.log import Reader, Writer
 from solver.numerics.run import run
+from solver.progress import progress
 from solver.records import AnyRecord, Ending, Event, Frame, Outcome, Schema, State, worst
 from solver.rundir import Order, PresetInfo, RunDirectory
 
@@ -233,6 +234,16 @@ def test_a_diverged_lane_says_where_and_names_what_is_not_finite() -> None:
     last = str(len(lane["series"]["step"]) - 1)
     assert lane["series"]["train_loss"][-1] is None
     assert lane["nonfinite"]["train_loss"][last] in ("nan", "inf")
+
+
+@pytest.mark.parametrize("step_size", [1e6, 1e100])
+def test_the_progress_of_a_diverged_run_can_be_told(step_size: float) -> None:
+    """Its last loss is infinite or not a number, which has no logarithm."""
+    made = finished({"optimizer.kind": "gradient-descent", "optimizer.step_size": step_size})
+    history = History()
+    history.apply(Reader(made.log).read())
+    assert history.state == "diverged"
+    assert 0.0 <= progress(history, made.order().spec).fraction <= 1.0
 
 
 def test_one_lane_diverging_leaves_the_others_their_outcome() -> None:
