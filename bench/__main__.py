@@ -17,11 +17,12 @@ import torch
 
 from bench.authors import AuthorsTraining
 from solver.numerics import initial
+from solver.numerics.matrix_metrics import MatrixMetrics
 from solver.numerics.methods.dormand_prince import DormandPrince
 from solver.numerics.methods.group_rmsprop import GroupedRMSprop
-from solver.numerics.metrics import Metrics
 from solver.numerics.models.layers import Layers
-from solver.numerics.problems.matrix import MatrixLoss, MatrixProblem, matrix_completion
+from solver.numerics.problems.losses import loss_of
+from solver.numerics.problems.observed import ObservedProblem, observed_problem
 from solver.numerics.streams import stream
 from solver.spec import DeepMatrixFactorization, GradientFlow, GroupRMSprop, MatrixCompletion, Record
 from tui.draw.plot import Curve, Plot
@@ -33,12 +34,12 @@ _STEPS = 40
 AUTHORS_ITERATIONS = {2: 32_010, 3: 36_018, 4: 28_807}
 
 
-def lane(depth: int, dtype: torch.dtype, seed: int = 0) -> tuple[MatrixProblem, Layers, torch.Tensor]:
+def lane(depth: int, dtype: torch.dtype, seed: int = 0) -> tuple[ObservedProblem, Layers, torch.Tensor]:
     """A19's problem: 100 × 100, rank 5, 2,000 entries, Gaussian scale 1e-3."""
     model = DeepMatrixFactorization(depth=depth)
-    problem = matrix_completion(MatrixCompletion(), seed)
+    problem = observed_problem(MatrixCompletion(), seed)
     widths = initial.widths(model, problem.shape)
-    layers = Layers(widths, MatrixLoss([problem], dtype, CPU), 1, dtype, CPU)
+    layers = Layers(widths, loss_of([problem], dtype, CPU), 1, dtype, CPU)
     start = initial.layers(model, problem.shape, stream(seed, "initialisation"))
     return problem, layers, torch.tensor(np.concatenate([layer.reshape(-1) for layer in start]), dtype=dtype)
 
@@ -114,8 +115,10 @@ def to_loss(flow: DormandPrince) -> DormandPrince:
 def spectrum_error(flow: DormandPrince, exact: DormandPrince) -> float:
     values = []
     for method in (flow, exact):
-        factors = method.layers.factors(method.parameters(0).unsqueeze(0))
-        values.append(torch.linalg.svdvals(method.layers.end_matrix(factors)[0]))
+        layers = method.objective
+        assert isinstance(layers, Layers)
+        factors = layers.factors(method.parameters(0).unsqueeze(0))
+        values.append(torch.linalg.svdvals(layers.end_matrix(factors)[0]))
     return float((values[0] - values[1]).abs().max() / values[1][0])
 
 
@@ -136,7 +139,7 @@ def authors(depth: int, whole: bool) -> tuple[int, float]:
 
 def recording_and_drawing() -> None:
     problem, layers, start = lane(3, torch.float64)
-    metrics = Metrics(problem, layers.widths, Record(), has_time=True)
+    metrics = MatrixMetrics(problem, layers.widths, Record(), has_time=True)
     known = {"step": 0.0, "time": 0.0, "elapsed_s": 0.0, "evaluations": 1.0, "step_size": 0.1}
     curves = []
     for k in range(10):

@@ -7,14 +7,14 @@ import itertools
 import torch
 from torch import Tensor
 
-from solver.numerics.problems.matrix import MatrixProblem
+from solver.numerics.problems.observed import ObservedProblem
 
 
 class AuthorsTraining:
     """A19's completion experiment: one lane, a list of layers, one optimiser step at a time."""
 
     def __init__(
-        self, problem: MatrixProblem, start: Tensor, widths: list[int], step_size: float = 1e-3, eps: float = 1e-4
+        self, problem: ObservedProblem, start: Tensor, widths: list[int], step_size: float = 1e-3, eps: float = 1e-4
     ) -> None:
         self._step_size, self._eps, self._alpha = step_size, eps, 0.99
         self._layers: list[Tensor] = []
@@ -23,7 +23,8 @@ class AuthorsTraining:
             values = start[position : position + inputs * outputs].reshape(outputs, inputs)
             self._layers.append(values.clone().requires_grad_())
             position += inputs * outputs
-        self._rows, self._columns = torch.tensor(problem.rows), torch.tensor(problem.columns)
+        assert problem.indices is not None, "the authors' loss is over entries"
+        self._rows, self._columns = torch.tensor(problem.indices.T)
         self._values = torch.tensor(problem.values, dtype=start.dtype)
         self._moment, self._count = 0.0, 0
 

@@ -59,7 +59,8 @@ def solve(path: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: setattr(ear, "stop_reason", "its solver was told to terminate"))
     _sync_every_second(writer.sync)
     try:
-        from solver.numerics.run import now, run
+        from solver.numerics.journal import now
+        from solver.numerics.run import run
 
         outcome = run(directory, order, writer, ear)
     except Exception as error:

@@ -20,6 +20,7 @@ from solver.spec import RunSpec
 FORMAT = "implicit-tui/run"
 VERSION = 1
 MOST_ENTRIES = 10_000
+MOST_COMPONENTS = 32
 
 Number = float | None
 Column = list[Number]
@@ -44,14 +45,15 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """Its square root, ‖W − W*‖_F / ‖W*‖_F (R20, R21)."""
     held_out_error: Column | None = None
     """Mean squared error over the held-out entries of a file, divided by their mean square."""
-    effective_rank: Column
+    effective_rank: Column | None = None
     """exp of the entropy of σ/Σσ (Roy & Vetterli 2007); 0 for the zero matrix."""
-    singular_values: Columns
+    singular_values: Columns | None = None
     """The largest ones, descending; singular_values[t][r]."""
-    nuclear_norm: Column
-    frobenius_norm: Column
-    spectral_norm: Column
-    schatten_2_over_n: Column
+    nuclear_norm: Column | None = None
+    frobenius_norm: Column | None = None
+    """Of the end matrix or tensor."""
+    spectral_norm: Column | None = None
+    schatten_2_over_n: Column | None = None
     """(Σσ^p)^(1/p), p = 2/N."""
     det_sign: Column | None = None
     log_abs_det: Column | None = None
@@ -62,15 +64,28 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """dσ_r/dt by the formula for any initialisation."""
     predicted_rates_balanced: Columns | None = None
     """N σ_r^(2−2/N) γ_r (A19 Theorem 3), which supposes balanced layers."""
+    unobserved_entry: Column | None = None
+    """Of a matrix all but one of whose entries are given (R20)."""
+    unobserved_entry_bound: Column | None = None
+    """Its least |value| at this loss while the determinant has the sign of z·z′; null where the proof is silent."""
     component_norms: Columns | None = None
+    """Π_n ‖w_r^n‖ of the components in final.component_indices; component_norms[t][r]."""
+    component_rates: Columns | None = None
+    """dσ_r/dt measured, of the largest components of each frame, the largest first."""
+    predicted_component_rates: Columns | None = None
+    """The same by the formula for any initialisation."""
+    predicted_component_rates_balanced: Columns | None = None
+    """N σ_r^(2−2/N) γ_r (R21 Theorem 1), which supposes balanced components."""
     unbalancedness: Column | None = None
-    """The largest ‖W_{j+1}ᵀ W_{j+1} − W_j W_jᵀ‖_F."""
-    gradient_norm: Column
+    """The largest ‖W_{j+1}ᵀ W_{j+1} − W_j W_jᵀ‖_F, or |‖w_r^n‖² − ‖w_r^m‖²|."""
+    gradient_norm: Column | None = None
     """Over all factors."""
     step_size: Column
     """In effect at the last step."""
     train_error: Column | None = None
+    """Of images: mean squared error over all training images, divided by the squared distance of the targets."""
     test_error: Column | None = None
+    """The same over the test images, each squared error clipped before the mean."""
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,17 +102,18 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     nonfinite: dict[str, dict[str, str]]
     """By series and frame (or frame.rank), the values that are null because JSON has no NaN and no infinity."""
     final: dict[str, Any]
-    """Last values, and the end matrix up to 10,000 entries."""
+    """Last values, the end matrix or tensor up to 10,000 entries, and what was measured of the final state alone."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What was fitted; each list is left out above 10,000 entries."""
 
     shape: list[int]
-    ground_truth: list[list[float]] | None = None
-    observed: list[tuple[int, int, float]] | None = None
-    """[row, column, value], zero-based, noise included."""
-    held_out: list[tuple[int, int, float]] | None = None
+    ground_truth: list[Any] | None = None
+    """Nested by mode."""
+    observed: list[list[int | float]] | None = None
+    """[row, column, value], or [i, j, k, …, value], zero-based, noise included; absent for measurements and images."""
+    held_out: list[list[int | float]] | None = None
 
 
 class ExportedClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,7 +125,10 @@ class ExportedClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     measured: float | None
     expected: float | None
     tolerance: float | None
+    relation: str
+    """about, at-least or at-most: how measured and expected compare where the claim holds."""
     verdict: str
+    """holds, fails, not-applicable, or pending while the run is under way."""
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,6 +151,9 @@ class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     problems: list[Problem]
     """Every problem where the lanes have several, else empty."""
     baselines: dict[str, Any]
+    """Of lane 0's problem: the ground truth, the solution of least nuclear norm, linear and constant predictors, …"""
+    problem_baselines: list[dict[str, Any]]
+    """The same for every problem where the lanes have several, else empty."""
     claims: list[ExportedClaim]
     damaged_lines: int
     """Lines of the log that could not be read; 0 for a sound log."""
@@ -172,7 +194,8 @@ def build(directory: RunDirectory) -> Export:
         lanes=[_lane(lane) for lane in history.lanes],
         problem=problems[0] if problems else None,
         problems=problems if len(problems) > 1 else [],
-        baselines={},
+        baselines=_baselines(history, 0),
+        problem_baselines=[_baselines(history, k) for k in range(len(problems))] if len(problems) > 1 else [],
         claims=[_claim(claim) for claim in history.claims.values()],
         damaged_lines=reader.damaged,
     )
@@ -209,16 +232,26 @@ def to_csv(export: Export) -> bytes:
     return text.getvalue().encode()
 
 
+def _baselines(history: History, problem: int) -> dict[str, Any]:
+    """By name; infinite numbers stay words, as where no matrix attains an infimum."""
+    return history.baselines.get(problem, {})
+
+
 def _lane(lane: LaneHistory) -> Lane:
     nonfinite: dict[str, dict[str, str]] = {}
     columns: dict[str, Any] = {}
     for name, column in lane.columns.items():
         whole = name in ("step", "evaluations")
         columns[name] = [int(value) for value in column] if whole else _finite(column, name, "", nonfinite)
-    for name, ranks in lane.vectors.items():
+    indices = _largest_components(lane)
+    for name, found in lane.vectors.items():
+        ranks = [found[index] for index in indices] if name == "component_norms" else found
         by_rank = [_finite(column, name, f".{rank}", nonfinite) for rank, column in enumerate(ranks)]
         columns[name] = [list(frame) for frame in zip(*by_rank, strict=True)]
     final: dict[str, Any] = {name: column[-1] for name, column in columns.items() if column}
+    if indices:
+        final["component_indices"] = indices
+    final |= {name: _none_if_not_finite(value) for name, value in lane.summary.items()}
     for snapshot in lane.snapshots.values():
         flat = [_none_if_not_finite(number(value)) for value in snapshot.values]
         final[snapshot.name] = _nested(flat, snapshot.shape)
@@ -231,6 +264,12 @@ def _lane(lane: LaneHistory) -> Lane:
         nonfinite=nonfinite,
         final=final,
     )
+
+
+def _largest_components(lane: LaneHistory) -> list[int]:
+    """The components that are exported, the largest at the end first."""
+    norms = [column[-1] if len(column) else 0.0 for column in lane.vectors.get("component_norms", [])]
+    return sorted(range(len(norms)), key=lambda index: (-norms[index], index))[:MOST_COMPONENTS]
 
 
 def _finite(column: array[float], name: str, suffix: str, nonfinite: dict[str, dict[str, str]]) -> list[float | None]:
@@ -278,13 +317,14 @@ def _problems_of(arrays: dict[str, tuple[tuple[int, ...], array[float]]]) -> lis
     return problems
 
 
-def _entries(
-    arrays: dict[str, tuple[tuple[int, ...], array[float]]], k: int, prefix: str
-) -> list[tuple[int, int, float]]:
-    rows, columns, values = (arrays[f"{k}.{prefix}{name}"][1] for name in ("rows", "columns", "values"))
-    if len(values) > MOST_ENTRIES:
+def _entries(arrays: dict[str, tuple[tuple[int, ...], array[float]]], k: int, prefix: str) -> list[list[int | float]]:
+    if f"{k}.{prefix}indices" not in arrays:
         return []
-    return [(int(row), int(column), value) for row, column, value in zip(rows, columns, values, strict=True)]
+    (n, modes), indices = arrays[f"{k}.{prefix}indices"]
+    values = arrays[f"{k}.{prefix}values"][1]
+    if n > MOST_ENTRIES:
+        return []
+    return [[*(int(index) for index in indices[i * modes : (i + 1) * modes]), values[i]] for i in range(n)]
 
 
 def _claim(claim: Claim) -> ExportedClaim:

@@ -14,14 +14,34 @@ from solver import spec as s
 Raw = dict[str, Any]
 
 KINDS: dict[str, dict[str, type[s.Settings]]] = {
-    "problem": {"matrix-completion": s.MatrixCompletion},
-    "model": {"deep-matrix-factorization": s.DeepMatrixFactorization},
+    "problem": {
+        "matrix-completion": s.MatrixCompletion,
+        "matrix-sensing": s.MatrixSensing,
+        "tensor-completion": s.TensorCompletion,
+        "tensor-sensing": s.TensorSensing,
+        "image-tensor": s.ImageTensor,
+    },
+    "model": {"deep-matrix-factorization": s.DeepMatrixFactorization, "cp": s.CP},
     "optimizer": {
         "gradient-flow": s.GradientFlow,
         "gradient-descent": s.GradientDescent,
         "group-rmsprop": s.GroupRMSprop,
         "adam": s.Adam,
     },
+}
+# What a problem is fitted with where nothing else is said: images as in R21.
+_LAYERS: dict[str, Raw] = {"model": {"kind": "deep-matrix-factorization"}}
+_COMPONENTS: dict[str, Raw] = {"model": {"kind": "cp"}}
+_IMAGES: dict[str, Raw] = {
+    "model": {"kind": "cp", "init_mean": 1.0, "init_std": 1e-3},
+    "optimizer": {"kind": "adam", "step_size": 5e-4},
+}
+FITTING: dict[str, dict[str, Raw]] = {
+    "matrix-completion": _LAYERS,
+    "matrix-sensing": _LAYERS,
+    "tensor-completion": _COMPONENTS,
+    "tensor-sensing": _COMPONENTS,
+    "image-tensor": _IMAGES,
 }
 PARTS: dict[str, type[s.Settings]] = {"stop": s.Stop, "record": s.Record}
 
@@ -46,6 +66,15 @@ def kind(raw: Mapping[str, Any], part: str) -> str:
     return next(word for word, known in KINDS[part].items() if known is struct)
 
 
+def with_fitting_parts(raw: Mapping[str, Any]) -> Raw:
+    """``raw`` with a model and optimizer that fit its kind of problem, where it names none; or the other way round."""
+    problem, model = raw.get("problem"), raw.get("model")
+    named = problem.get("kind") if isinstance(problem, Mapping) else None
+    if problem is None and isinstance(model, Mapping) and model.get("kind") == "cp":
+        return {"problem": {"kind": "tensor-completion"}} | dict(raw)
+    return {part: dict(inner) for part, inner in FITTING.get(str(named), {}).items()} | dict(raw)
+
+
 def part_type(raw: Mapping[str, Any], part: str) -> type[s.Settings]:
     """The type of ``raw``'s part, by its kind; the default kind where it names none or an unknown one."""
     if part in PARTS:
@@ -65,8 +94,12 @@ def choices(raw: Mapping[str, Any], field: str) -> list[str]:
     info = msgspec.inspect.type_info(struct)
     assert isinstance(info, msgspec.inspect.StructType)
     for candidate in info.fields:
-        if candidate.name == (name or part) and isinstance(candidate.type, msgspec.inspect.LiteralType):
+        if candidate.name != (name or part):
+            continue
+        if isinstance(candidate.type, msgspec.inspect.LiteralType):
             return _literal_order(struct, candidate.name)
+        if isinstance(candidate.type, msgspec.inspect.BoolType):
+            return ["false", "true"]
     return []
 
 

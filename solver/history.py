@@ -8,6 +8,7 @@ from typing import Any
 
 from solver.records import (
     AnyRecord,
+    Baseline,
     Claim,
     Ending,
     Event,
@@ -18,10 +19,21 @@ from solver.records import (
     Schema,
     Snapshot,
     State,
+    Summary,
+    Value,
     number,
 )
 
-VECTORS = ("singular_values", "singular_value_rates", "predicted_rates", "predicted_rates_balanced")
+VECTORS = (
+    "singular_values",
+    "singular_value_rates",
+    "predicted_rates",
+    "predicted_rates_balanced",
+    "component_norms",
+    "component_rates",
+    "predicted_component_rates",
+    "predicted_component_rates_balanced",
+)
 
 
 class LaneHistory:
@@ -35,9 +47,11 @@ class LaneHistory:
         self.columns: dict[str, array[float]] = {name: array("d") for name in schema.series if name not in VECTORS}
         """Scalar series by name."""
         self.vectors: dict[str, list[array[float]]] = {name: [] for name in schema.series if name in VECTORS}
-        """Vector series by name, one array for each rank r, largest singular value first."""
+        """Vector series by name, one array for each rank r or component."""
         self.snapshots: dict[str, Snapshot] = {}
         """The latest snapshot of each name."""
+        self.summary: dict[str, float] = {}
+        """Numbers of the final state that no frame has."""
         self.outcome: Outcome | None = None
 
     def __len__(self) -> int:
@@ -62,6 +76,8 @@ class History:
         self.lanes: list[LaneHistory] = []
         self.events: list[Event] = []
         self.claims: dict[str, Claim] = {}
+        self.baselines: dict[int, dict[str, dict[str, Value]]] = {}
+        """What the lanes of each problem are held against: by problem, then name."""
         self.state = "starting"
         """starting, running, paused, or the outcome's kind."""
         self.ending: Ending | None = None
@@ -93,6 +109,11 @@ class History:
                         lane.outcome = None
         elif isinstance(record, Claim):
             self.claims[record.name] = record
+        elif isinstance(record, Baseline):
+            self.baselines.setdefault(record.problem, {})[record.name] = record.values
+        elif isinstance(record, Summary):
+            if 0 <= record.lane < len(self.lanes):
+                self.lanes[record.lane].summary = {name: number(value) for name, value in record.values.items()}
         elif isinstance(record, Snapshot):
             if 0 <= record.lane < len(self.lanes):
                 self.lanes[record.lane].snapshots[record.name] = record

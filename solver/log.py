@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from solver.records import AnyRecord, Frame, Snapshot
+from solver.records import AnyRecord
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AnyRecord).decode
@@ -54,9 +54,9 @@ class Writer:
     def __init__(self, path: Path) -> None:
         reader = Reader(path)
         self.found: list[AnyRecord] = []
-        """What the log held when it was opened, without its frames and snapshots."""
+        """What the log held when it was opened."""
         while records := list(reader.read()):
-            self.found += [record for record in records if not isinstance(record, Frame | Snapshot)]
+            self.found += records
         self.n = reader.next_n
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(self._file).st_size > reader.offset:

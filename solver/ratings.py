@@ -11,9 +11,11 @@ import msgspec
 from solver import settings
 from solver.paths import typed
 from solver.refusal import BadSetting
-from solver.spec import RunSpec
+from solver.spec import ImageTensor, MatrixCompletion, RunSpec
 
 MAX_DIMENSION = 20_000
+DATASETS = ("mnist", "fashion-mnist")
+"""The image datasets that ship with the package."""
 
 
 class Ratings(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,18 +85,36 @@ def read(path: Path, shape: tuple[int, int] | None = None) -> Ratings:
 
 
 def settle(spec: RunSpec, directory: Path) -> RunSpec:
-    """``spec`` with its file's path made absolute (from ``directory``) and its shape filled in from the file.
+    """``spec`` with the path of its file or dataset made absolute (from ``directory``), and a file's shape filled in.
 
-    A spec without a file comes back as it is. Raises BadSetting where the file, or what is held out of it, is no good.
+    A spec without one comes back as it is. Raises BadSetting where the file, or what is held out of it, is no good.
     """
-    if spec.problem.file is None:
+    problem = spec.problem
+    if isinstance(problem, ImageTensor):
+        return _settle_dataset(spec, problem, directory)
+    if not isinstance(problem, MatrixCompletion) or problem.file is None:
         return spec
-    path = typed(spec.problem.file, "problem.file", directory)
-    table = read(path, spec.problem.shape)
-    n_held_out(len(table.values), spec.problem.test_fraction)
+    path = typed(problem.file, "problem.file", directory)
+    shape = None if problem.shape is None else (problem.shape[0], problem.shape[1])
+    table = read(path, shape)
+    n_held_out(len(table.values), problem.test_fraction)
     raw = settings.encode(spec)
     raw["problem"] |= {"file": str(path), "shape": list(table.shape)}
     # Decoded anew: what the file's shape rules out is refused like anything else.
+    return settings.decode(raw)
+
+
+def _settle_dataset(spec: RunSpec, problem: ImageTensor, directory: Path) -> RunSpec:
+    if problem.dataset in DATASETS:
+        return spec
+    path = typed(problem.dataset, "problem.dataset", directory)
+    if not path.is_dir():
+        raise BadSetting(
+            f"problem.dataset {problem.dataset} is neither {', '.join(DATASETS)} nor a directory: name one of these",
+            "problem.dataset",
+        )
+    raw = settings.encode(spec)
+    raw["problem"] |= {"dataset": str(path)}
     return settings.decode(raw)
 
 

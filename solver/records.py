@@ -93,6 +93,21 @@ class Snapshot(Record, frozen=True, tag="snapshot"):
     values: list[float | str | None]
 
 
+class Summary(Record, frozen=True, tag="summary"):
+    """Numbers of a lane's final state that cost too much for every frame: an estimated rank, say."""
+
+    lane: int
+    values: dict[str, float | str | None]
+
+
+class Baseline(Record, frozen=True, tag="baseline"):
+    """Something to hold the lanes of a problem against: the ground truth, or what another method finds."""
+
+    problem: int
+    name: str
+    values: dict[str, Value]
+
+
 class Event(Record, frozen=True, tag="event"):
     """Something worth a line to a person: where the theory puts a jump, say."""
 
@@ -104,16 +119,24 @@ class Event(Record, frozen=True, tag="event"):
     """Flow time."""
 
 
+Relation = Literal["about", "at-least", "at-most"]
+Verdict = Literal["holds", "fails", "not-applicable", "pending"]
+
+
 class Claim(Record, frozen=True, tag="claim"):
-    """A statement of the papers, measured on this run."""
+    """A statement of the papers, measured on this run as far as it has come."""
 
     name: str
     text: str
+    """The statistic in words, with its numbers."""
     source: str
     measured: float | None
     expected: float | None
     tolerance: float | None
-    verdict: Literal["holds", "fails", "not-applicable"]
+    verdict: Verdict
+    """pending while lanes that it needs are under way; not-applicable where what it needs is not recorded."""
+    relation: Relation = "about"
+    """How measured and expected compare where the claim holds, within the tolerance."""
 
 
 class State(Record, frozen=True, tag="state"):
@@ -138,7 +161,7 @@ class Ending(Record, frozen=True, tag="ending"):
     elapsed_s: float
 
 
-AnyRecord = Schema | Frame | Snapshot | Event | Claim | State | LaneEnding | Ending
+AnyRecord = Schema | Frame | Snapshot | Summary | Baseline | Event | Claim | State | LaneEnding | Ending
 
 
 def plain(value: float) -> float | str:

@@ -76,17 +76,18 @@ _TYPES = {
 
 
 def _limit(said: str, raw: Mapping[str, Any], field: str) -> str | None:
-    bound = re.match(r"Expected `(int|float)` (>=|>|<=|<) ([-+.e\d]+)", said)
-    if bound:
-        number = float(bound[3])
-        if bound[1] == "float" and abs(number) >= 1e100:
+    number_bound = re.match(r"Expected `(int|float)` (>=|>|<=|<) ([-+.e\d]+)", said)
+    if number_bound:
+        number = float(number_bound[3])
+        if number_bound[1] == "float" and abs(number) >= 1e100:
             return "a finite number"
-        relation = {">=": "of at least", ">": "above", "<=": "of at most", "<": "below"}[bound[2]]
-        shown = bound[3] if bound[1] == "int" else f"{number:g}"
-        return f"{_TYPES[bound[1]]} {relation} {shown}"
-    length = re.match(r"Expected `array` of length (\d+)", said)
+        relation = {">=": "of at least", ">": "above", "<=": "of at most", "<": "below"}[number_bound[2]]
+        shown = number_bound[3] if number_bound[1] == "int" else f"{number:g}"
+        return f"{_TYPES[number_bound[1]]} {relation} {shown}"
+    length = re.match(r"Expected `array` of length (>=|<=)? ?(\d+)", said)
     if length:
-        return f"a list of {length[1]} values"
+        bound = {">=": "at least ", "<=": "at most "}.get(length[1], "")
+        return f"a list of {bound}{length[2]} values"
     expected = re.match(r"Expected `(.*?)`(?:, got|$)", said)
     if expected:
         names = [_TYPES.get(name.strip(), name.strip()) for name in expected[1].split("|")]
@@ -115,5 +116,7 @@ def _lookup(raw: Any, field: str) -> tuple[Any, bool]:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 60 else text[:57] + "…"

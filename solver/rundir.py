@@ -182,9 +182,12 @@ def runs_home() -> Path:
     return data_home() / "runs"
 
 
-def create(order: Order) -> RunDirectory:
-    """A new private run directory holding ``order``. Raises BadSetting where the data home cannot be written."""
-    home = runs_home()
+def create(order: Order, home: Path | None = None) -> RunDirectory:
+    """A new private run directory holding ``order``, among the other runs or in ``home``.
+
+    Raises BadSetting where that cannot be written.
+    """
+    home = runs_home() if home is None else home
     slug = re.sub(r"[^a-z0-9]+", "-", order.preset.name.lower()).strip("-")[:40] or "run"
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -10,12 +10,18 @@ from typing import Any
 
 import msgspec
 
-from solver import export, spec
+from solver import export
+from solver.fields import KINDS
+from solver.spec import base, models, optimizers, problems
+from solver.spec import run as run_spec
+
+# Where the settings' docstrings stand.
+_SETTINGS = (base, problems, models, optimizers, run_spec)
 
 
 def of_spec() -> dict[str, Any]:
     """JSON Schema of RunSpec."""
-    return _described(spec.RunSpec)
+    return _described(run_spec.RunSpec)
 
 
 def of_export() -> dict[str, Any]:
@@ -26,13 +32,25 @@ def of_export() -> dict[str, Any]:
 def _described(struct: type[msgspec.Struct]) -> dict[str, Any]:
     schema = msgspec.json.schema(struct)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    notes = field_notes(spec) | field_notes(export)
+    notes = settings_notes() | field_notes(export)
     for name, definition in schema["$defs"].items():
         for field, described in definition.get("properties", {}).items():
             note = notes.get((name, field))
             if note:
                 described["description"] = note
     return schema
+
+
+def settings_notes() -> dict[tuple[str, str], str]:
+    """The docstring line under each setting, by (class, field); inherited ones under each class that has them."""
+    notes = {key: note for module in _SETTINGS for key, note in field_notes(module).items()}
+    for kinds in KINDS.values():
+        for struct in kinds.values():
+            for parent in struct.__mro__[1:]:
+                inherited = [(name, note) for (owner, name), note in notes.items() if owner == parent.__name__]
+                for name, note in inherited:
+                    notes.setdefault((struct.__name__, name), note)
+    return notes
 
 
 @functools.cache

@@ -34,10 +34,26 @@ def decode(raw: Mapping[str, Any]) -> s.RunSpec:
 
     Raises BadSetting.
     """
-    spec = _convert(raw)
+    try:
+        spec = _convert(raw)
+    except BadSetting:
+        # The default of a field that is swept and not set need not fit the others.
+        spec = _convert(_with_first_values(raw))
     for _ in lanes(spec):
         pass
     return spec
+
+
+def _with_first_values(raw: Mapping[str, Any]) -> Raw:
+    """``raw`` with the first swept value in each field that is swept and not set."""
+    result = dict(raw)
+    sweep = raw.get("sweep")
+    for field, values in sweep.items() if isinstance(sweep, Mapping) else ():
+        part, _, name = str(field).partition(".")
+        inner = result.get(part)
+        if name and isinstance(inner, Mapping) and name not in inner and isinstance(values, list) and values:
+            result[part] = dict(inner) | {name: values[0]}
+    return result
 
 
 def encode(spec: s.RunSpec) -> Raw:
@@ -93,9 +109,7 @@ def apply(
         if field == "sweep" and not isinstance(value, dict):
             raise BadSetting("sweep must be a table of lists: use --sweep KEY=V1,V2 for each field", "sweep")
         if field.endswith(".kind"):
-            part = field.removesuffix(".kind")
-            result["sweep"] = {key: values for key, values in sweep.items() if not key.startswith(part + ".")}
-            result = with_value(result, field, value)
+            result = _with_kind(result, field.removesuffix(".kind"), value)
         elif field in sweep:
             check_field(result, field)
             result["sweep"] = sweep | {field: [value]}
@@ -104,6 +118,17 @@ def apply(
     for field, values in sweeps:
         check_field(result, field)
         result["sweep"] = result.get("sweep", {}) | {field: values}
+    return result
+
+
+def _with_kind(raw: Raw, part: str, value: Any) -> Raw:
+    """``raw`` with another kind of a part, sweeps over it dropped; a problem brings the model that fits it along."""
+    before = fields.kind(raw, part)
+    sweep = {key: values for key, values in raw.get("sweep", {}).items() if not key.startswith(part + ".")}
+    result = with_value(raw | {"sweep": sweep}, f"{part}.kind", value)
+    if part == "problem" and fields.FITTING.get(str(value)) != fields.FITTING.get(before):
+        for other, inner in fields.FITTING.get(str(value), {}).items():
+            result = _with_kind(result, other, inner["kind"]) | {other: dict(inner)}
     return result
 
 
@@ -169,8 +194,9 @@ def _split_commas(text: str) -> Iterator[str]:
 
 def _kinds_first(field: str) -> int:
     if field.endswith(".kind"):
-        return 0
-    return 1 if field in _REPLACES_GROUND_TRUTH else 2
+        # A problem's kind brings a model along, which a model's own kind then replaces.
+        return 0 if field == "problem.kind" else 1
+    return 2 if field in _REPLACES_GROUND_TRUTH else 3
 
 
 def _check_swept(spec: s.RunSpec, field: str, values: list[Any]) -> None:
@@ -188,6 +214,6 @@ def _check_swept(spec: s.RunSpec, field: str, values: list[Any]) -> None:
 
 def _convert(raw: Mapping[str, Any]) -> s.RunSpec:
     try:
-        return msgspec.convert(raw, s.RunSpec)
+        return msgspec.convert(fields.with_fitting_parts(raw), s.RunSpec)
     except msgspec.ValidationError as error:
         raise sentence(str(error), raw) from None

@@ -13,6 +13,7 @@ from solver import export, rundir, settings
 from solver.control import Ear
 from solver.log import Writer
 from solver.numerics.run import run
+from solver.records import number
 from solver.rundir import Order
 
 
@@ -60,14 +61,15 @@ def test_the_staircase_of_depth_three() -> None:
     exported, lanes = lanes_of("mf-dynamics", {"model.depth": 3, "stop.max_steps": 20_000, "record.rates": 0})
     series = lanes[0].series
     assert {1000 * k for k in range(21)} <= set(series.step)
-    first = np.array([values[0] for values in series.singular_values], dtype=float)
+    assert series.singular_values is not None
+    first = np.array([number(values[0]) for values in series.singular_values])
     passed = int(np.argmax(first >= first[-1] / 2))
     crossing = np.interp(first[-1] / 2, first[passed - 1 : passed + 1], series.step[passed - 1 : passed + 1])
     assert 7_000 < crossing < 10_500
     assert exported.problem is not None
     observed = np.zeros((100, 100))
     for row, column, value in exported.problem.observed or []:
-        observed[row, column] = value
+        observed[int(row), int(column)] = value
     escape = 1e-3 ** (-1 / 3) / (0.1 * np.linalg.norm(observed * 2 / 2000, 2))
     assert 1.10 < crossing / escape < 1.30
     truth = np.linalg.svd(np.array(exported.problem.ground_truth), compute_uv=False)

@@ -1,59 +1,23 @@
-"""Which lanes train together, and a batch of them under way."""
+"""A batch of lanes under way: trained together, measured, ended one by one."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from solver.numerics import initial
-from solver.numerics.lane_run import LaneRun
-from solver.numerics.methods.adam import FullBatchAdam
-from solver.numerics.methods.dormand_prince import DormandPrince
-from solver.numerics.methods.gradient_descent import Descent
-from solver.numerics.methods.group_rmsprop import GroupedRMSprop
-from solver.numerics.methods.method import Method
-from solver.numerics.models.layers import Layers
-from solver.numerics.problems.matrix import MatrixLoss
-from solver.records import AnyRecord, Frame, LaneEnding, Outcome, Snapshot, plain
+from solver.numerics.assembly import method_of
+from solver.numerics.grouping import operations
+from solver.numerics.lanes.lane import LaneRun
+from solver.numerics.methods.flow import Flow
+from solver.records import AnyRecord, Event, Frame, LaneEnding, Outcome, Summary, plain
 from solver.settings import Lane
-from solver.spec import GradientDescent, GradientFlow, GroupRMSprop
+from solver.spec import CP, GradientDescent, GradientFlow
 
-# On a CPU one batched product beats separate ones up to this many entries of a layer (measured: 32 × 32 gains a
-# quarter at 128 lanes, 100 × 100 nothing); on a GPU a batch always wins.
-_LARGEST_BATCHED_LAYER = 32 * 32
-# Largest end matrix that is written down.
-_LARGEST_SNAPSHOT = 10_000
 # Operations between two looks at the control file, some tens of milliseconds.
 _OPERATIONS_BETWEEN_TICKS = 1e9
-
-
-def group(lanes: list[Lane], device: torch.device) -> list[list[Lane]]:
-    """The lanes in batches of equal shape, model and method, in the order of their first lanes. A function of the spec
-    and the kind of device, never of a clock.
-    """
-    batches: dict[object, list[Lane]] = {}
-    for lane in lanes:
-        shape = lane.spec.problem.resolved_shape
-        sizes = initial.widths(lane.spec.model, shape)
-        alone = device.type == "cpu" and _largest_layer(lane) > _LARGEST_BATCHED_LAYER
-        key = (tuple(sizes), lane.spec.optimizer, lane.spec.stop, lane.index if alone else None)
-        batches.setdefault(key, []).append(lane)
-    return list(batches.values())
-
-
-def largest_batch(lanes: list[Lane]) -> int:
-    """Entries of a largest layer times the lanes that a GPU would train with it."""
-    batches = group(lanes, torch.device("cuda"))
-    return max(len(batch) * _largest_layer(batch[0]) for batch in batches)
-
-
-def _largest_layer(lane: Lane) -> int:
-    return max(a * b for a, b in _pairs(initial.widths(lane.spec.model, lane.spec.problem.resolved_shape)))
 
 
 class Batch:
@@ -66,13 +30,10 @@ class Batch:
         self._spec = spec
         self._begun = False
         dtype = torch.float64 if spec.dtype == "float64" else torch.float32
-        self._widths = initial.widths(spec.model, runs[0].problem.shape)
-        loss = MatrixLoss([run.problem for run in runs], dtype, device)
-        layers = Layers(self._widths, loss, len(runs), dtype, device)
-        self._method = _method(layers, torch.stack([run.start() for run in runs]).to(dtype), runs[0].lane)
+        self._method = method_of(runs, dtype, device)
         self._target = -math.inf if spec.stop.train_loss is None else spec.stop.train_loss
-        operations = len(runs) * sum(2 * math.prod(pair) * self._widths[0] for pair in _pairs(self._widths))
-        self._steps_between_ticks = max(1, min(10_000, int(_OPERATIONS_BETWEEN_TICKS / (3 * operations))))
+        work = sum(operations(run.lane) for run in runs)
+        self._steps_between_ticks = max(1, min(10_000, int(_OPERATIONS_BETWEEN_TICKS / work)))
 
     def records(self) -> Iterator[list[AnyRecord]]:
         """Trains to the end of every lane. Yields the records of one moment, or an empty list where nothing happened
@@ -80,15 +41,15 @@ class Batch:
         """
         if not self._begun:
             self._begun = True
-            events = [event for event in (run.predicted_escape() for run in self._runs) if event is not None]
+            foretold = [event for run in self._runs for event in run.foretold()]
             frames = self._take(range(len(self._runs)))
             # A start may already meet the target, or be out of range.
-            yield [*events, *frames, *self._end(self._endings())]
+            yield [*foretold, *frames, *self._endings()]
         while self._runs:
             moved = self._method.advance(self._until(), self._target)
             at_new_state = [lane for lane, new in enumerate(moved) if new]
             records = self._take(at_new_state)
-            yield records + self._end(self._endings())
+            yield records + self._endings()
 
     def end(self, outcome: Outcome) -> list[AnyRecord]:
         """The last records of all lanes, which end so now."""
@@ -105,14 +66,17 @@ class Batch:
             "begun": self._begun,
             "next_recorded": [run.next_recorded for run in self._runs],
             "last_recorded": [run.last_recorded for run in self._runs],
+            "frames_taken": [run.frames_taken for run in self._runs],
+            "said": [run.said for run in self._runs],
             "method": self._method.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from what ``state`` gave, on a batch made for the same lanes."""
         self._begun = state["begun"]
-        for run, following, last in zip(self._runs, state["next_recorded"], state["last_recorded"], strict=True):
-            run.next_recorded, run.last_recorded = following, last
+        for position, run in enumerate(self._runs):
+            for name in ("next_recorded", "last_recorded", "frames_taken", "said"):
+                setattr(run, name, state[name][position])
         self._method.restore(state["method"])
 
     def _until(self) -> int:
@@ -141,6 +105,8 @@ class Batch:
             if step > 0:
                 records += self._inner_frames(lane)
             records.append(self._frame(lane))
+            records += run.pictures(self._method.parameters(lane), step)
+            run.frames_taken += 1
             run.next_recorded = run.schedule.after(step)
         return records
 
@@ -174,27 +140,36 @@ class Batch:
             "evaluations": method.evaluations[lane],
             "train_loss": method.losses[lane],
             "step_size": method.step_sizes()[lane],
+            **method.measured(lane),
         }
         return known if method.times is None else known | {"time": method.times[lane]}
 
-    def _endings(self) -> dict[int, Outcome]:
-        """The lanes that end at their present state, and how."""
-        return {lane: ending for lane in range(len(self._runs)) if (ending := self._ending(lane)) is not None}
+    def _endings(self) -> list[AnyRecord]:
+        """What lanes have to say of their present states, and the last records of those that end there."""
+        events: list[AnyRecord] = []
+        endings: dict[int, Outcome] = {}
+        for lane in range(len(self._runs)):
+            said, ending = self._ending(lane)
+            events += said
+            if ending is not None:
+                endings[lane] = ending
+        return events + self._end(endings)
 
-    def _ending(self, lane: int) -> Outcome | None:
-        """The lane's outcome if it ends at its present state."""
-        method, stop = self._method, self._spec.stop
+    def _ending(self, lane: int) -> tuple[list[Event], Outcome | None]:
+        """What the lane says of its present state, and its outcome if it ends there."""
+        method, run = self._method, self._runs[lane]
         step, loss = method.steps[lane], method.losses[lane]
         if not math.isfinite(loss):
-            return _diverged(self._runs[lane].lane, step, loss)
-        if self._runs[lane].watches_sign and self._runs[lane].sign_flipped(method.parameters(lane)):
-            return Outcome(
-                kind="failed",
-                reason=f"the determinant changed its sign by step {step}, at train_loss {loss:.3g}; balanced "
-                "layers keep it, so rounding, the step size or an unbalanced start did it",
-                cure="take depth 3 or more, init balanced, or a smaller optimizer.rtol or step_size",
-                cause="sign",
-            )
+            return [], _diverged(run.lane, step, loss)
+        said: list[Event] = []
+        if run.watches:
+            said, ending = run.watch(method.parameters(lane), step, loss)
+            if ending is not None:
+                return said, ending
+        return said, self._ending_by_rule(lane, step, loss)
+
+    def _ending_by_rule(self, lane: int, step: int, loss: float) -> Outcome | None:
+        method, stop = self._method, self._spec.stop
         if loss <= self._target:
             reason = f"train_loss {loss:.3g} is at most {self._target:g} after {step} steps"
             return Outcome(kind="converged", reason=reason)
@@ -204,7 +179,7 @@ class Batch:
                 reason=f"flow time reached {stop.max_time:g} with train_loss {loss:.3g}",
                 cure="raise stop.max_time to go further",
             )
-        if isinstance(method, DormandPrince) and method.is_stationary(lane):
+        if isinstance(method, Flow) and method.is_stationary(lane):
             return Outcome(
                 kind="stopped",
                 reason=f"the gradient is exactly zero at step {step}, train_loss {loss:.3g}: nothing moves any more",
@@ -216,7 +191,7 @@ class Batch:
                 reason=f"{step} steps were taken, train_loss is {loss:.3g}",
                 cure="" if stop.train_loss is None else "raise stop.max_steps to go further",
             )
-        if isinstance(method, DormandPrince) and method.is_stuck(lane):
+        if isinstance(method, Flow) and method.is_stuck(lane):
             return Outcome(
                 kind="failed",
                 reason=f"after step {step}, loss {loss:.3g}, no step is short enough for rtol {method.rtol:g}",
@@ -232,7 +207,12 @@ class Batch:
             run = self._runs[lane]
             if run.last_recorded != self._method.steps[lane]:
                 records.append(self._frame(lane))
-            records += self._snapshot(lane)
+            parameters = self._method.parameters(lane)
+            records += run.last_pictures(parameters, self._method.steps[lane])
+            summary = run.summary(parameters)
+            if summary:
+                values: dict[str, float | str | None] = {name: plain(value) for name, value in summary.items()}
+                records.append(Summary(lane=run.lane.index, values=values))
             records.append(LaneEnding(lane=run.lane.index, outcome=outcome))
         kept = [lane for lane in range(len(self._runs)) if lane not in endings]
         self._runs = [self._runs[lane] for lane in kept]
@@ -240,48 +220,19 @@ class Batch:
             self._method.keep(kept)
         return records
 
-    def _snapshot(self, lane: int) -> list[AnyRecord]:
-        rows, columns = self._runs[lane].problem.shape
-        if rows * columns > _LARGEST_SNAPSHOT:
-            return []
-        end_matrix = self._runs[lane].metrics.end_matrix(self._method.parameters(lane))
-        return [
-            Snapshot(
-                lane=self._runs[lane].lane.index,
-                step=self._method.steps[lane],
-                name="end_matrix",
-                shape=[rows, columns],
-                values=[plain(value) for value in end_matrix.reshape(-1).tolist()],
-            )
-        ]
-
-
-def _method(layers: Layers, start: Tensor, lane: Lane) -> Method:
-    optimizer = lane.spec.optimizer
-    if isinstance(optimizer, GradientFlow):
-        return DormandPrince(layers, start, optimizer, lane.spec.stop.max_time or math.inf)
-    if isinstance(optimizer, GradientDescent):
-        return Descent(layers, start, optimizer)
-    if isinstance(optimizer, GroupRMSprop):
-        return GroupedRMSprop(layers, start, optimizer)
-    return FullBatchAdam(layers, start, optimizer)
-
 
 def _diverged(lane: Lane, step: int, loss: float) -> Outcome:
-    optimizer, scale = lane.spec.optimizer, lane.spec.model.init_scale
+    optimizer, model = lane.spec.optimizer, lane.spec.model
+    name, scale = ("init_std", model.init_std) if isinstance(model, CP) else ("init_scale", model.init_scale)
     if step == 0 or isinstance(optimizer, GradientFlow):
         return Outcome(
             kind="diverged",
-            reason=f"train loss was {loss} at step {step}: init_scale {scale:g} or the observed values are too large",
-            cure="scale the data to about 1, or try a smaller model.init_scale",
+            reason=f"train loss was {loss} at step {step}: {name} {scale:g} or the observed values are too large",
+            cure=f"scale the data to about 1, or try a smaller model.{name}",
         )
     return Outcome(
         kind="diverged",
         reason=f"train loss became {loss} at step {step}: step_size {optimizer.step_size:g} is too large for "
-        f"init_scale {scale:g}",
+        f"{name} {scale:g}",
         cure=f"try optimizer.step_size {optimizer.step_size / 10:g}",
     )
-
-
-def _pairs(widths: list[int]) -> list[tuple[int, int]]:
-    return list(itertools.pairwise(widths))

@@ -12,13 +12,13 @@ from solver.spec import DeepMatrixFactorization
 Array = npt.NDArray[np.float64]
 
 
-def widths(model: DeepMatrixFactorization, shape: tuple[int, int]) -> list[int]:
+def widths(model: DeepMatrixFactorization, shape: tuple[int, ...]) -> list[int]:
     """Widths from the columns of the end matrix to its rows, layer by layer."""
     hidden = min(shape) if model.hidden_width is None else model.hidden_width
     return [shape[1], *[hidden] * (model.depth - 1), shape[0]]
 
 
-def layers(model: DeepMatrixFactorization, shape: tuple[int, int], generator: np.random.Generator) -> list[Array]:
+def layers(model: DeepMatrixFactorization, shape: tuple[int, ...], generator: np.random.Generator) -> list[Array]:
     """W_1 … W_N, each (outputs, inputs), at the start of a lane.
 
     With α = init_scale and depth N: gaussian entries have standard deviation α^(1/N)/sqrt(inputs); identity is the

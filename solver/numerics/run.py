@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import io
 import platform
 import sys
 import time
@@ -11,20 +9,21 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from solver import estimate, settings
 from solver.control import Ear
-from solver.log import DiskFull, Writer
-from solver.numerics import checkpoint
+from solver.log import Writer
+from solver.numerics import checkpoint, problem_file
 from solver.numerics import device as devices
-from solver.numerics.batches import Batch, group, largest_batch
-from solver.numerics.lane_run import LaneRun
-from solver.numerics.problems.matrix import MatrixProblem, matrix_completion
+from solver.numerics.baselines import Baselines
+from solver.numerics.batches import Batch
+from solver.numerics.grouping import group, largest_batch
+from solver.numerics.journal import Journal, now
+from solver.numerics.lanes import lane_run
+from solver.numerics.lanes.lane import LaneRun
 from solver.records import (
     SCHEMA_VERSION,
-    AnyRecord,
     Ending,
     LaneEnding,
     LaneSchema,
@@ -37,8 +36,6 @@ from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory, write_private
 from solver.version import VERSION
 
-# How often a run that waits for room on the disk looks for it.
-_DISK_LOOK_S = 1.0
 _CHECKPOINT_EVERY_S = 30.0
 _FIRST_CHECKPOINT_S = 2.0
 
@@ -48,7 +45,7 @@ def run(directory: RunDirectory, order: Order, writer: Writer, ear: Ear) -> Outc
 
     A run that has a checkpoint goes on from there.
     """
-    journal = Journal(writer, ear)
+    journal = Journal(writer, ear, order)
     try:
         outcome = _train(directory, order, journal, ear)
     except devices.Unavailable as error:
@@ -57,8 +54,9 @@ def run(directory: RunDirectory, order: Order, writer: Writer, ear: Ear) -> Outc
         outcome = Outcome(kind="failed", reason=str(error), cause="input")
     except (MemoryError, torch.OutOfMemoryError) as error:
         text = str(error).splitlines()[0] if str(error) else "no memory was left"
-        cure = "take a smaller problem.shape, fewer lanes, or dtype float32"
+        cure = "take a smaller problem.shape, fewer lanes or images, or dtype float32"
         outcome = Outcome(kind="failed", reason=text, cure=cure, cause="memory")
+    journal.judge(at_end=True)
     journal.write(Ending(outcome=outcome, wall=now(), elapsed_s=round(ear.elapsed_s(), 6)))
     return outcome
 
@@ -80,7 +78,8 @@ def _train(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) ->
     limit_s = None if spec.stop.max_seconds is None else spec.stop.max_seconds + ear.before_s
     turns = [batch.records() for batch in batches]
     while turns:
-        # A batch's turn lasts until it has something to write: the order of the log depends on the spec alone.
+        # A batch's turn lasts until it has something to write, that of the baselines a number of iterations: the order
+        # of the log depends on the spec alone.
         position %= len(turns)
         records = next(turns[position], None)
         if records is None:
@@ -90,7 +89,7 @@ def _train(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) ->
         for record in records:
             journal.write(record)
         outcomes += [record.outcome for record in records if isinstance(record, LaneEnding)]
-        position += bool(records)
+        position += bool(records) or isinstance(batches[position], Baselines)
         ending = _ending(ear, limit_s)
         keeper.look(batches, position, last=ending is not None)
         if ending is not None:
@@ -111,7 +110,7 @@ def _ending(ear: Ear, limit_s: float | None) -> Outcome | None:
     return None
 
 
-def _end_all(batches: list[Batch], outcome: Outcome, journal: Journal) -> list[Outcome]:
+def _end_all(batches: list[Batch | Baselines], outcome: Outcome, journal: Journal) -> list[Outcome]:
     ended = []
     for batch in batches:
         for record in batch.end(outcome):
@@ -127,28 +126,35 @@ def _begun(
     journal: Journal,
     ear: Ear,
     resumed: dict[str, Any] | None,
-) -> tuple[list[Batch], list[Outcome], int]:
+) -> tuple[list[Batch | Baselines], list[Outcome], int]:
     """The batches at their start, or where the checkpoint has them; outcomes of lanes that ended; whose turn it is."""
+    of_lane, first = problem_file.problem_of_lane(lanes), problem_file.first_lanes(lanes)
+    batches: list[Batch | Baselines]
     if resumed is None:
-        problems, of_lane = _problems(lanes)
-        write_problems(directory, problems)
+        problems = problem_file.build(lanes)
+        problem_file.write(directory, problems)
         _write_environment(directory, lanes[0].spec.dtype, lanes[0].spec.threads, device)
-        runs = [LaneRun(lane, problems[of_lane[lane.index]]) for lane in lanes]
+        runs = [lane_run(lane, problems[of_lane[lane.index]]) for lane in lanes]
         # Twice: all frames hang on this line, and one flipped bit must not cost them all.
         for _ in range(2):
             journal.write(_schema(runs, of_lane))
         members = [[runs[lane.index] for lane in batch] for batch in group(lanes, device)]
-        return [Batch(batch, device, ear.elapsed_s) for batch in members], [], 0
+        batches = [Baselines(problems, first), *(Batch(batch, device, ear.elapsed_s) for batch in members)]
+        return batches, [], 0
     # What was read and drawn at the start is kept with the run: a file that changed meanwhile does not matter.
-    problems, of_lane = read_problems(directory, lanes), _problem_of_lane(lanes)
+    problems = problem_file.read(directory, lanes)
     ear.before_s = resumed["elapsed_s"]
+    journal.rewind(resumed["n_records"], again=not resumed["last"])
     batches = []
     for state in resumed["batches"]:
-        batch = Batch([LaneRun(lanes[k], problems[of_lane[k]]) for k in state["lanes"]], device, ear.elapsed_s)
+        batch: Batch | Baselines
+        if state["lanes"]:
+            batch = Batch([lane_run(lanes[k], problems[of_lane[k]]) for k in state["lanes"]], device, ear.elapsed_s)
+        else:
+            batch = Baselines(problems, first)
         batch.restore(state)
         batches.append(batch)
     under_way = {lane for batch in batches for lane in batch.lanes()}
-    journal.skip = 0 if resumed["last"] else journal.n_records - resumed["n_records"]
     return (
         batches,
         [outcome for lane, outcome in journal.outcomes.items() if lane not in under_way],
@@ -178,7 +184,7 @@ class _Keeper:
         self._directory, self._journal, self._ear = directory, journal, ear
         self._next = time.monotonic() + _FIRST_CHECKPOINT_S
 
-    def look(self, batches: list[Batch], position: int, *, last: bool) -> None:
+    def look(self, batches: list[Batch | Baselines], position: int, *, last: bool) -> None:
         if not (last or self._ear.checkpoint_asked or time.monotonic() >= self._next):
             return
         self._ear.checkpoint_asked = False
@@ -198,83 +204,6 @@ class _Keeper:
         self._next = time.monotonic() + _CHECKPOINT_EVERY_S
 
 
-class Journal:
-    """Writes records, waiting where the disk is full, and listens for commands in between."""
-
-    def __init__(self, writer: Writer, ear: Ear) -> None:
-        self._writer = writer
-        self._ear = ear
-        states = sum(isinstance(record, State) for record in writer.found)
-        self.n_records = writer.n - states
-        """Records in the log, state lines left out: their number depends on clocks."""
-        self.outcomes = {record.lane: record.outcome for record in writer.found if isinstance(record, LaneEnding)}
-        """Outcomes of lanes that ended before the run was taken up."""
-        writer.found.clear()
-        self.skip = 0
-        """Records still to come that the log has already: made again after a checkpoint older than the log's end."""
-
-    def write(self, record: AnyRecord) -> None:
-        if not isinstance(record, State):
-            if self.skip:
-                self.skip -= 1
-                return
-            self.n_records += 1
-        waited = False
-        while True:
-            try:
-                self._writer.append(record)
-                break
-            except DiskFull:
-                waited = True
-                time.sleep(_DISK_LOOK_S)
-        if waited:
-            self.write(State(state="running", wall=now()))
-
-    def listen(self) -> None:
-        self._ear.listen(lambda paused: self.write(State(state="paused" if paused else "running", wall=now())))
-
-
-def _problem_of_lane(lanes: list[settings.Lane]) -> list[int]:
-    """Which problem each lane fits, counted in the order of first use: lanes of one seed and problem share it."""
-    keys: dict[bytes, int] = {}
-    return [keys.setdefault(msgspec.json.encode((lane.spec.problem, lane.spec.seed)), len(keys)) for lane in lanes]
-
-
-def _problems(lanes: list[settings.Lane]) -> tuple[list[MatrixProblem], list[int]]:
-    """The different problems of the lanes, and which one each lane fits."""
-    of_lane = _problem_of_lane(lanes)
-    first = [lanes[of_lane.index(k)] for k in range(max(of_lane) + 1)]
-    return [matrix_completion(lane.spec.problem, lane.spec.seed) for lane in first], of_lane
-
-
-def read_problems(directory: RunDirectory, lanes: list[settings.Lane]) -> list[MatrixProblem]:
-    """The problems that ``write_problems`` kept."""
-    of_lane = _problem_of_lane(lanes)
-    names = ("ground_truth", "rows", "columns", "values", "test_rows", "test_columns", "test_values")
-    problems = []
-    with np.load(directory.problem, allow_pickle=False) as arrays:
-        for k in range(max(of_lane) + 1):
-            found: dict[str, Any] = {name: arrays.get(f"{k}.{name}") for name in names}
-            rows, columns = arrays[f"{k}.shape"].tolist()
-            loss = lanes[of_lane.index(k)].spec.problem.loss
-            problems.append(MatrixProblem(shape=(rows, columns), loss=loss, **found))
-    return problems
-
-
-def write_problems(directory: RunDirectory, problems: list[MatrixProblem]) -> None:
-    """problem.npz: for problem k the arrays k.ground_truth, k.rows, k.columns, k.values and k.test_…, no pickles."""
-    arrays: dict[str, npt.NDArray[np.generic]] = {}
-    for k, problem in enumerate(problems):
-        arrays[f"{k}.shape"] = np.array(problem.shape, dtype=np.int64)
-        if problem.ground_truth is not None:
-            arrays[f"{k}.ground_truth"] = problem.ground_truth
-        for name in ("rows", "columns", "values", "test_rows", "test_columns", "test_values"):
-            arrays[f"{k}.{name}"] = getattr(problem, name)
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    write_private(directory.problem, buffer.getvalue())
-
-
 def _write_environment(directory: RunDirectory, dtype: str, threads: int, device: torch.device) -> None:
     environment = {
         "implicit_tui": VERSION,
@@ -288,8 +217,3 @@ def _write_environment(directory: RunDirectory, dtype: str, threads: int, device
     }
     body = {"schema": SCHEMA_VERSION, "started": now(), "environment": environment}
     write_private(directory.run, msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n")
-
-
-def now() -> str:
-    """UTC, ISO 8601, to the millisecond."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
-from solver.spec import GradientFlow, RunSpec
+from solver.spec import GradientFlow, ImageTensor, RunSpec
 
 # Steps recorded in each factor e; an integrator takes few steps and each says much.
 _PER_E_FOLD = 16
 _PER_E_FOLD_OF_FLOW = 64
+# Every frame of images looks at all of them.
+_PER_E_FOLD_OF_IMAGES = 4
 _MOST_GEOMETRIC = 1_700
 
 
@@ -24,7 +26,9 @@ class Schedule:
         pieces = spec.record.per_step if is_flow else 1
         # For very long runs, or many frames a step, fewer in each factor e keep the total in bounds.
         most = int(_MOST_GEOMETRIC / pieces / (1.0 + math.log(max(2, spec.stop.max_steps))))
-        self._per_e_fold = max(1, min(_PER_E_FOLD_OF_FLOW if is_flow else _PER_E_FOLD, most))
+        is_images = isinstance(spec.problem, ImageTensor)
+        usual = _PER_E_FOLD_OF_FLOW if is_flow else _PER_E_FOLD_OF_IMAGES if is_images else _PER_E_FOLD
+        self._per_e_fold = max(1, min(spec.record.geometric or usual, most))
         self._every = spec.record.every or max(1, -(-spec.stop.max_steps // 100))
 
     def after(self, step: int) -> int:

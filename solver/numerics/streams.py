@@ -1,4 +1,4 @@
-"""The four random streams of a seed."""
+"""The random streams of a seed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from typing import Literal
 
 import numpy as np
 
-Name = Literal["ground truth", "observed entries", "noise", "initialisation"]
-_KEYS: dict[Name, int] = {"ground truth": 0, "observed entries": 1, "noise": 2, "initialisation": 3}
+Name = Literal["ground truth", "observed entries", "noise", "initialisation", "test images", "labels"]
+_KEYS: dict[Name, int] = {
+    "ground truth": 0,
+    "observed entries": 1,
+    "noise": 2,
+    "initialisation": 3,
+    "test images": 4,
+    "labels": 5,
+}
 
 
 def stream(seed: int, name: Name) -> np.random.Generator:

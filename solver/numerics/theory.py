@@ -1,20 +1,24 @@
-"""What the papers predict: rates of singular values, and how long a plateau lasts."""
+"""What the papers predict: rates of singular values and components, how long a plateau lasts, who leaves it first."""
 
 from __future__ import annotations
 
 import math
+import string
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+_MOST_ESCAPE_STEPS = 20_000
+_ESCAPE_CHANGE = 0.02
+
 
 def balanced_rates(
     singular_values: Float[Tensor, " values"], alignment: Float[Tensor, " values"], depth: int
 ) -> Float[Tensor, " values"]:
-    """dσ_r/dt = N σ_r^(2−2/N) γ_r, for balanced layers (A19 Theorem 3).
+    """dσ_r/dt = N σ_r^(2−2/N) γ_r, for balanced layers (A19 Theorem 3) and balanced components (R21 Theorem 1).
 
-    ``alignment`` is γ_r = −u_rᵀ ∇ℓ(W) v_r.
+    ``depth`` N is the number of layers or modes; ``alignment`` is γ_r = −u_rᵀ ∇ℓ(W) v_r, or that of a component.
     """
     return depth * singular_values ** (2.0 - 2.0 / depth) * alignment
 
@@ -37,6 +41,24 @@ def any_initialisation_rates(
     return rates
 
 
+def component_alignment(
+    end_gradient: Float[Tensor, "*shape"], vectors: list[Float[Tensor, "_ components"]]
+) -> Float[Tensor, " components"]:
+    """γ_r = ⟨−∇ℓ, ⊗_n w_r^n/‖w_r^n‖⟩, the gradient contracted with one normalised vector a mode (R21 Theorem 1)."""
+    unit = [vector / torch.linalg.vector_norm(vector, dim=0).clamp_min(1e-300) for vector in vectors]
+    contracted: Tensor = torch.tensordot(end_gradient, unit[-1], dims=([end_gradient.ndim - 1], [0]))
+    for vector in reversed(unit[:-1]):
+        contracted = (contracted * vector).sum(-2)
+    return -contracted
+
+
+def any_component_rates(
+    norms: Float[Tensor, "modes components"], alignment: Float[Tensor, " components"]
+) -> Float[Tensor, " components"]:
+    """dσ_r/dt = γ_r σ_r² Σ_n 1/‖w_r^n‖², for any initialisation; ``norms`` are ‖w_r^n‖."""
+    return alignment * norms.prod(0).square() * norms.square().clamp_min(1e-300).reciprocal().sum(0)
+
+
 def frozen_escape_time(sigma: float, alignment: float, depth: int) -> float:
     """t* = σ_0^(−(1−2/N)) / ((N−2) γ), when dσ/dt = N σ^(2−2/N) γ with constant γ blows up; for depth N ≥ 3.
 
@@ -46,3 +68,63 @@ def frozen_escape_time(sigma: float, alignment: float, depth: int) -> float:
     if depth < 3 or sigma <= 0 or alignment <= 0:
         return math.inf
     return float(sigma ** -(1.0 - 2.0 / depth) / ((depth - 2) * alignment))
+
+
+def decoupled_escape_times(
+    end_gradient: Float[Tensor, "*shape"], vectors: list[Float[Tensor, "_ components"]], size: float
+) -> Float[Tensor, " components"]:
+    """When each component, flowing alone in the constant field −∇ℓ(0), reaches norm ``size``; infinite if it shrinks.
+
+    While all components are small the field hardly changes and they do not feel each other, so dw_r^n/dt is −∇ℓ(0)
+    contracted with the component's other vectors (R21, proof of the rank-1 proposition). Integrated with the classical
+    Runge–Kutta method; a step moves a vector by a fiftieth of itself at most.
+    """
+    state = [vector.clone() for vector in vectors]
+    n = vectors[0].shape[1]
+    times = torch.zeros(n, dtype=vectors[0].dtype)
+    reached = torch.full((n,), math.inf, dtype=vectors[0].dtype)
+    for _ in range(_MOST_ESCAPE_STEPS):
+        norms = torch.stack([torch.linalg.vector_norm(vector, dim=0) for vector in state])
+        arrived = (norms.prod(0) >= size) & torch.isinf(reached)
+        reached = torch.where(arrived, times, reached)
+        # Once one has arrived, those that are already later can no longer be first.
+        if bool((torch.isfinite(reached) | (times > reached.min())).all()):
+            break
+        slopes = _decoupled_slopes(end_gradient, state)
+        speed = torch.stack([torch.linalg.vector_norm(slope, dim=0) for slope in slopes])
+        h = _ESCAPE_CHANGE * (norms / speed.clamp_min(1e-300)).amin(0)
+        half = [w + 0.5 * h * k for w, k in zip(state, slopes, strict=True)]
+        second = _decoupled_slopes(end_gradient, half)
+        half = [w + 0.5 * h * k for w, k in zip(state, second, strict=True)]
+        third = _decoupled_slopes(end_gradient, half)
+        last = _decoupled_slopes(end_gradient, [w + h * k for w, k in zip(state, third, strict=True)])
+        state = [
+            w + h / 6.0 * (a + 2.0 * b + 2.0 * c + d)
+            for w, a, b, c, d in zip(state, slopes, second, third, last, strict=True)
+        ]
+        times = times + h
+    return reached
+
+
+def _decoupled_slopes(end_gradient: Tensor, vectors: list[Tensor]) -> list[Tensor]:
+    """−∇ℓ contracted with all vectors of a component but one, for each one."""
+    modes = string.ascii_lowercase[: len(vectors)]
+    slopes = []
+    for n in range(len(vectors)):
+        others = [f"{mode}z" for m, mode in enumerate(modes) if m != n]
+        rest = [vector for m, vector in enumerate(vectors) if m != n]
+        slopes.append(-torch.einsum(",".join([modes, *others]) + f"->{modes[n]}z", end_gradient, *rest))
+    return slopes
+
+
+def escape_condition(
+    end_gradient: Float[Tensor, "*shape"], norms: Float[Tensor, " components"], alignment: Float[Tensor, " components"]
+) -> Float[Tensor, " components"]:
+    """‖w_r‖·(γ_r/‖∇ℓ(0)‖)^(1/(N−2)): the component whose value exceeds every other's ‖w_r′‖ escapes first (R21).
+
+    ``norms`` are ‖w_r^n(0)‖, the same for every mode n of a balanced start, and ``alignment`` is γ_r at ∇ℓ(0). A
+    component with γ_r ≤ 0 has 0. Sufficient, not necessary.
+    """
+    order = end_gradient.ndim
+    share: Tensor = (alignment / torch.linalg.vector_norm(end_gradient)).clamp_min(0.0)
+    return norms * share ** (1.0 / (order - 2))

@@ -592,9 +592,9 @@ def test_a_bug_in_the_solver_is_an_outcome_and_its_traceback_stays_in_the_run(mo
     """A damaged problem of our own making: the person reads a sentence, solver.out has the rest."""
     made = directory()
     code = (
-        "import sys, solver.numerics.run as r\n"
+        "import sys, solver.numerics.problem_file as p\n"
         "def broken(*a): raise RuntimeError('planted')\n"
-        "r.write_problems = broken\n"
+        "p.write = broken\n"
         "from pathlib import Path\n"
         "from solver.__main__ import solve\n"
         f"sys.exit(solve(Path({str(made.path)!r})))\n"

@@ -9,7 +9,7 @@ import pytest
 
 from solver import fields, settings
 from solver.refusal import BadSetting
-from solver.spec import GradientDescent, MatrixCompletion, RunSpec
+from solver.spec import DeepMatrixFactorization, GradientDescent, MatrixCompletion, RunSpec
 
 ENTRIES = [[0, 1, 1.0], [1, 0, 1.0]]
 
@@ -20,16 +20,19 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"problem.rank": 0}, "problem.rank", "at least 1"),
     ({"problem.shape": [0, 10]}, "problem.shape[0]", "at least 1"),
     ({"problem.shape": [-3, 10]}, "problem.shape[0]", "at least 1"),
-    ({"problem.shape": [10]}, "problem.shape", "list of 2 values"),
+    ({"problem.shape": [10]}, "problem.shape", "a list of at least 2 values"),
+    ({"problem.shape": [10, 10, 10]}, "problem.shape", "a list of 2 sizes, not 3"),
     ({"problem.shape": [10.5, 10]}, "problem.shape[0]", "whole number"),
     ({"problem.frobenius_norm": 0.0}, "problem.frobenius_norm", "above 0"),
     ({"problem.noise": -1.0}, "problem.noise", "at least 0"),
     ({"problem.noise": math.nan}, "problem.noise", "at least 0"),
-    ({"problem.loss": "huber"}, "problem.loss", "mean or half-sum"),
+    ({"problem.loss": "squared"}, "problem.loss", "mean, half-sum or huber"),
     ({"problem.kind": "tensor"}, "problem.kind", "matrix-completion"),
     ({"problem.entries": []}, "problem.entries", "at least one"),
     ({"problem.entries": [[0, 1, 1.0], [0, 1, 2.0]]}, "problem.entries", "twice"),
-    ({"problem.entries": [[0, -1, 1.0]]}, "problem.entries[0][1]", "at least 0"),
+    ({"problem.entries": [[0, -1, 1.0]]}, "problem.entries", "[0, -1, 1.0]: its indices must be whole numbers from 0"),
+    ({"problem.entries": [[0, 0.5, 1.0]]}, "problem.entries", "its indices must be whole numbers"),
+    ({"problem.entries": [[0, 1]]}, "problem.entries", "write 3 numbers each"),
     ({"problem.entries": [[0, 0, math.inf]]}, "problem.entries[0][2]", "finite"),
     ({"problem.entries": ENTRIES, "problem.shape": [1, 1]}, "problem.entries", "enlarge shape"),
     ({"problem.entries": ENTRIES, "problem.rank": 1}, "problem.rank", "leave rank out"),
@@ -113,6 +116,7 @@ def test_lanes_are_the_product_of_the_sweep_and_the_seeds() -> None:
     assert lanes[0].parameters == {"model.depth": 2, "model.init_scale": 1e-3, "seed": 5}
     assert lanes[1].parameters == {"model.depth": 2, "model.init_scale": 1e-3, "seed": 6}
     assert lanes[7].parameters == {"model.depth": 3, "model.init_scale": 1e-4, "seed": 6}
+    assert isinstance(lanes[7].spec.model, DeepMatrixFactorization)
     assert lanes[7].spec.model.depth == 3
     assert (lanes[7].spec.seed, lanes[7].spec.seeds, lanes[7].spec.sweep) == (6, 1, {})
 
@@ -149,7 +153,9 @@ def test_entries_unset_what_describes_a_random_ground_truth() -> None:
 def test_the_order_of_settings_does_not_matter() -> None:
     forwards = [("problem.entries", ENTRIES), ("problem.shape", [3, 3])]
     for order in (forwards, forwards[::-1]):
-        assert settings.decode(settings.apply({}, order)).problem.resolved_shape == (3, 3)
+        problem = settings.decode(settings.apply({}, order)).problem
+        assert isinstance(problem, MatrixCompletion)
+        assert problem.resolved_shape == (3, 3)
 
 
 @pytest.mark.parametrize(

@@ -7,31 +7,31 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from solver.numerics.methods.method import Method
-from solver.numerics.models.layers import Layers
+from solver.numerics.methods.method import FactorMethod
+from solver.numerics.models.objective import Objective
 
 # On a GPU a look at the loss stops the queue, so losses are looked at once in so many steps.
 _STEPS_BETWEEN_LOOKS = 64
 
 
-class FirstOrder(Method):
+class FirstOrder(FactorMethod):
     """θ ← θ − s·d, with s a step size for each lane and d a direction made from the gradient.
 
     Between two looks at the losses a lane that reached its target (or stopped being finite) is frozen on the device, so
     its state is the first one there whatever the distance of the looks.
     """
 
-    STATE = (*Method.STATE, "_gradient", "_loss", "_moving")
+    STATE = (*FactorMethod.STATE, "_gradient", "_loss", "_moving")
 
-    def __init__(self, layers: Layers, start: Tensor, steps_between_looks: int | None = None) -> None:
-        super().__init__(layers, start)
-        default = _STEPS_BETWEEN_LOOKS if layers.device.type == "cuda" else 1
+    def __init__(self, objective: Objective, start: Tensor, steps_between_looks: int | None = None) -> None:
+        super().__init__(objective, start)
+        default = _STEPS_BETWEEN_LOOKS if objective.device.type == "cuda" else 1
         self._between = default if steps_between_looks is None else steps_between_looks
-        self._gradient = layers.factors()
-        self._loss = layers.loss_and_gradient(self.factors, self._gradient).clone()
+        self._gradient = objective.factors()
+        self._loss = objective.loss_and_gradient(self.factors, self._gradient).clone()
         self.losses = self._loss.tolist()
-        self._moving = torch.ones((layers.n_lanes, 1), dtype=layers.dtype, device=layers.device)
-        self._count = torch.zeros((layers.n_lanes, 1), dtype=layers.dtype, device=layers.device)
+        self._moving = torch.ones((objective.n_lanes, 1), dtype=objective.dtype, device=objective.device)
+        self._count = torch.zeros((objective.n_lanes, 1), dtype=objective.dtype, device=objective.device)
 
     @abstractmethod
     def _update(self) -> tuple[Tensor, Tensor]:
@@ -61,7 +61,7 @@ class FirstOrder(Method):
             step_sizes, directions = self._update()
             torch.addcmul(self.factors.flat, directions, step_sizes, value=-1.0, out=self.factors.flat)
             self._passed(step_sizes, None)
-            loss = self.layers.loss_and_gradient(self.factors, self._gradient)
+            loss = self.objective.loss_and_gradient(self.factors, self._gradient)
             step += 1
             smallest = loss.min().item() if len(loss) > 1 else loss.item()
             # The sum is finite when every loss is; a NaN fails both comparisons.
@@ -84,7 +84,7 @@ class FirstOrder(Method):
             torch.addcmul(self.factors.flat, directions, step_sizes, value=-1.0, out=self.factors.flat)
             self._passed(step_sizes, self._moving)
             self._count.add_(self._moving)
-            loss = self.layers.loss_and_gradient(self.factors, self._gradient)
+            loss = self.objective.loss_and_gradient(self.factors, self._gradient)
             self._loss.copy_(torch.where(self._moving[:, 0] > 0, loss, self._loss))
             # In float64, as the host compares: a target rounded to float32 could freeze what the host goes on with.
             going = (self._loss.double() > target) & torch.isfinite(self._loss)
@@ -96,9 +96,9 @@ class FirstOrder(Method):
 
     def keep(self, lanes: list[int]) -> None:
         self._keep_lists(lanes)
-        self.layers.keep(lanes)
-        self.factors = self.layers.factors(self.factors.flat[lanes])
-        self._gradient = self.layers.factors(self._gradient.flat[lanes])
+        self.objective.keep(lanes)
+        self.factors = self.objective.factors(self.factors.flat[lanes])
+        self._gradient = self.objective.factors(self._gradient.flat[lanes])
         self._loss = self._loss[lanes]
         self._moving = self._moving[lanes]
         self._count = self._count[lanes]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from solver.numerics.methods.first_order import FirstOrder
-from solver.numerics.models.layers import Layers
+from solver.numerics.models.objective import Objective
 from solver.spec import GradientDescent
 
 
@@ -14,11 +14,11 @@ class Descent(FirstOrder):
     """θ ← θ − η ∇ℓ(θ); flow time advances by η."""
 
     def __init__(
-        self, layers: Layers, start: Tensor, spec: GradientDescent, steps_between_looks: int | None = None
+        self, objective: Objective, start: Tensor, spec: GradientDescent, steps_between_looks: int | None = None
     ) -> None:
-        super().__init__(layers, start, steps_between_looks)
+        super().__init__(objective, start, steps_between_looks)
         self._step_size = spec.step_size
-        self._sizes = torch.full((layers.n_lanes, 1), spec.step_size, dtype=layers.dtype, device=layers.device)
+        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=objective.dtype, device=objective.device)
 
     def _update(self) -> tuple[Tensor, Tensor]:
         return self._sizes, self._gradient.flat

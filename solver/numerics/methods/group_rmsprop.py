@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from solver.numerics.methods.first_order import FirstOrder
-from solver.numerics.models.layers import Layers
+from solver.numerics.models.objective import Objective
 from solver.spec import GroupRMSprop
 
 
@@ -19,17 +19,17 @@ class GroupedRMSprop(FirstOrder):
     STATE = (*FirstOrder.STATE, "_updates", "_second_moment", "_sizes", "_time")
 
     def __init__(
-        self, layers: Layers, start: Tensor, spec: GroupRMSprop, steps_between_looks: int | None = None
+        self, objective: Objective, start: Tensor, spec: GroupRMSprop, steps_between_looks: int | None = None
     ) -> None:
-        super().__init__(layers, start, steps_between_looks)
+        super().__init__(objective, start, steps_between_looks)
         self._spec = spec
         self._updates = 0
-        self._second_moment = torch.zeros((layers.n_lanes, 1), dtype=layers.dtype, device=layers.device)
+        self._second_moment = torch.zeros((objective.n_lanes, 1), dtype=objective.dtype, device=objective.device)
         self._sizes = torch.zeros_like(self._second_moment)
         self._eps = torch.full_like(self._second_moment, spec.eps)
         self._numerator = torch.full_like(self._second_moment, spec.step_size)
         # Flow time adds up many small steps: in float64 whatever trains.
-        self._time = torch.zeros((layers.n_lanes, 1), dtype=torch.float64, device=layers.device)
+        self._time = torch.zeros((objective.n_lanes, 1), dtype=torch.float64, device=objective.device)
 
     def _update(self) -> tuple[Tensor, Tensor]:
         spec = self._spec

@@ -8,23 +8,21 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from solver.numerics.models.layers import Factors, Layers
+from solver.numerics.models.objective import Factors, Objective
 
 
 class Method(ABC):
     """A batch of lanes under way. Per-lane facts are host lists, up to date after ``advance``."""
 
-    STATE: ClassVar[tuple[str, ...]] = ("factors", "steps", "evaluations", "times", "losses")
+    STATE: ClassVar[tuple[str, ...]] = ("steps", "evaluations", "times", "losses")
     """The attributes that ``advance`` depends on; a method adds its own."""
 
-    def __init__(self, layers: Layers, start: Tensor) -> None:
-        self.layers = layers
-        self.factors: Factors = layers.factors(start)
-        self.steps = [0] * layers.n_lanes
+    def __init__(self, n_lanes: int) -> None:
+        self.steps = [0] * n_lanes
         """Accepted steps."""
-        self.evaluations = [1] * layers.n_lanes
+        self.evaluations = [1] * n_lanes
         """Gradients computed."""
-        self.times: list[float] | None = [0.0] * layers.n_lanes
+        self.times: list[float] | None = [0.0] * n_lanes
         """Flow time; None for a method that has none."""
         self.losses: list[float] = []
         """Training loss at the accepted state."""
@@ -62,13 +60,17 @@ class Method(ABC):
             else:
                 setattr(self, name, list(value) if isinstance(value, list) else value)
 
+    @abstractmethod
     def parameters(self, lane: int) -> Tensor:
-        """The lane's factors at its last accepted state, flat, in float64 on the CPU."""
-        return self.factors.flat[lane].to("cpu", torch.float64, copy=True)
+        """The lane's trained numbers at its last accepted state, flat, in float64 on the CPU."""
 
     def inside(self, lane: int, fraction: float) -> Tensor | None:  # noqa: ARG002
         """The lane's factors inside its last step, by dense output; None for a method without one."""
         return None
+
+    def measured(self, lane: int) -> dict[str, float]:  # noqa: ARG002
+        """What the method alone can measure of the lane's present state, by series; nothing for most."""
+        return {}
 
     def _keep_lists(self, lanes: list[int]) -> None:
         self.steps = [self.steps[lane] for lane in lanes]
@@ -76,3 +78,17 @@ class Method(ABC):
         self.losses = [self.losses[lane] for lane in lanes]
         if self.times is not None:
             self.times = [self.times[lane] for lane in lanes]
+
+
+class FactorMethod(Method):
+    """A method on the factors of an objective."""
+
+    STATE = ("factors", *Method.STATE)
+
+    def __init__(self, objective: Objective, start: Tensor) -> None:
+        super().__init__(objective.n_lanes)
+        self.objective = objective
+        self.factors: Factors = objective.factors(start)
+
+    def parameters(self, lane: int) -> Tensor:
+        return self.factors.flat[lane].to("cpu", torch.float64, copy=True)

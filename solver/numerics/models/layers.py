@@ -8,38 +8,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from solver.numerics.problems.matrix import MatrixLoss
+from solver.numerics.models.objective import Factors, Objective
+from solver.numerics.problems.losses import Loss
 
 
-class Factors:
-    """All trained numbers of a batch of lanes: one flat row a lane, and each layer as a view of it."""
-
-    def __init__(self, flat: Float[Tensor, "lanes parameters"], widths: list[int]) -> None:
-        self.flat = flat
-        self.layers: list[Float[Tensor, "lanes outputs inputs"]] = []
-        start = 0
-        for inputs, outputs in itertools.pairwise(widths):
-            stop = start + inputs * outputs
-            self.layers.append(flat[:, start:stop].view(-1, outputs, inputs))
-            start = stop
-
-
-class Layers:
-    """The loss of a batch of deep factorizations of one architecture, with its hand-derived gradient.
+class Layers(Objective):
+    """The loss of a batch of deep factorizations of one architecture.
 
     ``widths`` runs from the columns of the problem (the input of layer 1) to its rows (the output of layer N); layer j
     maps width j−1 to width j. Everything is written into buffers of this object, so a call allocates almost nothing.
     """
 
-    def __init__(self, widths: list[int], loss: MatrixLoss, n_lanes: int, dtype: torch.dtype, device: torch.device):
+    def __init__(self, widths: list[int], loss: Loss, n_lanes: int, dtype: torch.dtype, device: torch.device) -> None:
         self.widths = widths
         self.n_layers = len(widths) - 1
-        self.n_parameters = sum(a * b for a, b in itertools.pairwise(widths))
-        self.n_lanes = n_lanes
-        self.dtype = dtype
-        self.device = device
-        self._loss = loss
-        self._allocate()
+        shapes = [(outputs, inputs) for inputs, outputs in itertools.pairwise(widths)]
+        super().__init__(shapes, loss, n_lanes, dtype, device)
 
     def _allocate(self) -> None:
         def buffer(rows: int, columns: int) -> Tensor:
@@ -52,45 +36,67 @@ class Layers:
         self._backs = [buffer(outputs, inputs) for outputs in self.widths[1:-1]]
         self._end_gradient = buffer(rows, inputs)
 
-    def keep(self, lanes: list[int]) -> None:
-        """Goes on with these lanes alone."""
-        self.n_lanes = len(lanes)
-        self._loss.keep(lanes)
-        self._allocate()
-
-    def factors(self, values: Float[Tensor, "lanes parameters"] | None = None) -> Factors:
-        """Factors of this batch holding a copy of ``values``, or zeros."""
-        flat = torch.zeros((self.n_lanes, self.n_parameters), dtype=self.dtype, device=self.device)
-        if values is not None:
-            flat.copy_(values)
-        return Factors(flat, self.widths)
-
     def end_matrix(self, factors: Factors) -> Float[Tensor, "lanes rows columns"]:
         """W_N … W_1 in a buffer that the next call overwrites (depth 1: the layer itself)."""
-        product = factors.layers[0]
-        for layer, out in zip(factors.layers[1:], self._products, strict=True):
+        product = factors.parts[0]
+        for layer, out in zip(factors.parts[1:], self._products, strict=True):
             product = torch.bmm(layer, product, out=out)
         return product
 
+    def end(self, factors: Factors) -> Float[Tensor, "lanes entries"]:
+        return self.end_matrix(factors).reshape(self.n_lanes, -1)
+
     def loss_and_gradient(self, at: Factors, out: Factors) -> Float[Tensor, " lanes"]:
         """Losses at ``at``; ``out`` receives ∂ℓ/∂W_j = (W_N…W_{j+1})ᵀ ∇ℓ(W) (W_{j−1}…W_1)ᵀ for every layer."""
-        end_matrix = self.end_matrix(at)
+        flat_gradient = self._end_gradient.view(self.n_lanes, -1)
+        loss = self._loss.loss_and_gradient(self.end(at), flat_gradient)
         if self.n_layers == 1:
-            return self._loss.loss_and_gradient(end_matrix, out.layers[0])
-        loss = self._loss.loss_and_gradient(end_matrix, self._end_gradient)
+            out.flat.copy_(flat_gradient)
+            return loss
         back = self._end_gradient
         for j in range(self.n_layers - 1, 0, -1):
-            below = at.layers[0] if j == 1 else self._products[j - 2]
-            torch.bmm(back, below.mT, out=out.layers[j])
-            back = torch.bmm(at.layers[j].mT, back, out=out.layers[0] if j == 1 else self._backs[j - 1])
+            below = at.parts[0] if j == 1 else self._products[j - 2]
+            torch.bmm(back, below.mT, out=out.parts[j])
+            back = torch.bmm(at.parts[j].mT, back, out=out.parts[0] if j == 1 else self._backs[j - 1])
         return loss
 
-    def loss_of_zero(self) -> list[float]:
-        """Square roots of the losses of the zero matrix: the size of a residual, in the units of the loss."""
-        zero = self.factors()
-        losses: list[float] = self.loss_and_gradient(zero, self.factors()).double().sqrt().tolist()
-        return losses
+    def end_gradient(self) -> Float[Tensor, "lanes entries"]:
+        return self._end_gradient.view(self.n_lanes, -1)
 
-    def end_gradient(self) -> Float[Tensor, "lanes rows columns"]:
-        """∇ℓ(W) of the last ``loss_and_gradient`` of a factorization with at least two layers."""
-        return self._end_gradient
+    def hessian(self, at: Factors) -> Float[Tensor, "lanes parameters parameters"]:
+        """∂²ℓ/∂θ², exact: the loss's curvature along dW = A_j dW_j B_j, plus what each pair of layers adds.
+
+        With A_j = W_N…W_{j+1}, B_j = W_{j−1}…W_1 and M = W_{j−1}…W_{i+1} for i < j, entry (a,b) of W_j and (c,d) of W_i
+        add (A_jᵀ ∇ℓ B_iᵀ)_ad M_bc.
+        """
+        self.loss_and_gradient(at, self.factors())
+        layers, n = at.parts, self.n_layers
+        identities = [torch.eye(size, dtype=self.dtype, device=self.device) for size in self.widths]
+        below = [identities[0].expand(self.n_lanes, -1, -1)]
+        for layer in layers[:-1]:
+            below.append(layer @ below[-1])
+        above = [identities[-1].expand(self.n_lanes, -1, -1)]
+        for layer in reversed(layers[1:]):
+            above.append(above[-1] @ layer)
+        above.reverse()
+        entries = self.widths[0] * self.widths[-1]
+        tangents = torch.cat(
+            [
+                torch.einsum("lxa,lby->lxyab", a, b).reshape(self.n_lanes, entries, -1)
+                for a, b in zip(above, below, strict=True)
+            ],
+            dim=2,
+        )
+        hessian = self._loss.curvature(self.end(at), tangents)
+        starts = [0, *itertools.accumulate(rows * columns for rows, columns in self.shapes)]
+        for j in range(1, n):
+            middle = identities[j].expand(self.n_lanes, -1, -1)
+            for i in range(j - 1, -1, -1):
+                outer = above[j].mT @ self._end_gradient @ below[i].mT
+                block = torch.einsum("lad,lbc->labcd", outer, middle).reshape(
+                    self.n_lanes, starts[j + 1] - starts[j], starts[i + 1] - starts[i]
+                )
+                hessian[:, starts[j] : starts[j + 1], starts[i] : starts[i + 1]] += block
+                hessian[:, starts[i] : starts[i + 1], starts[j] : starts[j + 1]] += block.mT
+                middle = middle @ layers[i]
+        return hessian

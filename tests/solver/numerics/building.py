@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from solver.numerics import initial
+from solver.numerics import initial, initial_components
+from solver.numerics.models.cp import Components
 from solver.numerics.models.layers import Layers
-from solver.numerics.problems.matrix import MatrixLoss, MatrixProblem, matrix_completion
+from solver.numerics.problems.losses import loss_of
+from solver.numerics.problems.observed import ObservedProblem, observed_problem
 from solver.numerics.streams import stream
-from solver.spec import DeepMatrixFactorization, MatrixCompletion
+from solver.spec import CP, DeepMatrixFactorization, MatrixCompletion, MatrixProblem, TensorProblem
 
 CPU = torch.device("cpu")
 
 
 def build(
-    problem: MatrixCompletion,
+    problem: MatrixProblem,
     model: DeepMatrixFactorization,
     seeds: tuple[int, ...] = (0,),
     dtype: torch.dtype = torch.float64,
-) -> tuple[list[MatrixProblem], Layers, Tensor]:
+) -> tuple[list[ObservedProblem], Layers, Tensor]:
     """Problems, the batch's objective, and its initial factors, one lane a seed."""
-    problems = [matrix_completion(problem, seed) for seed in seeds]
+    problems = [observed_problem(problem, seed) for seed in seeds]
     sizes = initial.widths(model, problems[0].shape)
-    layers = Layers(sizes, MatrixLoss(problems, dtype, CPU), len(seeds), dtype, CPU)
+    layers = Layers(sizes, loss_of(problems, dtype, CPU), len(seeds), dtype, CPU)
     starts = [initial.layers(model, problems[0].shape, stream(seed, "initialisation")) for seed in seeds]
     flat = [torch.tensor(np.concatenate([layer.reshape(-1) for layer in start])) for start in starts]
     return problems, layers, torch.stack(flat).to(dtype)
 
 
-def fully_observed(rows: int, columns: int, loss: str = "half-sum", seed: int = 0) -> MatrixCompletion:
+def build_components(
+    problem: TensorProblem, model: CP, seeds: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64
+) -> tuple[list[ObservedProblem], Components, Tensor]:
+    """The same for components of a tensor."""
+    problems = [observed_problem(problem, seed) for seed in seeds]
+    shape = problems[0].shape
+    components = Components(shape, model.components, loss_of(problems, dtype, CPU), len(seeds), dtype, CPU)
+    starts = [
+        initial_components.vectors(model, shape, stream(seed, "initialisation"), one.gradient_at_zero())
+        for seed, one in zip(seeds, problems, strict=True)
+    ]
+    flat = [torch.tensor(np.concatenate([vector.reshape(-1) for vector in start])) for start in starts]
+    return problems, components, torch.stack(flat).to(dtype)
+
+
+def fully_observed(
+    rows: int, columns: int, loss: Literal["mean", "half-sum", "huber"] = "half-sum", seed: int = 0
+) -> MatrixCompletion:
     """Every entry of a random matrix given."""
     values = np.random.default_rng(seed).standard_normal((rows, columns))
-    entries = [(i, j, float(values[i, j])) for i in range(rows) for j in range(columns)]
-    return MatrixCompletion(entries=entries, loss=loss)  # type: ignore[arg-type]
+    entries: list[tuple[float, ...]] = [(i, j, float(values[i, j])) for i in range(rows) for j in range(columns)]
+    return MatrixCompletion(entries=entries, loss=loss)

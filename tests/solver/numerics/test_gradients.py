@@ -3,77 +3,173 @@
 from __future__ import annotations
 
 import itertools
+import string
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from solver.numerics.models.cp import Components
 from solver.numerics.models.layers import Layers
-from solver.numerics.problems.matrix import MatrixProblem
-from solver.spec import DeepMatrixFactorization, MatrixCompletion
-from tests.solver.numerics.building import build
+from solver.numerics.models.objective import Objective
+from solver.numerics.problems.observed import ObservedProblem
+from solver.spec import (
+    CP,
+    DeepMatrixFactorization,
+    MatrixCompletion,
+    MatrixSensing,
+    TensorCompletion,
+    TensorSensing,
+)
+from tests.solver.numerics.building import build, build_components
+
+LOSSES = ["mean", "half-sum", "huber"]
+SEEDS = (3, 4, 5)
+
+
+def of_matrix(kind: type, shape: tuple[int, int], depth: int, hidden: int | None, loss: str) -> Any:
+    observed = max(1, shape[0] * shape[1] // 2)
+    problem = kind(shape=shape, rank=1, observations=observed, noise=0.1, loss=loss, huber_delta=0.3)
+    return build(problem, DeepMatrixFactorization(depth=depth, hidden_width=hidden, init_scale=0.5), seeds=SEEDS)
+
+
+def of_tensor(kind: type, shape: tuple[int, ...], components: int, loss: str) -> Any:
+    observed = int(np.prod(shape)) // 2
+    problem = kind(shape=shape, rank=2, observations=observed, noise=0.1, loss=loss, huber_delta=0.3)
+    return build_components(problem, CP(components=components, init_std=0.7), seeds=SEEDS)
+
 
 CASES = [
-    pytest.param(shape, depth, hidden, loss, id=f"{shape[0]}x{shape[1]}-depth{depth}-hidden{hidden}-{loss}")
-    for (shape, hidden), depth, loss in itertools.product(
-        [((5, 5), None), ((4, 7), None), ((7, 4), 6), ((1, 3), None), ((5, 3), 2)], [1, 2, 3, 5], ["mean", "half-sum"]
+    pytest.param((of_matrix, kind, shape, depth, hidden, loss), id=f"{kind.__name__}-{shape}-{depth}-{hidden}-{loss}")
+    for kind, (shape, hidden), depth, loss in itertools.product(
+        [MatrixCompletion, MatrixSensing],
+        [((5, 5), None), ((4, 7), None), ((7, 4), 6), ((1, 3), None), ((5, 3), 2)],
+        [1, 2, 3, 5],
+        LOSSES,
+    )
+] + [
+    pytest.param((of_tensor, kind, shape, components, loss), id=f"{kind.__name__}-{shape}-{components}-{loss}")
+    for kind, (shape, components), loss in itertools.product(
+        [TensorCompletion, TensorSensing],
+        [((3, 4, 5), 3), ((2, 3, 4, 2), 1), ((3, 3, 3, 3), 6), ((2, 3, 2, 2, 3), 2), ((1, 4, 3), 2)],
+        LOSSES,
     )
 ]
 
+Case = tuple[list[ObservedProblem], Objective, Tensor]
 
-def reference_loss(problem: MatrixProblem, flat: Tensor, widths: list[int]) -> Tensor:
-    """The loss written out as the papers have it, for autograd to differentiate."""
-    product, start = torch.eye(widths[0], dtype=flat.dtype), 0
-    for inputs, outputs in itertools.pairwise(widths):
-        product = flat[start : start + inputs * outputs].reshape(outputs, inputs) @ product
-        start += inputs * outputs
-    residuals = product[problem.rows, problem.columns] - torch.tensor(problem.values)
+
+def made(case: tuple[Any, ...]) -> Case:
+    build_case, *arguments = case
+    result: Case = build_case(*arguments)
+    return result
+
+
+def end_by_definition(objective: Objective, flat: Tensor) -> Tensor:
+    """W_N … W_1, or Σ_r ⊗ w_r^n, written out for autograd."""
+    parts = [part[0] for part in objective.view(flat.unsqueeze(0)).parts]
+    if isinstance(objective, Layers):
+        product = parts[0]
+        for layer in parts[1:]:
+            product = layer @ product
+        return product.reshape(-1)
+    modes = string.ascii_lowercase[: len(parts)]
+    return torch.einsum(",".join(f"{mode}z" for mode in modes) + "->" + modes, *parts).reshape(-1)
+
+
+def reference_loss(problem: ObservedProblem, objective: Objective, flat: Tensor) -> Tensor:
+    """The loss as the papers have it, for autograd to differentiate."""
+    end = end_by_definition(objective, flat)
+    if problem.measurements is not None:
+        seen = torch.stack([(torch.tensor(row) * end).sum() for row in problem.measurements])
+    else:
+        assert problem.indices is not None
+        seen = end.reshape(problem.shape)[tuple(torch.tensor(problem.indices).T)]
+    residuals = seen - torch.tensor(problem.values)
+    if problem.loss == "huber":
+        return torch.nn.functional.huber_loss(residuals, torch.zeros_like(residuals), delta=problem.huber_delta)
     return residuals.square().mean() if problem.loss == "mean" else 0.5 * residuals.square().sum()
 
 
-def case(
-    shape: tuple[int, int], depth: int, hidden: int | None, loss: str
-) -> tuple[list[MatrixProblem], Layers, Tensor]:
-    problem = MatrixCompletion(shape=shape, rank=1, observations=max(1, shape[0] * shape[1] // 2), noise=0.1, loss=loss)  # type: ignore[arg-type]
-    model = DeepMatrixFactorization(depth=depth, hidden_width=hidden, init_scale=0.5)
-    return build(problem, model, seeds=(3, 4, 5))
-
-
-@pytest.mark.parametrize(("shape", "depth", "hidden", "loss"), CASES)
-def test_gradient_equals_autograd(shape: tuple[int, int], depth: int, hidden: int | None, loss: str) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_gradient_equals_autograd(case: tuple[Any, ...]) -> None:
     """Autograd differentiates an independent statement of the loss; three lanes at once must not mix."""
-    problems, layers, start = case(shape, depth, hidden, loss)
-    gradient = layers.factors()
-    losses = layers.loss_and_gradient(layers.factors(start), gradient).clone()
+    problems, objective, start = made(case)
+    gradient = objective.factors()
+    losses = objective.loss_and_gradient(objective.factors(start), gradient).clone()
     for lane, problem in enumerate(problems):
         flat = start[lane].clone().requires_grad_()
-        expected = reference_loss(problem, flat, layers.widths)
+        expected = reference_loss(problem, objective, flat)
         expected.backward()  # type: ignore[no-untyped-call]
         assert losses[lane].item() == pytest.approx(expected.item(), rel=1e-12)
         torch.testing.assert_close(gradient.flat[lane], flat.grad, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize(("shape", "depth", "hidden", "loss"), CASES)
-def test_gradient_equals_finite_differences(shape: tuple[int, int], depth: int, hidden: int | None, loss: str) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_gradient_equals_finite_differences(case: tuple[Any, ...]) -> None:
     """A directional derivative by central differences, which shares no code with the gradient but the loss itself."""
-    _, layers, start = case(shape, depth, hidden, loss)
-    gradient, scratch = layers.factors(), layers.factors()
-    layers.loss_and_gradient(layers.factors(start), gradient)
+    _, objective, start = made(case)
+    gradient, scratch = objective.factors(), objective.factors()
+    objective.loss_and_gradient(objective.factors(start), gradient)
     direction = torch.tensor(np.random.default_rng(0).standard_normal(start.shape))
-    step = 1e-5
-    ahead = layers.loss_and_gradient(layers.factors(start + step * direction), scratch).clone()
-    behind = layers.loss_and_gradient(layers.factors(start - step * direction), scratch).clone()
-    torch.testing.assert_close((ahead - behind) / (2 * step), (gradient.flat * direction).sum(1), rtol=1e-6, atol=1e-8)
+    step = 1e-6
+    ahead = objective.loss_and_gradient(objective.factors(start + step * direction), scratch).clone()
+    behind = objective.loss_and_gradient(objective.factors(start - step * direction), scratch).clone()
+    # The Huber loss bends where a residual crosses its threshold: there the difference is of first order.
+    expected = (gradient.flat * direction).sum(1)
+    torch.testing.assert_close((ahead - behind) / (2 * step), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_lanes_do_not_mix_when_some_are_dropped() -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_lanes_do_not_mix_when_some_are_dropped(case: tuple[Any, ...]) -> None:
     """Keeping lanes 2 and 0 gives what these lanes gave in the full batch."""
-    _, layers, start = case((4, 7), 3, None, "mean")
-    gradient = layers.factors()
-    before = layers.loss_and_gradient(layers.factors(start), gradient).clone()
-    layers.keep([2, 0])
-    kept = layers.factors()
-    after = layers.loss_and_gradient(layers.factors(start[[2, 0]]), kept)
+    _, objective, start = made(case)
+    gradient = objective.factors()
+    before = objective.loss_and_gradient(objective.factors(start), gradient).clone()
+    objective.keep([2, 0])
+    kept = objective.factors()
+    after = objective.loss_and_gradient(objective.factors(start[[2, 0]]), kept)
     torch.testing.assert_close(after, before[[2, 0]], rtol=1e-12, atol=0)
     torch.testing.assert_close(kept.flat, gradient.flat[[2, 0]], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", [MatrixCompletion, MatrixSensing])
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize(("shape", "hidden"), [((2, 2), None), ((3, 4), None), ((4, 3), 2)])
+def test_the_hessian_is_that_of_autograd(
+    kind: type, shape: tuple[int, int], hidden: int | None, depth: int, loss: str
+) -> None:
+    """Second derivatives of the loss written out, entry by entry; the implicit method solves with them."""
+    problems, layers, start = of_matrix(kind, shape, depth, hidden, loss)
+    hessian = layers.hessian(layers.factors(start))
+    for lane, problem in enumerate(problems):
+        expected = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
+            lambda flat, one=problem: reference_loss(one, layers, flat), start[lane].clone()
+        )
+        torch.testing.assert_close(hessian[lane], expected, rtol=1e-9, atol=1e-11)
+
+
+def test_the_end_gradient_belongs_to_the_last_call() -> None:
+    """∇ℓ(W) at the observed entries is twice the residual over their number, and zero elsewhere, at every depth."""
+    for depth in (1, 2, 4):
+        problems, layers, start = build(
+            MatrixCompletion(shape=(4, 3), rank=1, observations=5), DeepMatrixFactorization(depth=depth, init_scale=0.3)
+        )
+        layers.loss_and_gradient(layers.factors(start), layers.factors())
+        end = end_by_definition(layers, start[0])
+        expected = torch.zeros(12, dtype=torch.float64)
+        seen = torch.tensor(problems[0].flat_indices)
+        expected[seen] = 2.0 / 5 * (end[seen] - torch.tensor(problems[0].values))
+        torch.testing.assert_close(layers.end_gradient()[0], expected, rtol=1e-12, atol=1e-15)
+
+
+def test_components_unfold_between_balanced_halves() -> None:
+    """Order 4 is split in the middle, whatever the sizes a split keeps the product's value."""
+    _, components, start = of_tensor(TensorCompletion, (2, 3, 4, 5), 3, "mean")
+    assert isinstance(components, Components)
+    end = components.end(components.factors(start))
+    for lane in range(len(SEEDS)):
+        torch.testing.assert_close(end[lane], end_by_definition(components, start[lane]), rtol=1e-12, atol=1e-14)

@@ -50,10 +50,8 @@ def test_a_gradient_step_changes_the_balance_by_exactly_the_squares_of_the_gradi
     method.advance(1, NEVER)
     after = method.factors
     for j in range(2):
-        balance = [
-            f.layers[j + 1][0].T @ f.layers[j + 1][0] - f.layers[j][0] @ f.layers[j][0].T for f in (before, after)
-        ]
-        upper, lower = gradient.layers[j + 1][0], gradient.layers[j][0]
+        balance = [f.parts[j + 1][0].T @ f.parts[j + 1][0] - f.parts[j][0] @ f.parts[j][0].T for f in (before, after)]
+        upper, lower = gradient.parts[j + 1][0], gradient.parts[j][0]
         expected = h * h * (upper.T @ upper - lower @ lower.T)
         torch.testing.assert_close(balance[1] - balance[0], expected, rtol=1e-9, atol=1e-13)
 
@@ -62,9 +60,7 @@ def test_the_flow_conserves_the_balance() -> None:
     _, layers, start = build(PROBLEM, MODEL)
     before, after = layers.factors(start), layers.factors(flow_to(3.0).unsqueeze(0))
     for j in range(2):
-        balance = [
-            f.layers[j + 1][0].T @ f.layers[j + 1][0] - f.layers[j][0] @ f.layers[j][0].T for f in (before, after)
-        ]
+        balance = [f.parts[j + 1][0].T @ f.parts[j + 1][0] - f.parts[j][0] @ f.parts[j][0].T for f in (before, after)]
         torch.testing.assert_close(balance[0], balance[1], rtol=0, atol=1e-10)
 
 
@@ -131,7 +127,7 @@ def test_an_aligned_mode_rises_in_the_time_that_its_law_says(depth: int) -> None
     The times from 1e-2 to one half for m = 1 were found by quadrature: 2.30, 3.77 and 4.68 for N = 2, 3, 4.
     """
     expected = {2: 2.30, 3: 3.77, 4: 4.68}[depth]
-    entries = [(i, j, float(i == j)) for i in range(2) for j in range(2)]
+    entries: list[tuple[float, ...]] = [(i, j, float(i == j)) for i in range(2) for j in range(2)]
     problem = MatrixCompletion(entries=entries, loss="half-sum")
     model = DeepMatrixFactorization(depth=depth, init="identity", init_scale=1e-2)
     _, layers, start = build(problem, model)

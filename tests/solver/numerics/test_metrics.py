@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from solver.numerics import metrics, theory
+from solver.numerics import matrix_metrics, theory
+from solver.numerics.matrix_metrics import MatrixMetrics
 from solver.numerics.methods.dormand_prince import DormandPrince
-from solver.numerics.metrics import Metrics
 from solver.records import Value
 from solver.spec import DeepMatrixFactorization, GradientFlow, MatrixCompletion, Record
 from tests.solver.numerics.building import build
@@ -31,34 +31,36 @@ def measured(
     method = DormandPrince(layers, start, GradientFlow(rtol=1e-8))
     while method.steps[0] < steps:
         method.advance(0, -math.inf)
-    of_lane = Metrics(problems[0], layers.widths, Record(rates=rates), has_time=True)
+    of_lane = MatrixMetrics(problems[0], layers.widths, Record(rates=rates), has_time=True)
     return dict(zip(of_lane.series, of_lane.measure(method.parameters(0), KNOWN), strict=True))
 
 
 @given(POSITIVE, st.floats(1e-3, 1e3))
 def test_effective_rank_ignores_scale(values: np.ndarray, factor: float) -> None:
     sigma = torch.tensor(values)
-    assert metrics.effective_rank(sigma) == pytest.approx(metrics.effective_rank(factor * sigma), rel=1e-9)
+    assert matrix_metrics.effective_rank(sigma) == pytest.approx(
+        matrix_metrics.effective_rank(factor * sigma), rel=1e-9
+    )
 
 
 @given(POSITIVE)
 def test_effective_rank_lies_between_one_and_the_number_of_values(values: np.ndarray) -> None:
-    assert 1 - 1e-9 <= metrics.effective_rank(torch.tensor(values)) <= len(values) + 1e-9
+    assert 1 - 1e-9 <= matrix_metrics.effective_rank(torch.tensor(values)) <= len(values) + 1e-9
 
 
 def test_effective_rank_of_equal_values_is_their_number_and_of_zero_is_zero() -> None:
-    assert metrics.effective_rank(torch.full((5,), 3.0, dtype=torch.float64)) == pytest.approx(5.0, rel=1e-12)
-    assert metrics.effective_rank(torch.tensor([2.0, 0.0], dtype=torch.float64)) == pytest.approx(1.0, rel=1e-12)
-    assert metrics.effective_rank(torch.zeros(4, dtype=torch.float64)) == 0.0
+    assert matrix_metrics.effective_rank(torch.full((5,), 3.0, dtype=torch.float64)) == pytest.approx(5.0, rel=1e-12)
+    assert matrix_metrics.effective_rank(torch.tensor([2.0, 0.0], dtype=torch.float64)) == pytest.approx(1.0, rel=1e-12)
+    assert matrix_metrics.effective_rank(torch.zeros(4, dtype=torch.float64)) == 0.0
 
 
 @pytest.mark.parametrize("w", [0.0, 0.5, 3.0, 70.0])
 def test_norms_of_the_counterexample_have_their_closed_forms(w: float) -> None:
     """W = [[w, 1], [1, 0]] has singular values (s ± |w|)/2 with s = sqrt(w² + 4) and determinant −1 (R20)."""
-    entries = [(0, 0, w), (0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.0)]
+    entries: list[tuple[float, ...]] = [(0, 0, w), (0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.0)]
     problems, layers, _ = build(MatrixCompletion(entries=entries), DeepMatrixFactorization(depth=1))
     matrix = torch.tensor([w, 1.0, 1.0, 0.0], dtype=torch.float64)
-    of_lane = Metrics(problems[0], layers.widths, Record(rates=0), has_time=True)
+    of_lane = MatrixMetrics(problems[0], layers.widths, Record(rates=0), has_time=True)
     frame = dict(zip(of_lane.series, of_lane.measure(matrix, KNOWN), strict=True))
     s = math.sqrt(w * w + 4)
     assert frame["singular_values"] == pytest.approx([(s + w) / 2, (s - w) / 2], rel=1e-9)
@@ -72,8 +74,8 @@ def test_norms_of_the_counterexample_have_their_closed_forms(w: float) -> None:
 
 def test_schatten_norm_has_exponent_two_over_depth() -> None:
     sigma = torch.tensor([3.0, 1.0], dtype=torch.float64)
-    assert metrics.norms(sigma, 4)["schatten_2_over_n"] == pytest.approx((math.sqrt(3) + 1) ** 2, rel=1e-12)
-    assert metrics.norms(sigma, 1)["schatten_2_over_n"] == pytest.approx(math.sqrt(10), rel=1e-12)
+    assert matrix_metrics.norms(sigma, 4)["schatten_2_over_n"] == pytest.approx((math.sqrt(3) + 1) ** 2, rel=1e-12)
+    assert matrix_metrics.norms(sigma, 1)["schatten_2_over_n"] == pytest.approx(math.sqrt(10), rel=1e-12)
 
 
 def test_errors_of_the_zero_matrix_are_one() -> None:
@@ -105,7 +107,7 @@ def test_the_any_initialisation_law_equals_measured_rates(init: str, shape: tupl
     problem = MatrixCompletion(shape=shape, rank=2, observations=40)
     model = DeepMatrixFactorization(depth=depth, init=init, init_scale=0.2)  # type: ignore[arg-type]
     problems, layers, start = build(problem, model)
-    of_lane = Metrics(problems[0], layers.widths, Record(rates=3), has_time=True)
+    of_lane = MatrixMetrics(problems[0], layers.widths, Record(rates=3), has_time=True)
     warm = DormandPrince(layers, start, GradientFlow(rtol=1e-10, atol=1e-15), max_time=4.0)
     assert warm.times is not None
     while warm.times[0] < 4.0:
@@ -158,7 +160,7 @@ def test_rates_of_equal_singular_values_are_not_a_number() -> None:
 def test_a_state_that_is_not_finite_is_recorded_as_such() -> None:
     problem = MatrixCompletion(shape=(3, 3), rank=1, observations=5)
     problems, layers, start = build(problem, DeepMatrixFactorization(depth=2))
-    of_lane = Metrics(problems[0], layers.widths, Record(), has_time=True)
+    of_lane = MatrixMetrics(problems[0], layers.widths, Record(), has_time=True)
     frame = dict(zip(of_lane.series, of_lane.measure(start[0] * math.inf, KNOWN), strict=True))
     assert frame["step"] == 1
     assert frame["nuclear_norm"] == "nan"

@@ -1,18 +1,23 @@
-"""The series of a frame: spectra, norms, errors and rates of one recorded state, in float64 on the CPU."""
+"""The series of a matrix lane's frames: spectra, norms, errors and rates of one state, in float64 on the CPU."""
 
 from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from solver.counterexample import Counterexample
 from solver.numerics import theory
-from solver.numerics.models.layers import Factors, Layers
-from solver.numerics.problems.matrix import MatrixLoss, MatrixProblem
+from solver.numerics.frames import written
+from solver.numerics.models.layers import Layers
+from solver.numerics.models.objective import Factors
+from solver.numerics.problems.losses import loss_of
+from solver.numerics.problems.observed import ObservedProblem
 from solver.records import Value, plain
 from solver.spec import Record
 
@@ -26,13 +31,21 @@ _SMALLEST_CHANGE = 1e-9
 _LARGEST_ENTRY = 1e140
 
 
-class Metrics:
+class MatrixMetrics:
     """Measures states of one lane."""
 
-    def __init__(self, problem: MatrixProblem, widths: list[int], record: Record, has_time: bool) -> None:
+    def __init__(
+        self,
+        problem: ObservedProblem,
+        widths: list[int],
+        record: Record,
+        has_time: bool,
+        counterexample: Counterexample | None = None,
+    ) -> None:
         cpu, double = torch.device("cpu"), torch.float64
         self._problem = problem
-        self._layers = Layers(widths, MatrixLoss([problem], double, cpu), 1, double, cpu)
+        self._counterexample = counterexample
+        self._layers = Layers(widths, loss_of([problem], double, cpu), 1, double, cpu)
         self._gradient = self._layers.factors()
         self._shifted = self._layers.factors()
         self.depth = len(widths) - 1
@@ -51,6 +64,7 @@ class Metrics:
         names += ["effective_rank", "singular_values", "nuclear_norm", "frobenius_norm", "spectral_norm"]
         names += ["schatten_2_over_n"]
         names += ["det_sign", "log_abs_det"] * self._is_square
+        names += ["unobserved_entry", "unobserved_entry_bound"] * (self._counterexample is not None)
         if self._n_rates:
             names += ["singular_value_rates", "predicted_rates", "predicted_rates_balanced"]
         return names + ["unbalancedness"] * (self.depth > 1) + ["gradient_norm", "step_size"]
@@ -70,24 +84,28 @@ class Metrics:
         if not end_matrix.abs().max() < _LARGEST_ENTRY:
             return self._not_finite(known | {"train_loss": known.get("train_loss", loss)})
         u, singular_values, vt = torch.linalg.svd(end_matrix, full_matrices=False)
-        values: dict[str, float | list[float]] = {"train_loss": loss, **known}
+        values: dict[str, Any] = {"train_loss": loss, **known}
         values["singular_values"] = singular_values[: self._n_values].tolist()
         values["gradient_norm"] = torch.linalg.vector_norm(self._gradient.flat).item()
         values |= norms(singular_values, self.depth)
         values |= self._errors(end_matrix)
         if self._is_square:
             values["det_sign"], values["log_abs_det"] = self._determinant(factors, end_matrix)
+        if self._counterexample is not None:
+            values["unobserved_entry"] = end_matrix[0, 0].item()
+            half_sum = self._counterexample.half_sum(values["train_loss"])
+            values["unobserved_entry_bound"] = self._counterexample.bound(half_sum)
         if self.depth > 1:
-            values["unbalancedness"] = unbalancedness([layer[0] for layer in factors.layers])
+            values["unbalancedness"] = unbalancedness([layer[0] for layer in factors.parts])
         if self._n_rates:
             values |= self._rates(factors, u, singular_values, vt)
-        return [_plain(values[name]) for name in self.series]
+        return [written(values[name]) for name in self.series]
 
     def _not_finite(self, known: dict[str, float]) -> list[Value]:
         lists = {"singular_values": self._n_values}
         lists |= dict.fromkeys(("singular_value_rates", "predicted_rates", "predicted_rates_balanced"), self._n_rates)
         return [
-            _plain([math.nan] * lists[name]) if name in lists else plain(known.get(name, math.nan))
+            written([math.nan] * lists[name]) if name in lists else plain(known.get(name, math.nan))
             for name in self.series
         ]
 
@@ -99,7 +117,7 @@ class Metrics:
             errors["normalised_reconstruction_error"] = math.sqrt(squared)
         problem = self._problem
         if np.any(problem.test_values):
-            predicted = end_matrix.numpy()[problem.test_rows, problem.test_columns]
+            predicted = end_matrix.numpy()[tuple(problem.test_indices.T)]
             scale = float(np.mean(problem.test_values**2))
             errors["held_out_error"] = float(np.mean((predicted - problem.test_values) ** 2) / scale)
         return errors
@@ -109,12 +127,24 @@ class Metrics:
         factors = self._layers.factors(parameters.unsqueeze(0))
         return self._determinant(factors, self._layers.end_matrix(factors)[0])[0]
 
+    def det_is_rounding(self, parameters: Float[Tensor, " parameters"]) -> bool:
+        """Whether a layer's determinant is too small to tell its sign: |det| ≤ 4nε Π‖rows‖ (Hadamard's bound)."""
+        layers = [part[0] for part in self._layers.factors(parameters.unsqueeze(0)).parts]
+        if any(layer.shape[0] != layer.shape[1] for layer in layers):
+            return False
+        for layer in layers:
+            hadamard = torch.linalg.vector_norm(layer, dim=1).log().sum().item()
+            floor = math.log(4 * len(layer) * torch.finfo(layer.dtype).eps) + hadamard
+            if not torch.linalg.slogdet(layer).logabsdet.item() > floor:
+                return True
+        return False
+
     def _determinant(self, factors: Factors, end_matrix: Tensor) -> tuple[float, float]:
         if min(self._layers.widths) < end_matrix.shape[0]:
             # A narrow layer makes it zero exactly; what would be computed is rounding.
             return 0.0, -math.inf
         # Layer by layer where all are square: a layer's condition is the N-th root of the product's.
-        matrices = [layer[0] for layer in factors.layers]
+        matrices = [layer[0] for layer in factors.parts]
         if any(matrix.shape[0] != matrix.shape[1] for matrix in matrices):
             matrices = [end_matrix]
         sign, log = 1.0, 0.0
@@ -127,10 +157,10 @@ class Metrics:
     def _rates(self, factors: Factors, u: Tensor, singular_values: Tensor, vt: Tensor) -> dict[str, list[float]]:
         k = self._n_rates
         top_u, top_v = u[:, :k], vt[:k].T
-        layers = [layer[0] for layer in factors.layers]
-        gradients = [layer[0] for layer in self._gradient.layers]
+        layers = [layer[0] for layer in factors.parts]
+        gradients = [layer[0] for layer in self._gradient.parts]
         predicted = theory.any_initialisation_rates(layers, gradients, top_u, top_v)
-        end_gradient = (self._layers.end_gradient() if self.depth > 1 else self._gradient.layers[0])[0]
+        end_gradient = self._layers.end_gradient().view(*self._problem.shape)
         alignment = -(top_u * (end_gradient @ top_v)).sum(0)
         balanced = theory.balanced_rates(singular_values[:k], alignment, self.depth)
         return {
@@ -161,10 +191,10 @@ class Metrics:
 
     def _end_speed(self, factors: Factors) -> float:
         """‖dW/dt‖_F of the flow."""
-        layers = [layer[0] for layer in factors.layers]
+        layers = [layer[0] for layer in factors.parts]
         above = torch.zeros(0)
         velocity = None
-        for layer, gradient in zip(layers, (layer[0] for layer in self._gradient.layers), strict=True):
+        for layer, gradient in zip(layers, (layer[0] for layer in self._gradient.parts), strict=True):
             velocity = -gradient if velocity is None else layer @ velocity - gradient @ above
             above = layer if len(above) == 0 else layer @ above
         assert velocity is not None
@@ -213,7 +243,3 @@ def _gaps(singular_values: Tensor) -> Tensor:
     down = singular_values - below
     up = torch.cat([torch.full((1,), math.inf, dtype=singular_values.dtype), down[:-1]])
     return torch.minimum(up, down)
-
-
-def _plain(value: float | list[float]) -> Value:
-    return [plain(item) for item in value] if isinstance(value, list) else plain(value)

@@ -1,0 +1,33 @@
+"""Claims: statements of the talk and its papers, each measured on a run and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from solver.claims.claim import Definition, witnesses_of
+from solver.claims.determinants import DETERMINANTS
+from solver.claims.images import IMAGES
+from solver.claims.laws import LAWS
+from solver.claims.matrices import MATRICES
+from solver.claims.tensors import TENSORS
+from solver.history import History
+from solver.records import Claim
+from solver.refusal import BadSetting
+from solver.settings import Lane
+
+CLAIMS: dict[str, Definition] = {
+    definition.name: definition for definition in (*MATRICES, *LAWS, *DETERMINANTS, *TENSORS, *IMAGES)
+}
+
+
+def judge(names: Sequence[str], history: History, lanes: Sequence[Lane], *, at_end: bool) -> list[Claim]:
+    """The claims called so, on a run as far as it has come; at the end none is pending. Unknown names are left out."""
+    witnesses = witnesses_of(history, lanes)
+    return [CLAIMS[name].judge(witnesses, at_end=at_end) for name in names if name in CLAIMS]
+
+
+def check(names: Sequence[str], where: str) -> None:
+    """Raises BadSetting, naming what there is, where a preset asks for a claim that does not exist."""
+    unknown = [name for name in names if name not in CLAIMS]
+    if unknown:
+        raise BadSetting(f"{where} names the claim {unknown[0]!r}, which there is not: choose from {', '.join(CLAIMS)}")

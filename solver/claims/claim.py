@@ -1,0 +1,160 @@
+"""What a claim is: a statement of the papers, a statistic of a run, and what the statistic should be."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from solver.history import History, LaneHistory
+from solver.records import Claim, Relation, Value, Verdict, number
+from solver.settings import Lane
+from solver.spec import CP, DeepMatrixFactorization, Observed, RunSpec
+
+
+class Witness:
+    """A lane as a claim sees it: its settings and what it has recorded."""
+
+    def __init__(self, history: LaneHistory, spec: RunSpec, baselines: dict[str, dict[str, Value]]) -> None:
+        self.history = history
+        self.spec = spec
+        self.baselines = baselines
+        """Of the lane's problem, by name."""
+
+    @property
+    def observed(self) -> Observed:
+        """The problem of a lane that fits a matrix or a tensor."""
+        assert isinstance(self.spec.problem, Observed)
+        return self.spec.problem
+
+    @property
+    def layers(self) -> DeepMatrixFactorization:
+        """The model of a lane that trains layers."""
+        assert isinstance(self.spec.model, DeepMatrixFactorization)
+        return self.spec.model
+
+    @property
+    def components(self) -> CP:
+        """The model of a lane that trains components."""
+        assert isinstance(self.spec.model, CP)
+        return self.spec.model
+
+    def last(self, series: str) -> float:
+        """The newest value of a scalar series; NaN where there is none."""
+        column = self.history.columns.get(series)
+        return column[-1] if column else math.nan
+
+    def lasts(self, series: str) -> list[float]:
+        """The newest values of a vector series."""
+        return [column[-1] for column in self.history.vectors.get(series, []) if len(column)]
+
+    def baseline(self, name: str, value: str) -> float:
+        """A number of a baseline; NaN where it is not there."""
+        found = self.baselines.get(name, {}).get(value)
+        return math.nan if found is None or isinstance(found, list) else number(found)
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """A statistic of a run, and what it should be."""
+
+    value: float
+    expected: float
+    tolerance: float
+    text: str
+    """The statistic in words, with its numbers."""
+    witnesses: list[Any]
+    """The lanes it rests on (Witness)."""
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """A claim before any run."""
+
+    name: str
+    statement: str
+    """What the papers say."""
+    source: str
+    statistic: str
+    """What is measured, as a formula in words."""
+    reason: str
+    """Why the tolerance is what it is."""
+    relation: Relation
+    measure: Callable[[list[Witness]], Measured | None]
+    """The statistic of the lanes; None where what it needs is not recorded."""
+
+    def judge(self, witnesses: list[Witness], *, at_end: bool) -> Claim:
+        """The claim on a run as far as it has come."""
+        measured = self.measure(witnesses)
+        if measured is None:
+            verdict: Verdict = "not-applicable" if at_end else "pending"
+            return self._claim(self.statistic, math.nan, math.nan, math.nan, verdict)
+        under_way = not at_end and any(witness.history.outcome is None for witness in measured.witnesses)
+        judged: Verdict = "holds" if _compare(self.relation, measured) else "fails"
+        verdict = "pending" if under_way else judged
+        return self._claim(measured.text, measured.value, measured.expected, measured.tolerance, verdict)
+
+    def _claim(self, text: str, value: float, expected: float, tolerance: float, verdict: Verdict) -> Claim:
+        return Claim(
+            name=self.name,
+            text=text,
+            source=self.source,
+            measured=_finite(value),
+            expected=_finite(expected),
+            tolerance=_finite(tolerance),
+            verdict=verdict,
+            relation=self.relation,
+        )
+
+
+def _compare(relation: Relation, measured: Measured) -> bool:
+    # A NaN fails every comparison, and the claim with it.
+    if relation == "at-least":
+        return measured.value >= measured.expected - measured.tolerance
+    if relation == "at-most":
+        return measured.value <= measured.expected + measured.tolerance
+    return abs(measured.value - measured.expected) <= measured.tolerance
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def witnesses_of(history: History, lanes: Sequence[Lane]) -> list[Witness]:
+    """Every lane that has recorded something."""
+    return [
+        Witness(recorded, lane.spec, history.baselines.get(recorded.problem, {}))
+        for recorded, lane in zip(history.lanes, lanes, strict=False)
+        if len(recorded)
+    ]
+
+
+def grouped(witnesses: Iterable[Witness], key: Callable[[Witness], Any]) -> dict[Any, list[Witness]]:
+    """Lanes of equal ``key`` together, in the order of the keys."""
+    groups: dict[Any, list[Witness]] = {}
+    for witness in witnesses:
+        groups.setdefault(key(witness), []).append(witness)
+    return dict(sorted(groups.items()))
+
+
+def median(values: Iterable[float]) -> float:
+    """The median; NaN for none, or where one is NaN."""
+    found = list(values)
+    return math.nan if not found or any(math.isnan(value) for value in found) else statistics.median(found)
+
+
+def mean(values: Iterable[float]) -> float:
+    """The mean; NaN for none."""
+    found = list(values)
+    return math.fsum(found) / len(found) if found else math.nan
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """The slope of the least-squares line through (x, y); NaN where x has no spread."""
+    if len(points) < 2:
+        return math.nan
+    mean_x = math.fsum(x for x, _ in points) / len(points)
+    mean_y = math.fsum(y for _, y in points) / len(points)
+    spread = math.fsum((x - mean_x) ** 2 for x, _ in points)
+    return math.fsum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread > 0 else math.nan

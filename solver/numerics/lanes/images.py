@@ -1,0 +1,57 @@
+"""A lane that predicts one class of images by a sum of CP components."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from solver.numerics.frames import shortened, written
+from solver.numerics.lanes.lane import LaneRun
+from solver.numerics.problems.datasets import N_PIXELS
+from solver.numerics.problems.images import ImageProblem
+from solver.numerics.streams import stream
+from solver.records import Snapshot, Value
+from solver.settings import Lane
+from solver.spec import CP
+
+_SERIES = ["step", "elapsed_s", "evaluations", "train_loss", "train_error", "test_error", "step_size"]
+# Component pictures are drawn of so many components, at every so many frames.
+_DRAWN_COMPONENTS = 12
+_FRAMES_A_PICTURE = 4
+_PICTURE_DIGITS = 3
+
+
+class ImageMetrics:
+    """Passes on what the method measures over all images for all lanes at once."""
+
+    series = _SERIES
+
+    def measure(self, parameters: Tensor, known: dict[str, float]) -> list[Value]:  # noqa: ARG002
+        return [written(known[name]) for name in self.series]
+
+
+class ImageLane(LaneRun):
+    """Components of 784 factors; each can be seen as a picture of log|w_1/w_0| by pixel."""
+
+    def __init__(self, lane: Lane, problem: ImageProblem) -> None:
+        super().__init__(lane)
+        assert isinstance(lane.spec.model, CP)
+        self.problem = problem
+        self.model = lane.spec.model
+        self.metrics = ImageMetrics()
+
+    def start(self) -> Tensor:
+        """Weights (2, pixels, components): the factors of a pixel that is off, and of one that is on."""
+        generator = stream(self.lane.spec.seed, "initialisation")
+        drawn = generator.standard_normal((2, N_PIXELS, self.model.components))
+        return torch.tensor(self.model.init_mean + self.model.init_std * drawn).reshape(-1)
+
+    def pictures(self, parameters: Tensor, step: int) -> list[Snapshot]:
+        return self.last_pictures(parameters, step) if self.frames_taken % _FRAMES_A_PICTURE == 0 else []
+
+    def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot]:
+        weights = parameters.view(2, N_PIXELS, -1)[:, :, :_DRAWN_COMPONENTS].abs().clamp_min(1e-12).log()
+        ratios = (weights[1] - weights[0]).T
+        n = len(ratios)
+        short = torch.tensor(shortened(ratios.reshape(-1).tolist(), _PICTURE_DIGITS))
+        return self.snapshot("component_pictures", short, (n, 28, 28), step)

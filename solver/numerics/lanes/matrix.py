@@ -1,0 +1,139 @@
+"""A lane that trains a deep matrix factorization."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from solver.counterexample import counterexample
+from solver.numerics import initial, theory
+from solver.numerics.lanes.lane import LaneRun, Watched
+from solver.numerics.matrix_metrics import MatrixMetrics
+from solver.numerics.problems.observed import ObservedProblem
+from solver.numerics.streams import stream
+from solver.records import Event, Outcome, Snapshot
+from solver.settings import Lane
+from solver.spec import Adam, DeepMatrixFactorization, GradientDescent
+
+# The loss of the wrong branch is told apart from its least value by this much of it.
+_NEAR_LEAST = 0.05
+
+
+class MatrixLane(LaneRun):
+    """Layers W_1 … W_N; watches the determinant where its sign was asked for."""
+
+    metrics: MatrixMetrics
+
+    def __init__(self, lane: Lane, problem: ObservedProblem) -> None:
+        super().__init__(lane)
+        assert isinstance(lane.spec.model, DeepMatrixFactorization)
+        self.problem = problem
+        self.model = lane.spec.model
+        self._counterexample = counterexample(lane.spec.problem)
+        self.widths = initial.widths(self.model, problem.shape)
+        has_time = not isinstance(lane.spec.optimizer, Adam)
+        self.metrics = MatrixMetrics(problem, self.widths, lane.spec.record, has_time, self._counterexample)
+
+    def _layers(self) -> list[initial.Array]:
+        return initial.layers(self.model, self.problem.shape, stream(self.lane.spec.seed, "initialisation"))
+
+    def start(self) -> Tensor:
+        return torch.tensor(np.concatenate([layer.reshape(-1) for layer in self._layers()]))
+
+    def foretold(self) -> list[Event]:
+        escape = self._predicted_escape()
+        return [] if escape is None else [escape]
+
+    def _predicted_escape(self) -> Event | None:
+        """Where the frozen-γ law puts the end of the first plateau at the earliest; for depth 3 and more.
+
+        With s the largest spectral norm of a layer, ds/dt ≤ s^(N−1) γ for any start while γ stays below that of the
+        zero matrix, so the law from σ_0 = s^N is the bound. None for Adam, which follows no flow, or a large start.
+        """
+        optimizer = self.lane.spec.optimizer
+        gradient = float(np.linalg.norm(self.problem.gradient_at_zero(), 2))
+        start = max(float(np.linalg.norm(layer, 2)) for layer in self._layers()) ** self.model.depth
+        # The largest singular value of the observed part stands for that of what is to be learned.
+        size = gradient / (2.0 * self.problem.loss_coefficient)
+        if isinstance(optimizer, Adam) or start > 0.1 * size:
+            return None
+        time = theory.frozen_escape_time(start, gradient, self.model.depth)
+        if not math.isfinite(time):
+            return None
+        step = time / optimizer.step_size if isinstance(optimizer, GradientDescent) else None
+        where = f"step {step:.0f}" if step is not None else f"time {time:.4g}"
+        text = f"the law with frozen γ lets σ_1 escape at {where} at the earliest"
+        return Event(lane=self.lane.index, name="predicted-escape", text=text, step=step, time=time)
+
+    @property
+    def watches(self) -> bool:
+        """Whether the determinant's sign was asked for and must stay (R20): for depth 2 and more; depth 1 may flip."""
+        return self.model.det_sign != "any" and self.model.depth > 1
+
+    def watch(self, parameters: Tensor, step: int, loss: float) -> Watched:
+        wanted = 1.0 if self.model.det_sign == "positive" else -1.0
+        events, ending = self._watch_branch(parameters, step, loss, wanted)
+        if ending is not None or self.metrics.det_sign(parameters) != -wanted:
+            return events, ending or self._at_rounding_floor(parameters, step, loss)
+        return events, Outcome(
+            kind="failed",
+            reason=f"the determinant changed its sign by step {step}, at train_loss {loss:.3g}; balanced layers "
+            "keep it, so rounding, the step size or an unbalanced start did it",
+            cure="take depth 3 or more (depth 2 loses it in any fixed precision), init balanced, or a smaller "
+            "optimizer.rtol or step_size",
+            cause="sign",
+        )
+
+    def _at_rounding_floor(self, parameters: Tensor, step: int, loss: float) -> Outcome | None:
+        if not self.metrics.det_is_rounding(parameters):
+            return None
+        return Outcome(
+            kind="failed",
+            reason=f"the determinant fell below the rounding floor of its layers by step {step}, at train_loss "
+            f"{loss:.3g}: its sign, and with it the solution that is reached, is no longer the flow's",
+            cure="take depth 3 or more, or stop at a larger train_loss",
+            cause="sign",
+        )
+
+    def _watch_branch(self, parameters: Tensor, step: int, loss: float, sign: float) -> Watched:
+        """Whether the start led to where w_22 and ε differ in sign, from which no flow leads back.
+
+        Once w_12 w_21 has the sign of z·z′ for good, so has w_11 w_22 with that determinant, and w_22 cannot reach ε
+        through zero.
+        """
+        example = self._counterexample
+        if example is None or example.size != 2 or example.epsilon == 0.0 or sign != example.diverging_sign:
+            return [], None
+        half_sum, least = example.half_sum(loss), example.least_loss_of_wrong_branch()
+        end_matrix = self.metrics.end_matrix(parameters)
+        opposite = end_matrix[1, 1].item() * example.epsilon < 0.0
+        # Once there, a change of sign is an error of the integration: the branch is the reason, whatever came of it.
+        flipped = "branch" in self.said and self.metrics.det_sign(parameters) == -sign
+        if not flipped and not (example.is_settled(half_sum) and opposite):
+            return [], None
+        events = []
+        if "branch" not in self.said:
+            self.said.append("branch")
+            text = (
+                f"w_22 and ε have opposite signs for good from step {step} on: the loss cannot fall below ε²/2 = "
+                f"{least * example.loss_scale:.3g}, and the unobserved entry runs away"
+            )
+            events.append(Event(lane=self.lane.index, name="wrong-branch", text=text, step=step))
+        target = self.lane.spec.stop.train_loss
+        near = half_sum <= (1.0 + _NEAR_LEAST) * least
+        if not flipped and (not near or (target is not None and target > least * example.loss_scale)):
+            return events, None
+        return events, Outcome(
+            kind="failed",
+            reason=f"the start led into the branch where w_22 and ε differ in sign: train_loss {loss:.4g} cannot fall "
+            f"below ε²/2 = {least * example.loss_scale:.4g}, and the unobserved entry has run to "
+            f"{end_matrix[0, 0].item():.4g}",
+            cure="take another seed, the other model.det_sign, or ε = 0",
+            cause="branch",
+        )
+
+    def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot]:
+        return self.snapshot("end_matrix", self.metrics.end_matrix(parameters), self.problem.shape, step)

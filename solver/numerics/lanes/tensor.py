@@ -1,0 +1,116 @@
+"""A lane that trains a CP tensor factorization."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from solver.numerics import cp_rank, initial_components, theory
+from solver.numerics.lanes.lane import LaneRun
+from solver.numerics.problems.observed import ObservedProblem
+from solver.numerics.streams import stream
+from solver.numerics.tensor_metrics import TensorMetrics
+from solver.records import Event, Snapshot
+from solver.settings import Lane
+from solver.spec import CP, Adam, GradientDescent
+
+# The decoupled flow is followed until a component is this much of the ground truth …
+_ESCAPED = 0.05
+# … and foretold for starts whose components are all smaller than this much of it.
+_SMALL_START = 0.03
+_MOST_FORETOLD = 1_000
+
+
+class TensorLane(LaneRun):
+    """Components Σ_r ⊗_n w_r^n; foretells which of them leaves the plateau first."""
+
+    metrics: TensorMetrics
+
+    def __init__(self, lane: Lane, problem: ObservedProblem) -> None:
+        super().__init__(lane)
+        assert isinstance(lane.spec.model, CP)
+        self.problem = problem
+        self.model = lane.spec.model
+        has_time = not isinstance(lane.spec.optimizer, Adam)
+        self.metrics = TensorMetrics(problem, self.model.components, lane.spec.record, has_time)
+        self._foretold: dict[str, float] | None = None
+
+    def _vectors(self) -> list[initial_components.Array]:
+        generator = stream(self.lane.spec.seed, "initialisation")
+        gradient = self.problem.gradient_at_zero()
+        return initial_components.vectors(self.model, self.problem.shape, generator, gradient)
+
+    def start(self) -> Tensor:
+        return torch.tensor(np.concatenate([factor.reshape(-1) for factor in self._vectors()]))
+
+    def _size(self) -> float:
+        """The size of what is to be learned."""
+        if self.problem.ground_truth is not None:
+            return float(np.linalg.norm(self.problem.ground_truth))
+        return float(np.linalg.norm(self.problem.values))
+
+    def foretold(self) -> list[Event]:
+        """Which component the decoupled flow lets escape first, and when; and the one that meets R21's condition."""
+        told = self._foretell()
+        if "predicted_component" not in told:
+            return []
+        optimizer, time = self.lane.spec.optimizer, told["predicted_time"]
+        step = time / optimizer.step_size if isinstance(optimizer, GradientDescent) else None
+        where = f"step {step:.0f}" if step is not None else f"time {time:.4g}"
+        text = (
+            f"alone in the field −∇ℓ(0), component {told['predicted_component']:.0f} is the first to escape, at {where}"
+        )
+        if told["condition_component"] >= 0:
+            text += f"; component {told['condition_component']:.0f} meets the paper's condition"
+        return [Event(lane=self.lane.index, name="predicted-escape", text=text, step=step, time=time)]
+
+    def _foretell(self) -> dict[str, float]:
+        if self._foretold is not None:
+            return self._foretold
+        self._foretold = {}
+        vectors = [torch.tensor(vector) for vector in self._vectors()]
+        gradient = torch.tensor(self.problem.gradient_at_zero())
+        norms = torch.stack([torch.linalg.vector_norm(vector, dim=0) for vector in vectors])
+        size = self._size()
+        small = norms.prod(0).max().item() < _SMALL_START * size
+        if isinstance(self.lane.spec.optimizer, Adam) or not small or self.model.components > _MOST_FORETOLD:
+            return self._foretold
+        times = theory.decoupled_escape_times(gradient, vectors, _ESCAPED * size)
+        if not bool(torch.isfinite(times).any()):
+            return self._foretold
+        first = int(times.argmin())
+        self._foretold = {
+            "predicted_component": float(first),
+            "predicted_time": times[first].item(),
+            "condition_component": float(self._condition(gradient, vectors, norms)),
+        }
+        return self._foretold
+
+    def _condition(self, gradient: Tensor, vectors: list[Tensor], norms: Tensor) -> int:
+        """The component that meets the escape condition of R21's proposition; −1 where none does."""
+        if not self.model.balanced or self.model.components < 2:
+            return -1
+        alignment = theory.component_alignment(gradient, vectors)
+        reach = theory.escape_condition(gradient, norms[0], alignment)
+        best = int(reach.argmax())
+        others = norms[0].clone()
+        others[best] = 0.0
+        return best if reach[best] > others.max() else -1
+
+    def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot]:
+        return self.snapshot("end_tensor", self.metrics.end_tensor(parameters), self.problem.shape, step)
+
+    def summary(self, parameters: Tensor) -> dict[str, float]:
+        """The largest component, how far the solution is from rank 1, its estimated CP rank, and what was foretold."""
+        end = self.metrics.end_tensor(parameters).numpy().reshape(self.problem.shape)
+        norms = self.metrics.component_norms(parameters)
+        found = {"largest_component": float(norms.argmax()), **self._foretell()}
+        if not np.all(np.isfinite(end)):
+            return found
+        found["distance_from_rank_1"] = cp_rank.distance(end, 1)
+        if self.lane.spec.record.cp_rank:
+            found["cp_rank"] = cp_rank.estimate(end, self.lane.spec.record.cp_rank_tolerance) or math.nan
+        return found

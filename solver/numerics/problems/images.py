@@ -1,0 +1,107 @@
+"""Images as entries of an order-784 tensor: which are chosen, in which order, and what is to be predicted (R21)."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+import numpy.typing as npt
+
+from solver.numerics.problems import datasets
+from solver.numerics.problems.datasets import N_PIXELS, Bytes
+from solver.numerics.streams import stream
+from solver.refusal import BadSetting
+from solver.spec import ImageTensor
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Images:
+    """The images of a run, packed eight pixels to a byte, shuffled once; problems of one seed share them."""
+
+    train: Bytes
+    """(images, 98)."""
+    test: Bytes
+    train_labels: Bytes
+    test_labels: Bytes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageProblem:
+    """Images and the targets to predict."""
+
+    spec: ImageTensor
+    images: Images
+    train_targets: Array
+    test_targets: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns of an image."""
+        return 28, 28
+
+    @property
+    def unit(self) -> float:
+        """Squared distance of the targets: errors are mean squared errors divided by it."""
+        return (self.spec.targets[1] - self.spec.targets[0]) ** 2
+
+
+def image_problem(spec: ImageTensor, seed: int) -> ImageProblem:
+    """The problem that ``spec`` and ``seed`` determine. Raises BadSetting where the dataset cannot be read."""
+    images = _images(spec.dataset, spec.images, seed, spec.train_images, spec.test_images)
+    train_labels, test_labels = images.train_labels, images.test_labels
+    if spec.variant == "random-labels":
+        generator = stream(seed, "labels")
+        train_labels, test_labels = generator.permutation(train_labels), generator.permutation(test_labels)
+    rest, positive = spec.targets
+    if not np.any(train_labels == spec.positive_class) or not np.any(test_labels == spec.positive_class):
+        raise BadSetting(
+            f"problem.positive_class {spec.positive_class} has no image among the chosen ones: raise "
+            "problem.train_images and problem.test_images",
+            "problem.positive_class",
+        )
+    return ImageProblem(
+        spec=spec,
+        images=images,
+        train_targets=np.where(train_labels == spec.positive_class, positive, rest),
+        test_targets=np.where(test_labels == spec.positive_class, positive, rest),
+    )
+
+
+def unpacked(packed: Bytes) -> Bytes:
+    """(images, 784), 0 or 1."""
+    return np.unpackbits(packed, axis=1, count=N_PIXELS)
+
+
+@functools.lru_cache(maxsize=4)
+def _images(dataset: str, kind: str, seed: int, n_train: int, n_test: int) -> Images:
+    found = datasets.load(dataset)
+    for name, wanted, there in (
+        ("train_images", n_train, len(found.train_labels)),
+        ("test_images", n_test, len(found.test_labels)),
+    ):
+        if wanted > there:
+            raise BadSetting(
+                f"problem.{name} {wanted} is more than the {there} of the dataset: it must be at most {there}",
+                f"problem.{name}",
+            )
+    # A prefix of one permutation, so fewer images are some of the same; batches are slices of this order.
+    train = stream(seed, "observed entries").permutation(len(found.train_labels))[:n_train]
+    test = stream(seed, "test images").permutation(len(found.test_labels))[:n_test]
+    train_images, test_images = found.train_images[train], found.test_images[test]
+    if kind == "random":
+        generator = stream(seed, "noise")
+        train_images = _random_bits(generator, n_train)
+        test_images = _random_bits(generator, n_test)
+    return Images(
+        train=train_images,
+        test=test_images,
+        train_labels=found.train_labels[train],
+        test_labels=found.test_labels[test],
+    )
+
+
+def _random_bits(generator: np.random.Generator, n: int) -> Bytes:
+    return np.frombuffer(generator.bytes(n * (N_PIXELS // 8)), dtype=np.uint8).reshape(n, -1)

@@ -1,0 +1,160 @@
+"""Completion and sensing: a ground truth of low rank, and what is observed of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import string
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from solver import ratings
+from solver.numerics.streams import stream
+from solver.spec import Completion, MatrixCompletion, MatrixProblem, TensorProblem
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+
+def _no_indices() -> Indices:
+    return np.zeros((0, 2), dtype=np.int64)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ObservedProblem:
+    """Observed entries or measurements of a matrix or tensor; ``ground_truth`` is None where only entries are given."""
+
+    shape: tuple[int, ...]
+    loss: str
+    """``mean``, ``half-sum`` or ``huber``."""
+    huber_delta: float
+    ground_truth: Array | None
+    indices: Indices | None
+    """(observations, modes): the observed entries; None where measurements are observed."""
+    measurements: Array | None
+    """(observations, entries): the measurement matrices or tensors, row by row; None for completion."""
+    values: Array
+    """Observed values, noise included."""
+    test_indices: Indices = dataclasses.field(default_factory=_no_indices)
+    test_values: Array = dataclasses.field(default_factory=lambda: np.zeros(0))
+    """Entries of a file that were held out; empty otherwise."""
+
+    @property
+    def loss_coefficient(self) -> float:
+        """The loss is this times the sum of squared residuals (Huber: where the residuals are below the threshold)."""
+        n = len(self.values)
+        return {"mean": 1.0 / n, "half-sum": 0.5, "huber": 0.5 / n}[self.loss]
+
+    @property
+    def flat_indices(self) -> Indices:
+        """The observed entries counted row by row."""
+        assert self.indices is not None, "measurements are observed, not entries"
+        flat: Indices = np.ravel_multi_index(tuple(self.indices.T), self.shape).astype(np.int64)
+        return flat
+
+    def observe(self, end: Array) -> Array:
+        """What would be observed of ``end``."""
+        if self.measurements is not None:
+            return self.measurements @ end.reshape(-1)
+        return end.reshape(-1)[self.flat_indices]
+
+    def back(self, residuals: Array) -> Array:
+        """Σ residual · measurement, in the problem's shape: the adjoint of ``observe``."""
+        if self.measurements is not None:
+            return (self.measurements.T @ residuals).reshape(self.shape)
+        result = np.zeros(math.prod(self.shape))
+        result[self.flat_indices] = residuals
+        return result.reshape(self.shape)
+
+    def gradient_at_zero(self) -> Array:
+        """∇ℓ(0) in the end matrix or tensor."""
+        residuals = -self.values
+        if self.loss == "huber":
+            residuals = np.clip(residuals, -self.huber_delta, self.huber_delta)
+        return 2.0 * self.loss_coefficient * self.back(residuals)
+
+
+def observed_problem(spec: MatrixProblem | TensorProblem, seed: int) -> ObservedProblem:
+    """The problem that ``spec`` and ``seed`` determine. Raises BadSetting where a file cannot be read."""
+    if isinstance(spec, MatrixCompletion) and spec.file is not None:
+        return _from_file(spec, seed)
+    if isinstance(spec, Completion) and spec.entries is not None:
+        return ObservedProblem(
+            shape=spec.resolved_shape,
+            loss=spec.loss,
+            huber_delta=spec.huber_delta,
+            ground_truth=None,
+            indices=np.array([[int(index) for index in entry[:-1]] for entry in spec.entries], dtype=np.int64),
+            measurements=None,
+            values=np.array([entry[-1] for entry in spec.entries], dtype=np.float64),
+        )
+    ground_truth = _ground_truth(spec, seed)
+    shape = spec.resolved_shape
+    indices = measurements = None
+    if isinstance(spec, Completion):
+        # A prefix of one permutation: a problem with fewer observations observes a subset of the same entries.
+        chosen = stream(seed, "observed entries").permutation(ground_truth.size)[: spec.resolved_observations]
+        values = ground_truth.reshape(-1)[chosen]
+        indices = np.stack(np.unravel_index(chosen, shape), axis=1).astype(np.int64)
+    else:
+        measurements = sensing_measurements(spec, seed)
+        values = measurements @ ground_truth.reshape(-1)
+    if spec.noise:
+        values = values + spec.noise * stream(seed, "noise").standard_normal(len(values))
+    return ObservedProblem(
+        shape=shape,
+        loss=spec.loss,
+        huber_delta=spec.huber_delta,
+        ground_truth=ground_truth,
+        indices=indices,
+        measurements=measurements,
+        values=values,
+    )
+
+
+def sensing_measurements(spec: MatrixProblem | TensorProblem, seed: int) -> Array:
+    """(observations, entries): independent Gaussian entries of variance 1 over the number of entries.
+
+    So a measurement of a matrix is of the size of one of its entries, and the losses of sensing and completion can be
+    compared. Fewer measurements are a prefix of more.
+    """
+    entries = math.prod(spec.resolved_shape)
+    drawn = stream(seed, "observed entries").standard_normal((spec.resolved_observations, entries))
+    return drawn / math.sqrt(entries)
+
+
+def _ground_truth(spec: MatrixProblem | TensorProblem, seed: int) -> Array:
+    """A sum of rank-1 terms with Gaussian factors, scaled to its Frobenius norm."""
+    shape, generator = spec.resolved_shape, stream(seed, "ground truth")
+    factors = [generator.standard_normal((size, spec.resolved_rank)) for size in shape]
+    if len(factors) == 2:
+        ground_truth = factors[0] @ factors[1].T
+    else:
+        modes = string.ascii_lowercase[: len(shape)]
+        ground_truth = np.einsum(",".join(f"{mode}z" for mode in modes) + "->" + modes, *factors, optimize=True)
+    scaled: Array = np.ascontiguousarray(ground_truth * (spec.resolved_frobenius_norm / np.linalg.norm(ground_truth)))
+    return scaled
+
+
+def _from_file(spec: MatrixCompletion, seed: int) -> ObservedProblem:
+    assert spec.file is not None
+    assert spec.shape is None or len(spec.shape) == 2
+    table = ratings.read(Path(spec.file), None if spec.shape is None else (spec.shape[0], spec.shape[1]))
+    indices = np.stack([np.array(table.rows, dtype=np.int64), np.array(table.columns, dtype=np.int64)], axis=1)
+    values = np.array(table.values, dtype=np.float64)
+    order = stream(seed, "observed entries").permutation(len(values))
+    n_test = ratings.n_held_out(len(values), spec.test_fraction)
+    test, train = np.sort(order[:n_test]), np.sort(order[n_test:])
+    return ObservedProblem(
+        shape=table.shape,
+        loss=spec.loss,
+        huber_delta=spec.huber_delta,
+        ground_truth=None,
+        indices=indices[train],
+        measurements=None,
+        values=values[train],
+        test_indices=indices[test],
+        test_values=values[test],
+    )

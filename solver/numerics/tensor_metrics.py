@@ -1,0 +1,103 @@
+"""The series of a tensor lane's frames: component norms by identity, their rates, and errors, in float64 on the CPU."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from solver.numerics import theory
+from solver.numerics.frames import shortened, written
+from solver.numerics.models.cp import Components
+from solver.numerics.models.objective import Factors
+from solver.numerics.problems.losses import loss_of
+from solver.numerics.problems.observed import ObservedProblem
+from solver.records import Value
+from solver.spec import Record
+
+# Rates are differences over a step of the flow that moves each vector by this fraction of itself at most.
+_RELATIVE_CHANGE = 1e-4
+
+
+class TensorMetrics:
+    """Measures states of one lane of a CP factorization."""
+
+    def __init__(self, problem: ObservedProblem, n_components: int, record: Record, has_time: bool) -> None:
+        cpu, double = torch.device("cpu"), torch.float64
+        self._components = Components(problem.shape, n_components, loss_of([problem], double, cpu), 1, double, cpu)
+        self._gradient = self._components.factors()
+        self._n_rates = min(record.rates, n_components)
+        self._n_components = n_components
+        self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth).reshape(-1)
+        self.series = ["step"] + ["time"] * has_time + ["elapsed_s", "evaluations", "train_loss"]
+        if self._ground_truth is not None:
+            self.series += ["reconstruction_error", "normalised_reconstruction_error"]
+        self.series += ["component_norms", "frobenius_norm"]
+        if self._n_rates:
+            self.series += ["component_rates", "predicted_component_rates", "predicted_component_rates_balanced"]
+        self.series += ["unbalancedness", "gradient_norm", "step_size"]
+
+    def end_tensor(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, " entries"]:
+        return self._components.end(self._components.factors(parameters.unsqueeze(0)))[0].clone()
+
+    def component_norms(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, " components"]:
+        """σ_r = Π_n ‖w_r^n‖."""
+        return vector_norms(self._components.factors(parameters.unsqueeze(0))).prod(0)
+
+    def measure(self, parameters: Float[Tensor, " parameters"], known: dict[str, float]) -> list[Value]:
+        """The values of a frame in the order of ``series``; ``known`` as for matrices."""
+        factors = self._components.factors(parameters.unsqueeze(0))
+        loss = self._components.loss_and_gradient(factors, self._gradient).item()
+        end_gradient = self._components.end_gradient()[0].clone()
+        end = self._components.end(factors)[0]
+        norms = vector_norms(factors)
+        sizes = norms.prod(0)
+        values: dict[str, Any] = {"train_loss": loss, **known}
+        values["component_norms"] = shortened(sizes.tolist())
+        values["frobenius_norm"] = torch.linalg.vector_norm(end).item()
+        squares = norms.square()
+        values["unbalancedness"] = (squares.amax(0) - squares.amin(0)).max().item()
+        values["gradient_norm"] = torch.linalg.vector_norm(self._gradient.flat).item()
+        if self._ground_truth is not None:
+            squared = ((end - self._ground_truth).square().sum() / self._ground_truth.square().sum()).item()
+            values["reconstruction_error"] = squared
+            values["normalised_reconstruction_error"] = math.sqrt(squared)
+        if self._n_rates:
+            values |= self._rates(factors, norms, sizes, end_gradient)
+        return [written(values[name]) for name in self.series]
+
+    def _rates(self, factors: Factors, norms: Tensor, sizes: Tensor, end_gradient: Tensor) -> dict[str, list[float]]:
+        """Of the largest components, the largest first."""
+        largest = torch.topk(torch.nan_to_num(sizes), self._n_rates).indices
+        vectors = [part[0][:, largest] for part in factors.parts]
+        slopes = [part[0][:, largest] for part in self._gradient.parts]
+        alignment = theory.component_alignment(end_gradient.view(self._components.shape), vectors)
+        order, norms, sizes = len(vectors), norms[:, largest], sizes[largest]
+        return {
+            "component_rates": _measured_rates(vectors, slopes).tolist(),
+            "predicted_component_rates": theory.any_component_rates(norms, alignment).tolist(),
+            "predicted_component_rates_balanced": theory.balanced_rates(sizes, alignment, order).tolist(),
+        }
+
+
+def vector_norms(factors: Factors) -> Float[Tensor, "modes components"]:
+    """‖w_r^n‖ of a single lane."""
+    return torch.stack([torch.linalg.vector_norm(part[0], dim=0) for part in factors.parts])
+
+
+def _measured_rates(vectors: list[Tensor], gradients: list[Tensor]) -> Tensor:
+    """Central differences of σ_r over ±δ_r of the flow, each component with its own δ_r."""
+    sizes = torch.stack([torch.linalg.vector_norm(vector, dim=0) for vector in vectors])
+    slopes = torch.stack([torch.linalg.vector_norm(gradient, dim=0) for gradient in gradients])
+    delta = _RELATIVE_CHANGE * (sizes / slopes.clamp_min(1e-300)).amin(0)
+    # Euler both ways: the errors of second order are the same on both sides and cancel in the difference.
+    ahead, behind = (
+        torch.stack(
+            [torch.linalg.vector_norm(w - s * delta * g, dim=0) for w, g in zip(vectors, gradients, strict=True)]
+        )
+        for s in (1.0, -1.0)
+    )
+    return (ahead.prod(0) - behind.prod(0)) / (2.0 * delta)

@@ -1,0 +1,44 @@
+"""The settings of a run: frozen types whose ranges refuse what cannot run."""
+
+from solver.spec.base import Settings
+from solver.spec.models import CP, DeepMatrixFactorization, Model
+from solver.spec.optimizers import Adam, GradientDescent, GradientFlow, GroupRMSprop, Optimizer
+from solver.spec.problems import (
+    Completion,
+    ImageTensor,
+    MatrixCompletion,
+    MatrixProblem,
+    MatrixSensing,
+    Observed,
+    Problem,
+    TensorCompletion,
+    TensorProblem,
+    TensorSensing,
+)
+from solver.spec.run import MAX_LANES, Record, RunSpec, Stop
+
+__all__ = [
+    "CP",
+    "MAX_LANES",
+    "Adam",
+    "Completion",
+    "DeepMatrixFactorization",
+    "GradientDescent",
+    "GradientFlow",
+    "GroupRMSprop",
+    "ImageTensor",
+    "MatrixCompletion",
+    "MatrixProblem",
+    "MatrixSensing",
+    "Model",
+    "Observed",
+    "Optimizer",
+    "Problem",
+    "Record",
+    "RunSpec",
+    "Settings",
+    "Stop",
+    "TensorCompletion",
+    "TensorProblem",
+    "TensorSensing",
+]

@@ -1,0 +1,234 @@
+"""What is fitted: entries or measurements of a matrix or tensor, or labels of images."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from solver.spec.base import Count, Dimension, Finite, Fraction, NonNegative, Number, Positive, Settings
+
+Shape = Annotated[tuple[Dimension, ...], Meta(min_length=2, max_length=8)]
+
+# A permutation of all entries is drawn to choose the observed ones.
+_MOST_ENTRIES = 400_000_000
+
+
+class Observed(Settings, frozen=True):
+    """What the four kinds share: a ground truth of low rank, and what is observed of it."""
+
+    N_MODES: ClassVar[tuple[int, ...]] = (2,)
+    DEFAULT_SHAPE: ClassVar[tuple[int, ...]] = (100, 100)
+
+    shape: Shape | None = None
+    """Sizes of the modes; 100 × 100 for a random matrix, 10 × 10 × 10 × 10 for a tensor, else the largest index + 1."""
+    rank: Dimension | None = None
+    """Rank of the random ground truth; 5 unless entries or a file are given."""
+    observations: Count | None = None
+    """Number of observed entries (no entry twice) or of measurements; 2000 unless entries or a file are given."""
+    frobenius_norm: Positive | None = None
+    """Frobenius norm of the random ground truth; the root of its number of entries, so that their mean square is 1."""
+    noise: NonNegative = 0.0
+    """Standard deviation of the Gaussian noise added to each observed value, in units of an entry."""
+    loss: Literal["mean", "half-sum", "huber"] = "mean"
+    """mean of squared residuals (A19, R21), half their sum (R20), or mean Huber loss (R21); sets the unit of time."""
+    huber_delta: Positive = 1e-3
+    """Residual at which the Huber loss r²/2 goes over into a straight line; the other losses do not use it."""
+
+    def __post_init__(self) -> None:
+        self._check_modes()
+        self._check_random()
+
+    def _check_modes(self) -> None:
+        if self.shape is None:
+            return
+        if len(self.shape) not in self.N_MODES:
+            wanted = "2" if self.N_MODES == (2,) else f"{self.N_MODES[0]} to {self.N_MODES[-1]}"
+            raise ValueError(f"shape must be a list of {wanted} sizes, not {len(self.shape)}: give one for each mode")
+        if math.prod(self.shape) > _MOST_ENTRIES:
+            raise ValueError(f"shape {self.shown_shape} has over {_MOST_ENTRIES} entries: take smaller sizes")
+
+    def _check_random(self) -> None:
+        shape, entries = self.resolved_shape, math.prod(self.resolved_shape)
+        # A matrix has no rank above its smaller dimension, a tensor none above its entries over its largest mode.
+        most = entries // max(shape)
+        if self.resolved_rank > most:
+            what = "the smallest dimension" if len(shape) == 2 else "the largest rank a tensor can have, and that"
+            raise ValueError(
+                f"rank {self.resolved_rank} is larger than {what} of shape {self.shown_shape}: "
+                f"it must be at most {most}"
+            )
+        self._check_observations(entries)
+
+    def _check_observations(self, entries: int) -> None:
+        if self.resolved_observations > entries:
+            raise ValueError(
+                f"observations {self.resolved_observations} is more than the {entries} entries of shape "
+                f"{self.shown_shape}: it must be at most {entries}"
+            )
+
+    @property
+    def shown_shape(self) -> str:
+        """The sizes as a person reads them, as in 100 × 100."""
+        return " × ".join(str(size) for size in self.resolved_shape)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the ground truth is drawn from the seed."""
+        return True
+
+    @property
+    def resolved_shape(self) -> tuple[int, ...]:
+        """Sizes of the modes; for a file without a shape the caller reads the file first."""
+        return self.DEFAULT_SHAPE if self.shape is None else self.shape
+
+    @property
+    def resolved_rank(self) -> int:
+        return 5 if self.rank is None else self.rank
+
+    @property
+    def resolved_observations(self) -> int:
+        return 2000 if self.observations is None else self.observations
+
+    @property
+    def resolved_frobenius_norm(self) -> float:
+        return math.sqrt(math.prod(self.resolved_shape)) if self.frobenius_norm is None else self.frobenius_norm
+
+
+class Completion(Observed, frozen=True):
+    """Fit some entries: of a random ground truth, or of a given list."""
+
+    entries: list[tuple[Number, ...]] | None = None
+    """Observed entries as [row, column, value] or [i, j, k, …, value], indices from zero; replaces the ground truth."""
+
+    def __post_init__(self) -> None:
+        self._check_modes()
+        if self.is_random:
+            self._check_random()
+        else:
+            self._check_given()
+
+    @property
+    def _given(self) -> str:
+        return "entries"
+
+    def _check_given(self) -> None:
+        for name in ("rank", "observations", "frobenius_norm"):
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"{name} describes a random ground truth, but {self._given} is given: leave {name} out"
+                )
+        if self.noise:
+            raise ValueError(f"noise is added to a random ground truth, but {self._given} is given: leave noise at 0")
+        if self.entries is not None:
+            self._check_entries(self.entries)
+
+    def _check_entries(self, entries: list[tuple[float, ...]]) -> None:
+        if not entries:
+            raise ValueError("entries is empty: give at least one [row, column, value]")
+        for entry in entries:
+            if len(entry) - 1 not in self.N_MODES or len(entry) != len(entries[0]):
+                wanted = " or ".join(str(n + 1) for n in self.N_MODES) if len(self.N_MODES) < 3 else "4 to 9"
+                raise ValueError(f"entries has {list(entry)}: write {wanted} numbers each, the indices, then the value")
+            if any(index != int(index) or not 0 <= index < 20_000 for index in entry[:-1]):
+                raise ValueError(f"entries has {list(entry)}: its indices must be whole numbers from 0 to 19999")
+        shape = self.resolved_shape
+        seen: set[tuple[float, ...]] = set()
+        for *index, _ in entries:
+            shown = [int(i) for i in index]
+            if len(index) != len(shape) or any(i >= size for i, size in zip(index, shape, strict=True)):
+                raise ValueError(
+                    f"entries has {shown}, outside shape {self.shown_shape} (indices count from zero): "
+                    "enlarge shape or correct the index"
+                )
+            if tuple(index) in seen:
+                raise ValueError(f"entries has {shown} twice: keep one value for each entry")
+            seen.add(tuple(index))
+
+    @property
+    def is_random(self) -> bool:
+        return self.entries is None
+
+    @property
+    def resolved_shape(self) -> tuple[int, ...]:
+        if self.shape is None and self.entries:
+            return tuple(
+                1 + max(int(index) for index in column) for column in list(zip(*self.entries, strict=True))[:-1]
+            )
+        return super().resolved_shape
+
+
+class MatrixCompletion(Completion, frozen=True, tag_field="kind", tag="matrix-completion"):
+    """Fit some entries of a matrix: of a random low-rank one, of a given list, or of a CSV file."""
+
+    file: str | None = None
+    """A CSV of row,column,value, indices from zero, relative to the TOML file; replaces the random ground truth."""
+    test_fraction: Fraction = 0.0
+    """Fraction of the file's entries held out for held_out_error; chosen by the seed."""
+
+    def __post_init__(self) -> None:
+        if self.entries is not None and self.file is not None:
+            raise ValueError("entries and file are both given: keep one of the two")
+        super().__post_init__()
+        if self.test_fraction and self.file is None:
+            raise ValueError("test_fraction holds out entries of a file, and no file is given: set file, or leave it 0")
+
+    @property
+    def _given(self) -> str:
+        return "entries" if self.entries is not None else "file"
+
+    @property
+    def is_random(self) -> bool:
+        return self.entries is None and self.file is None
+
+
+class MatrixSensing(Observed, frozen=True, tag_field="kind", tag="matrix-sensing"):
+    """Fit inner products of a random low-rank matrix with Gaussian measurement matrices."""
+
+
+class TensorCompletion(Completion, frozen=True, tag_field="kind", tag="tensor-completion"):
+    """Fit some entries of a tensor: of a random one of low CP rank, or of a given list."""
+
+    N_MODES: ClassVar[tuple[int, ...]] = (3, 4, 5, 6, 7, 8)
+    DEFAULT_SHAPE: ClassVar[tuple[int, ...]] = (10, 10, 10, 10)
+
+
+class TensorSensing(Observed, frozen=True, tag_field="kind", tag="tensor-sensing"):
+    """Fit inner products of a random tensor of low CP rank with Gaussian measurement tensors."""
+
+    N_MODES: ClassVar[tuple[int, ...]] = (3, 4, 5, 6, 7, 8)
+    DEFAULT_SHAPE: ClassVar[tuple[int, ...]] = (10, 10, 10, 10)
+
+
+class ImageTensor(Settings, frozen=True, tag_field="kind", tag="image-tensor"):
+    """Predict one class against the rest from images of one bit a pixel: some entries of an order-784 tensor (R21)."""
+
+    dataset: str = "mnist"
+    """mnist, fashion-mnist, or a directory of IDX files (gz or not), made one bit per pixel at grey value 128."""
+    variant: Literal["original", "random-images", "random-labels"] = "original"
+    """original; random-images: uniform random bits, same labels; random-labels: train and test labels permuted."""
+    positive_class: Annotated[int, Meta(ge=0, le=9)] = 6
+    """The class whose images have the target targets[1]."""
+    train_images: Annotated[int, Meta(ge=1, le=60_000)] = 60_000
+    """Number of training images; fewer are drawn by the seed."""
+    test_images: Annotated[int, Meta(ge=1, le=10_000)] = 10_000
+    """Number of test images; fewer are drawn by the seed."""
+    targets: tuple[Finite, Finite] = (0.0, 2.0)
+    """Targets of the rest and of the positive class; errors are divided by the square of their distance."""
+    clip: Positive = 4.0
+    """Largest squared test error of one image; larger ones count as this."""
+
+    def __post_init__(self) -> None:
+        if self.targets[0] == self.targets[1]:
+            raise ValueError(f"targets must differ, not both be {self.targets[0]:g}: R21 has [0, 2]")
+
+    @property
+    def images(self) -> Literal["original", "random"]:
+        """Which images a variant has; variants of the same images are trained together."""
+        return "random" if self.variant == "random-images" else "original"
+
+
+Problem = MatrixCompletion | MatrixSensing | TensorCompletion | TensorSensing | ImageTensor
+MatrixProblem = MatrixCompletion | MatrixSensing
+TensorProblem = TensorCompletion | TensorSensing

@@ -1,0 +1,130 @@
+"""The whole of a spec: its parts, when lanes end, what is recorded, and which parts go together."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from solver.spec.base import Count, Positive, Settings
+from solver.spec.models import CP, DeepMatrixFactorization, Model
+from solver.spec.optimizers import Adam, GradientFlow, Optimizer
+from solver.spec.problems import ImageTensor, MatrixCompletion, MatrixProblem, Problem
+
+MAX_LANES = 256
+
+
+class Stop(Settings, frozen=True):
+    """When a lane ends; the first rule that is met does it."""
+
+    train_loss: Positive | None = None
+    """The lane has converged when its training loss is at most this."""
+    max_steps: Count = 100_000
+    """Steps a lane may take (accepted steps of an integrator)."""
+    max_time: Positive | None = None
+    """Flow time a lane may reach; Adam has none."""
+    max_seconds: Positive | None = None
+    """Wall seconds the whole run may take."""
+
+
+class Record(Settings, frozen=True):
+    """Which states of a lane are recorded, and how much of each."""
+
+    every: Count | None = None
+    """Every k-th step is recorded besides the geometric ones; a hundredth of max_steps, or more densely for a flow."""
+    per_step: Annotated[int, Meta(ge=1, le=16)] = 2
+    """Frames in each recorded step of an integrator, the inner ones by dense output; one at most for other methods."""
+    singular_values: Annotated[int, Meta(ge=1, le=100)] = 16
+    """How many of the largest singular values a frame holds."""
+    rates: Annotated[int, Meta(ge=0, le=32)] = 8
+    """How many singular values, or largest components, have their measured and predicted rates recorded; 0 for none."""
+    geometric: Annotated[int, Meta(ge=1, le=256)] | None = None
+    """Recorded steps in each factor e of steps; 64 for a flow, 4 for images, 16 otherwise."""
+    nuclear_norm: bool = False
+    """Whether the solution of least nuclear norm is computed for each matrix problem, to stand beside the runs."""
+    cp_rank: bool = False
+    """Whether the CP rank of a tensor lane's solution is estimated at its end."""
+    cp_rank_tolerance: Annotated[float, Meta(gt=0, lt=1)] = 0.05
+    """The estimate is the least number of components that fit the solution to this relative Frobenius error."""
+
+
+class RunSpec(Settings, frozen=True):
+    """Everything that determines a run; the same spec twice on one machine gives the same numbers."""
+
+    problem: Problem = MatrixCompletion()
+    """What is fitted."""
+    model: Model = DeepMatrixFactorization()
+    """What is trained, and how it starts."""
+    optimizer: Optimizer = GradientFlow()
+    """How it is trained."""
+    stop: Stop = Stop()
+    """When a lane ends."""
+    record: Record = Record()
+    """What is recorded."""
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    """Seed of the four streams: ground truth, observed entries, noise, initialisation."""
+    seeds: Annotated[int, Meta(ge=1, le=MAX_LANES)] = 1
+    """Number of seeds: seed, seed + 1, …; each is a lane of its own."""
+    dtype: Literal["float64", "float32"] = "float64"
+    """Precision of the training; spectra are always computed in float64."""
+    device: Annotated[str, Meta(pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$")] = "auto"
+    """Where to train: auto, cpu, cuda or cuda:N; auto takes a GPU when one is there and the run gains by it."""
+    threads: Annotated[int, Meta(ge=1, le=256)] = 1
+    """Threads of a matrix product; small problems are fastest with 1."""
+    sweep: dict[str, list[Any]] = msgspec.field(default_factory=dict)
+    """Lists of values by field, such as {"model.depth": [1, 2, 3]}; their product with the seeds is the lanes."""
+
+    def __post_init__(self) -> None:
+        self._check_kinds()
+        if isinstance(self.model, DeepMatrixFactorization):
+            self._check_det_sign(self.model)
+        pieces = self.record.per_step if isinstance(self.optimizer, GradientFlow) else 1
+        if self.record.every is not None and pieces * self.stop.max_steps > 2000 * self.record.every:
+            least = -(-pieces * self.stop.max_steps // 2000)
+            raise ValueError(
+                f"record.every {self.record.every} makes over 2000 frames of stop.max_steps {self.stop.max_steps}: "
+                f"make it at least {least}"
+            )
+        if isinstance(self.optimizer, Adam) and self.stop.max_time is not None:
+            raise ValueError("stop.max_time is flow time, which adam does not have: set stop.max_steps instead")
+        if self.seed + self.seeds > 2**63:
+            raise ValueError("seed + seeds is more than 2^63: take a smaller seed")
+
+    def _check_kinds(self) -> None:
+        is_matrix, is_images = isinstance(self.problem, MatrixProblem), isinstance(self.problem, ImageTensor)
+        if is_matrix == isinstance(self.model, CP):
+            wanted = "deep-matrix-factorization" if is_matrix else "cp"
+            raise ValueError(f"model.kind must be {wanted} for this problem.kind: set one of the two")
+        optimizer = self.optimizer
+        if is_images and not isinstance(optimizer, Adam):
+            raise ValueError("optimizer.kind must be adam for image-tensor, as in R21: set it")
+        if isinstance(optimizer, Adam) and optimizer.batch_size is not None:
+            if not isinstance(self.problem, ImageTensor):
+                raise ValueError("optimizer.batch_size is for images, other problems have no batches: leave it out")
+            if optimizer.batch_size > self.problem.train_images:
+                raise ValueError(
+                    f"optimizer.batch_size {optimizer.batch_size} is more than problem.train_images: "
+                    f"it must be at most {self.problem.train_images}"
+                )
+        if isinstance(optimizer, GradientFlow) and optimizer.method == "rosenbrock" and not is_matrix:
+            raise ValueError("optimizer.method rosenbrock is for layers of a matrix: take auto or dormand-prince")
+        if isinstance(self.model, CP) and self.model.planted and (is_images or not self.model.balanced):
+            raise ValueError("model.planted needs a tensor and model.balanced, as the proposition does: set balanced")
+
+    def _check_det_sign(self, model: DeepMatrixFactorization) -> None:
+        shape = self.problem.resolved_shape if isinstance(self.problem, MatrixProblem) else None
+        if isinstance(self.problem, MatrixCompletion) and self.problem.file is not None:
+            shape = self.problem.shape
+        if model.det_sign == "any" or shape is None:
+            return
+        if shape[0] != shape[1]:
+            raise ValueError(
+                f"model.det_sign needs a square matrix, and problem.shape is {shape[0]} × {shape[1]}: "
+                'make the shape square, or set model.det_sign = "any"'
+            )
+        if model.hidden_width is not None and model.hidden_width < shape[0]:
+            raise ValueError(
+                f"model.det_sign is {model.det_sign}, but model.hidden_width {model.hidden_width} makes the "
+                f"determinant zero: make the width at least {shape[0]}"
+            )
