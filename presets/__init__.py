@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from solver import ratings, settings
+from solver import claims, ratings, settings
 from solver.fields import Raw
 from solver.paths import typed
 from solver.refusal import BadSetting
@@ -17,6 +17,18 @@ from solver.rundir import PresetInfo
 from solver.spec import RunSpec
 
 Size = Literal["quick", "default", "paper"]
+# The order of the talk: matrices, the counterexample, tensors, images.
+_ORDER = (
+    "mf-depth",
+    "mf-dynamics",
+    "low-rank-recovery",
+    "det-2x2",
+    "tf-rank",
+    "tf-components",
+    "tf-rank-1",
+    "mnist-rank",
+    "fashion-rank",
+)
 SIZES: tuple[Size, ...] = ("quick", "default", "paper")
 
 
@@ -85,8 +97,17 @@ def names() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for directory in (built_in_directory(), own_directory()):
         if directory.is_dir():
-            found |= {path.stem: path for path in sorted(directory.glob("*.toml"))}
+            found |= {path.stem: path for path in sorted(directory.glob("*.toml"), key=_place)}
     return found
+
+
+def _place(path: Path) -> tuple[int, str]:
+    return (_ORDER.index(path.stem) if path.stem in _ORDER else len(_ORDER), path.stem)
+
+
+def built_in() -> list[str]:
+    """Names of the presets that ship with the package."""
+    return [path.stem for path in sorted(built_in_directory().glob("*.toml"), key=_place)]
 
 
 def load(name: str) -> Preset:
@@ -119,6 +140,7 @@ def read(path: Path) -> Preset:
         raise BadSetting(
             f"{path.name} is not a preset ({said}{place}): `implicit-tui show mf-depth` prints one to copy"
         ) from None
+    claims.check(file.claims, path.name)
     return Preset(
         name=path.stem,
         path=path.absolute(),

@@ -23,6 +23,15 @@ class Quantity(msgspec.Struct, frozen=True):
     """Series with the theory's value of the same quantity, drawn dim beside it."""
     short: str = ""
     """The title where there is little room."""
+    baseline: str = ""
+    """Name of the number in baselines that is drawn as a level line, where the lanes' problem has one."""
+    unless: str = ""
+    """A series whose lanes do not show this one: the same number is there in another form."""
+
+    @property
+    def key(self) -> str:
+        """What the row is known by."""
+        return f"{self.series} {self.rank}"
 
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -34,16 +43,42 @@ _ALL = (
         Quantity("singular_values", f"  σ{rank + 1}".translate(_SUBSCRIPTS), rank=rank)
         for rank in range(_SINGLE_VALUES)
     ),
-    Quantity("effective_rank", "effective rank"),
-    Quantity("nuclear_norm", "nuclear norm"),
+    Quantity("component_norms", "component norms"),
+    Quantity("train_error", "training error"),
+    Quantity("test_error", "test error", baseline="test_error"),
+    Quantity(
+        "unobserved_entry", "unobserved entry and bound", predicted="unobserved_entry_bound", short="entry w, bound"
+    ),
+    Quantity("effective_rank", "effective rank", baseline="effective_rank"),
+    Quantity("nuclear_norm", "nuclear norm", baseline="nuclear_norm"),
     Quantity("frobenius_norm", "Frobenius norm"),
     Quantity("spectral_norm", "spectral norm"),
     Quantity("schatten_2_over_n", "Schatten-2/N norm", log_y=True, short="Schatten-2/N"),
     Quantity("train_loss", "training loss", log_y=True),
-    Quantity("reconstruction_error", "reconstruction error", log_y=True, short="recon. error"),
+    Quantity(
+        "reconstruction_error",
+        "reconstruction error",
+        log_y=True,
+        short="recon. error",
+        baseline="reconstruction_error",
+    ),
+    Quantity(
+        "normalised_reconstruction_error",
+        "error ‖T−T*‖/‖T*‖",
+        log_y=True,
+        baseline="normalised_reconstruction_error",
+        unless="singular_values",
+    ),
     Quantity("held_out_error", "held-out error", log_y=True),
     Quantity("singular_value_rates", "dσ₁/dt and its law", rank=0, predicted="predicted_rates", short="dσ₁/dt, law"),
     Quantity("singular_value_rates", "dσ₂/dt and its law", rank=1, predicted="predicted_rates", short="dσ₂/dt, law"),
+    Quantity(
+        "component_rates",
+        "dσ/dt of the largest, law",
+        rank=0,
+        predicted="predicted_component_rates_balanced",
+        short="dσ₁/dt, law",
+    ),
     Quantity("log_abs_det", "log |det W|"),
     Quantity("det_sign", "sign of det W"),
     Quantity("unbalancedness", "unbalancedness", log_y=True),
@@ -52,10 +87,10 @@ _ALL = (
 )
 
 VIEWS = {
-    1: ("singular_values",),
-    2: ("effective_rank",),
+    1: ("singular_values", "component_norms", "train_error"),
+    2: ("effective_rank", "frobenius_norm", "test_error"),
     3: ("train_loss",),
-    4: ("reconstruction_error", "held_out_error"),
+    4: ("reconstruction_error", "held_out_error", "test_error"),
 }
 
 
@@ -64,7 +99,7 @@ def available(history: History) -> list[Quantity]:
     found = []
     for quantity in _ALL:
         for lane in history.lanes:
-            if quantity.series not in lane.series:
+            if quantity.series not in lane.series or quantity.unless in lane.series:
                 continue
             ranks = len(lane.vectors.get(quantity.series, [])) or (1 << 30)
             if quantity.rank is None or quantity.rank < ranks:
@@ -83,7 +118,15 @@ def columns(quantity: Quantity, lane: LaneHistory) -> list[array[float]]:
     return ranks[quantity.rank : quantity.rank + 1]
 
 
+def largest(columns: list[array[float]], most: int) -> list[int]:
+    """The columns with the largest newest values, in their own order: components, which keep their places."""
+    order = sorted(range(len(columns)), key=lambda index: -columns[index][-1] if len(columns[index]) else 0.0)
+    return sorted(order[:most])
+
+
 def prediction(quantity: Quantity, lane: LaneHistory) -> array[float] | None:
     """The theory's column for the same quantity, where there is one."""
+    if quantity.predicted in lane.columns:
+        return lane.columns[quantity.predicted]
     ranks = lane.vectors.get(quantity.predicted, [])
     return ranks[quantity.rank] if quantity.rank is not None and quantity.rank < len(ranks) else None

@@ -7,11 +7,24 @@ from pathlib import Path
 import pytest
 
 import presets
-from solver import settings
+from solver import claims, settings
 from solver.refusal import BadSetting
+from solver.spec import DeepMatrixFactorization, MatrixCompletion
+
+BUILT_IN = [
+    "mf-depth",
+    "mf-dynamics",
+    "low-rank-recovery",
+    "det-2x2",
+    "tf-rank",
+    "tf-components",
+    "tf-rank-1",
+    "mnist-rank",
+    "fashion-rank",
+]
 
 
-@pytest.mark.parametrize("name", ["mf-depth", "mf-dynamics"])
+@pytest.mark.parametrize("name", BUILT_IN)
 @pytest.mark.parametrize("size", presets.SIZES)
 def test_built_in_presets_decode_at_every_size(name: str, size: presets.Size) -> None:
     preset = presets.load(name)
@@ -21,12 +34,22 @@ def test_built_in_presets_decode_at_every_size(name: str, size: presets.Size) ->
     assert preset.idea.count(". ") == 1, "the idea is two sentences"
     assert preset.source
     assert len(preset.look_for) >= 3
+    assert preset.claims
+    claims.check(preset.claims, name)
+
+
+def test_every_claim_belongs_to_a_preset() -> None:
+    """A claim that no preset names would never be measured."""
+    named = {claim for name in BUILT_IN for claim in presets.load(name).claims}
+    assert named == set(claims.CLAIMS)
 
 
 def test_mf_depth_is_the_papers_problem() -> None:
     """A19 Figure 2: n = 100, rank 5, 2,000 entries, Gaussian end matrix scale 1e-3, mean loss, stop at 1e-6."""
     preset = presets.load("mf-depth")
     spec = preset.decode(preset.at_size("default"))
+    assert isinstance(spec.problem, MatrixCompletion)
+    assert isinstance(spec.model, DeepMatrixFactorization)
     assert spec.problem.resolved_shape == (100, 100)
     assert (spec.problem.rank, spec.problem.observations, spec.problem.loss) == (5, 2000, "mean")
     assert (spec.model.init, spec.model.init_scale) == ("gaussian", 1e-3)
@@ -44,7 +67,7 @@ def own(name: str, text: str) -> Path:
 
 def test_own_presets_stand_beside_the_built_in_ones() -> None:
     own("mine", 'title = "Mine"\n[run]\nseed = 3\n')
-    assert list(presets.names()) == ["mf-depth", "mf-dynamics", "mine"]
+    assert list(presets.names()) == [*BUILT_IN, "mine"]
     assert presets.load("mine").title == "Mine"
 
 
@@ -54,6 +77,7 @@ def test_a_preset_is_run_by_path_and_its_csv_found_beside_it(tmp_path: Path) -> 
     file.write_text('[run.problem]\nkind = "matrix-completion"\nfile = "data.csv"\n')
     preset = presets.load(str(file))
     spec = preset.decode(preset.raw)
+    assert isinstance(spec.problem, MatrixCompletion)
     assert spec.problem.file == str(tmp_path / "data.csv")
     assert spec.problem.shape == (3, 3)
 

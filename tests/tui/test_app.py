@@ -19,6 +19,7 @@ import presets
 from solver import client, control, fields, rundir, settings
 from solver.records import Ending, Event, Outcome, State
 from solver.rundir import RunDirectory
+from solver.spec import MatrixCompletion
 from tests.tui import runs
 from tui import keys
 from tui.app import ImplicitApp
@@ -238,7 +239,7 @@ async def test_quantities_lanes_and_axes_are_chosen_by_key() -> None:
 async def test_a_click_chooses_a_quantity() -> None:
     async with opened(run=runs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
-        await pilot.click(QuantityList, offset=(3, 5))
+        await pilot.click(QuantityList, offset=(3, 6))
         assert screen.query_one(Chart).rows[0][0].startswith("effective rank")
 
 
@@ -291,7 +292,7 @@ async def test_the_form_shows_the_message_at_the_field_and_runs_only_what_is_rig
             ("threads", "two", "whole number"),
             ("problem.observations", "0", "at least 1"),
             ("problem.rank", "101", "at most 100"),
-            ("problem.shape", "[3]", "list of 2 values"),
+            ("problem.shape", "[3]", "a list of at least 2 values"),
             ("problem.frobenius_norm", "0", "above 0"),
             ("problem.noise", "-1", "at least 0"),
             ("problem.entries", "[[0, 1, 1.0], [0, 1, 2.0]]", "twice"),
@@ -378,6 +379,7 @@ async def test_what_was_typed_stays_when_a_kind_changes_and_own_data_displace_th
         await pilot.press("f5")
         await until(pilot, lambda: stand_in.given)
     spec = stand_in.given[0].order().spec
+    assert isinstance(spec.problem, MatrixCompletion)
     assert spec.problem.shape == (3, 2)
     assert spec.problem.rank is None
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "resume": "take a killed or stopped run up again",
     "stop": "stop a live run",
     "export": "write a run as JSON, JSON lines or CSV",
+    "verify": "run presets at their quick size and judge every claim",
     "info": "show versions, directories and devices",
     "schema": "print the JSON Schema of the spec or the export",
 }

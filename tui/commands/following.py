@@ -22,6 +22,16 @@ EXIT_FAILED = 1
 EXIT_NO_DEVICE = 3
 _LOOK_EVERY_S = 0.05
 _LINE_EVERY_S = 5.0
+# What is told of a lane that has ended, where it is recorded.
+_TOLD = (
+    ("train_loss", "loss"),
+    ("reconstruction_error", "reconstruction error"),
+    ("held_out_error", "held-out error"),
+    ("effective_rank", "effective rank"),
+    ("unobserved_entry", "unobserved entry"),
+    ("train_error", "training error"),
+    ("test_error", "test error"),
+)
 
 
 def recorded(directory: RunDirectory) -> tuple[Reader, History]:
@@ -79,6 +89,8 @@ def finish(
     if not quiet:
         seconds = history.elapsed_s()
         print(f"{outcome.kind} in {duration(seconds)}: {inert(outcome.sentence(), 500)}", file=sys.stderr)
+        for claim in history.claims.values():
+            print(f"claim {claim.verdict}: {claim.name}: {inert(claim.text, 300)}", file=sys.stderr)
         print(f"run {directory.id}\n    {directory.path}", file=sys.stderr)
         if written:
             print(f"export {out}", file=sys.stderr)
@@ -146,13 +158,8 @@ class Narrator:
             return
         lane = history.lanes[record.lane]
         columns = lane.columns
-        error = columns.get("reconstruction_error") or columns.get("held_out_error")
-        name = "reconstruction error" if "reconstruction_error" in columns else "held-out error"
         said = [f"{history.label(lane)}: {record.outcome.kind} at step {int(columns['step'][-1])}"]
-        said.append(f"loss {quantity(columns['train_loss'][-1])}")
-        if error:
-            said.append(f"{name} {quantity(error[-1])}")
-        said.append(f"effective rank {quantity(columns['effective_rank'][-1])}")
+        said += [f"{name} {quantity(columns[series][-1])}" for series, name in _TOLD if columns.get(series)]
         if record.outcome.kind in ("diverged", "failed"):
             said.append(record.outcome.sentence())
         self.say(", ".join(said))

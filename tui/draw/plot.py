@@ -27,7 +27,12 @@ class Curve(msgspec.Struct):
     x: array[float]
     y: array[float]
     mark: str = ""
-    """A character at the last point, so that curves can be told apart without colour."""
+    """A character at the last point, so that curves can be told apart without colour; or a word."""
+    low: array[float] = array("d")
+    high: array[float] = array("d")
+    """Where given, an upright bar at each point from low to high: quartiles, say."""
+    points: bool = False
+    """Whether the mark stands at every point: few points that are measurements, joined for the eye."""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -67,6 +72,7 @@ class Plot:
         for mark in marks:
             _draw_mark(canvas, mark, x)
         for curve in curves:
+            _draw_bars(canvas, curve, x, y)
             _draw_curve(canvas, curve, x, y)
         body = canvas.rows()
         _place_ends(body, curves, x, y)
@@ -75,7 +81,7 @@ class Plot:
 
     def _limits(self, curves: Sequence[Curve]) -> tuple[Scale, Scale] | None:
         x_range = _range([curve.x for curve in curves], self.x_log)
-        y_range = _range([curve.y for curve in curves], self.y_log)
+        y_range = _range([column for curve in curves for column in (curve.y, curve.low, curve.high)], self.y_log)
         if x_range is None or y_range is None:
             return None
         if not self.x_log:
@@ -110,6 +116,13 @@ def _draw_curve(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
         _draw_dense(canvas, curve, x, y)
     else:
         _draw_sparse(canvas, curve, x, y)
+
+
+def _draw_bars(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
+    place_x, place_y = x.placing(2 * canvas.width - 1), y.placing(4 * canvas.height - 1, flip=True)
+    for value, low, high in zip(curve.x, curve.low, curve.high, strict=False):
+        if _drawable(value, x.log) and _drawable(low, y.log) and _drawable(high, y.log):
+            canvas.column(round(place_x(value)), round(place_y(high)), round(place_y(low)), curve.colour)
 
 
 def _draw_sparse(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
@@ -177,18 +190,20 @@ def _draw_mark(canvas: Canvas, mark: Mark, x: Scale) -> None:
 
 
 def _place_ends(body: list[Row], curves: Sequence[Curve], x: Scale, y: Scale) -> None:
-    """The mark of each curve at its last point."""
+    """The mark of each curve at its last point, or at every one."""
     height, width = len(body), len(body[0][0])
     for curve in curves:
-        if not curve.mark or not len(curve.x) or not len(curve.y):
+        n = min(len(curve.x), len(curve.y))
+        if not curve.mark or not n:
             continue
-        last_x, last_y = curve.x[-1], curve.y[-1]
-        if not _drawable(last_x, x.log) or not _drawable(last_y, y.log):
-            continue
-        column = min(width - 1, round(x.fraction(last_x) * (2 * width - 1)) >> 1)
-        row = min(height - 1, round((1.0 - y.fraction(last_y)) * (4 * height - 1)) >> 2)
-        if column >= 0 and row >= 0:
-            body[row] = put(body[row], column, curve.mark, curve.colour)
+        for point in range(n) if curve.points else (n - 1,):
+            here_x, here_y = curve.x[point], curve.y[point]
+            if not _drawable(here_x, x.log) or not _drawable(here_y, y.log):
+                continue
+            column = min(width - len(curve.mark), round(x.fraction(here_x) * (2 * width - 1)) >> 1)
+            row = min(height - 1, round((1.0 - y.fraction(here_y)) * (4 * height - 1)) >> 2)
+            if column >= 0 and row >= 0:
+                body[row] = put(body[row], column, curve.mark, curve.colour)
 
 
 def _place_marks(body: list[Row], marks: Sequence[Mark], x: Scale) -> None:

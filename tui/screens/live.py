@@ -19,9 +19,11 @@ from solver.progress import progress
 from solver.rundir import Order, RunDirectory
 from tui import keys, quantities
 from tui.draw.cells import DIM, TEXT
-from tui.draw.plot import Curve, Mark
 from tui.feed import Feed
+from tui.figures import Figure
+from tui.items import Item, Pictures, curves_of, first, items, marks_of, pictures
 from tui.quantities import Quantity
+from tui.sheets import Sheet, claims_in_short
 from tui.text import inert
 from tui.widgets.chart import Chart
 from tui.widgets.quantity_list import QuantityList
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
 _AXES = ("step", "time", "evaluations")
 # Short enough for the corner under the y axis.
 _AXIS_NAMES = {"step": "step", "time": "time", "evaluations": "evals"}
-# So many singular values of a lane are drawn together.
-_CURVES_OF_VECTOR = 8
 _LIST_EVERY_S = 0.5
 
 
@@ -54,10 +54,10 @@ class LiveScreen(Screen[None]):
         self._frames_per_s = frames_per_s
         self._lane: int | None = None
         self._axis = "step"
-        self._chosen = 0
-        self._items: list[Quantity] = []
+        self._chosen = ""
+        self._items: list[Item] = []
         self._frozen = False
-        self._log_y_by_hand: dict[str, bool] = {}
+        self._log_by_hand: dict[str, bool] = {}
         self._drawn_look = ""
         self._next_list = 0.0
         self._list_waits = False
@@ -116,8 +116,9 @@ class LiveScreen(Screen[None]):
     def _draw(self, *, at_once: bool = True) -> None:
         if not self.is_mounted:
             return
-        self._items = quantities.available(self.history)
-        self._chosen = max(0, min(self._chosen, len(self._items) - 1))
+        self._items = items(self.history, self.order)
+        if self._item() is None:
+            self._chosen = first(self._items)
         self._draw_chart()
         lane = self._shown_lane()
         now = time.monotonic()
@@ -126,51 +127,59 @@ class LiveScreen(Screen[None]):
             # Every row of list and status changes with every frame: twice a second is as fast as numbers are read.
             self._next_list = now + _LIST_EVERY_S
             colour = series_colour(lane.index if lane is not None else 0)
-            self.query_one(QuantityList).draw(self._items, self._chosen, lane, colour)
+            self.query_one(QuantityList).draw(self._items, self._place(), self.history, lane, colour)
             self._draw_status(lane)
         self._draw_events()
         self._drawn_look = self._look()
 
+    def _item(self) -> Item | None:
+        """The chosen row of the list."""
+        return next((item for item in self._items if item.key == self._chosen), None)
+
+    def _place(self) -> int:
+        return next((place for place, item in enumerate(self._items) if item.key == self._chosen), 0)
+
     def _draw_chart(self) -> None:
-        chart = self.query_one(Chart)
-        if not self._items:
+        chart, item = self.query_one(Chart), self._item()
+        if item is None:
             chart.draw([], [], "waiting for the solver", "")
             return
-        item = self._items[self._chosen]
         if chart.plot.growing != self.is_live():
             # The run has ended (or goes on): the limits fit what there is.
             chart.plot.growing = self.is_live()
             chart.plot.forget()
-        chart.plot.y_log = self._log_y_by_hand.get(item.series, item.log_y)
-        lanes = self.history.lanes if self._lane is None else [self.history.lanes[self._lane]]
-        axis = self._axis if all(self._axis in lane.columns for lane in lanes) else "step"
-        curves = [curve for lane in lanes for curve in self._curves(item, lane, axis)]
+        if isinstance(item, Sheet):
+            chart.paint(lambda width, height: item.rows(self.history, width, height))
+        elif isinstance(item, Pictures):
+            lane = None if self._lane is None else self.history.lanes[self._lane]
+            chart.paint(lambda width, height: pictures(self.history, lane, width, height))
+        else:
+            self._draw_curves(chart, item)
+
+    def _draw_curves(self, chart: Chart, item: Figure | Quantity) -> None:
+        chart.plot.y_log = self._log(item, "y")
+        chart.plot.x_log = self._log(item, "x")
         title = item.title.strip() + (" (log)" if chart.plot.y_log else "")
-        chart.draw(curves, self._marks(lanes, axis, item), title, _AXIS_NAMES[axis])
+        if isinstance(item, Figure):
+            chart.draw(item.curves(self.history), [], title, item.x_name)
+            return
+        lanes = self.history.lanes if self._lane is None else [self.history.lanes[self._lane]]
+        lanes = [lane for lane in lanes if quantities.columns(item, lane)]
+        axis = self._axis if all(self._axis in lane.columns for lane in lanes) else "step"
+        marks = marks_of(item, self.history.events, lanes, axis)
+        chart.draw(curves_of(item, self.history, lanes, axis), marks, title, _AXIS_NAMES[axis])
 
-    def _curves(self, item: Quantity, lane: LaneHistory, axis: str) -> list[Curve]:
-        colour, name = series_colour(lane.index), self.history.label(lane)
-        x = lane.columns[axis]
-        mark = str(lane.index + 1) if len(self.history.lanes) > 1 and lane.index < 9 else ""
-        found = quantities.columns(item, lane)[:_CURVES_OF_VECTOR]
-        curves = [Curve(name, colour, x, y, mark if rank == 0 else "") for rank, y in enumerate(found)]
-        predicted = quantities.prediction(item, lane)
-        if predicted is not None:
-            # Under the measurement: where the law holds its curve hides behind.
-            curves.insert(0, Curve("law", DIM, x, predicted))
-        return curves
+    def _log(self, item: Figure | Quantity, axis: str) -> bool:
+        """Whether an axis is logarithmic: as chosen by hand, else as the item starts out."""
+        own = item.y_log if isinstance(item, Figure) else item.log_y
+        if axis == "x":
+            own = isinstance(item, Figure) and item.x_log
+        return self._log_by_hand.get(self._log_key(item, axis), own)
 
-    def _marks(self, lanes: list[LaneHistory], axis: str, item: Quantity) -> list[Mark]:
-        """The predicted escape times, on charts of singular values."""
-        if item.series != "singular_values" or axis == "evaluations":
-            return []
-        shown = {lane.index for lane in lanes}
-        marks = {}
-        for event in self.history.events:
-            where = event.step if axis == "step" else event.time
-            if event.name == "predicted-escape" and event.lane in shown and where is not None:
-                marks[round(where, 6)] = Mark(where, "t*")
-        return list(marks.values())
+    def _log_key(self, item: Figure | Quantity, axis: str) -> str:
+        """The x axis is the same for all quantities; a figure has its own."""
+        name = item.series if isinstance(item, Quantity) else item.key
+        return axis if axis == "x" and isinstance(item, Quantity) else f"{axis} {name}"
 
     def _draw_events(self) -> None:
         widget = self.query_one("#events", Rows)
@@ -206,11 +215,15 @@ class LiveScreen(Screen[None]):
         if self._frozen:
             return "the picture is frozen: v catches up"
         if self.history.ending is not None:
-            return self.history.ending.outcome.sentence() + again + self._damage()
+            return self.history.ending.outcome.sentence() + self._claims() + again + self._damage()
         if state == "paused":
             return "space lets it go on"
         shown = "all lanes" if self._lane is None else self.history.label(self.history.lanes[self._lane])
         return (shown if self.history.lanes else "the solver is starting") + self._damage()
+
+    def _claims(self) -> str:
+        names = self.order.preset.claims
+        return f" · claims {claims_in_short(self.history, names)} (5 shows them)" if names else ""
 
     def _damage(self) -> str:
         return f" · {self.feed.damaged} damaged lines of the log skipped" if self.feed.damaged else ""
@@ -227,23 +240,40 @@ class LiveScreen(Screen[None]):
     def on_quantity_list_chosen(self, message: QuantityList.Chosen) -> None:
         self._choose(message.index)
 
-    def _choose(self, index: int) -> None:
-        if 0 <= index < len(self._items):
-            self._chosen = index
+    def _choose(self, place: int) -> None:
+        if 0 <= place < len(self._items):
+            self._chosen = self._items[place].key
             self.query_one(Chart).plot.forget()
             self._draw()
 
     def action_next_quantity(self) -> None:
-        self._choose(self._chosen + 1)
+        self._choose(self._place() + 1)
 
     def action_previous_quantity(self) -> None:
-        self._choose(self._chosen - 1)
+        self._choose(self._place() - 1)
 
     def action_view(self, number: int) -> None:
-        for index, item in enumerate(self._items):
-            if item.series in quantities.VIEWS[number]:
-                self._choose(index)
+        for place, item in enumerate(self._items):
+            if isinstance(item, Quantity) and item.series in quantities.VIEWS[number]:
+                self._choose(place)
                 return
+
+    def action_figure(self) -> None:
+        self._choose_kind(Figure, "this run has no figure")
+
+    def action_claims(self) -> None:
+        self._choose_kind(Sheet, "this run's preset makes no claims")
+
+    def action_pictures(self) -> None:
+        self._choose_kind(Pictures, "this run has no components to draw: image presets have")
+
+    def _choose_kind(self, kind: type[Item], none: str) -> None:
+        """The first row of a kind, or from there the next one."""
+        places = [place for place, item in enumerate(self._items) if isinstance(item, kind)]
+        if places:
+            self._choose(next((place for place in places if place > self._place()), places[0]))
+        else:
+            self.notify(none)
 
     def action_lanes(self) -> None:
         if len(self.history.lanes) < 2:
@@ -255,15 +285,15 @@ class LiveScreen(Screen[None]):
             self._draw()
 
     def action_log_x(self) -> None:
-        plot = self.query_one(Chart).plot
-        plot.x_log = not plot.x_log
-        plot.forget()
-        self._draw()
+        self._toggle_log("x")
 
     def action_log_y(self) -> None:
-        if self._items:
-            item = self._items[self._chosen]
-            self._log_y_by_hand[item.series] = not self._log_y_by_hand.get(item.series, item.log_y)
+        self._toggle_log("y")
+
+    def _toggle_log(self, axis: str) -> None:
+        item = self._item()
+        if isinstance(item, Figure | Quantity):
+            self._log_by_hand[self._log_key(item, axis)] = not self._log(item, axis)
             self.query_one(Chart).plot.forget()
             self._draw()
 

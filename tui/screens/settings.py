@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Select, Static
 
 import presets
 from presets import Preset
-from solver import estimate, fields, schema, settings, spec
+from solver import estimate, fields, schema, settings
 from solver.fields import Raw
 from solver.paths import typed
 from solver.refusal import BadSetting
@@ -103,7 +103,7 @@ class SettingsScreen(Screen[None]):
             if without and field.startswith(f"{without}."):
                 continue
             if isinstance(widget, Select):
-                plain.append((field, widget.value))
+                plain.append((field, settings.parse_value(str(widget.value))))
                 continue
             assert isinstance(widget, Input)
             text = widget.value.strip()
@@ -230,6 +230,8 @@ def _value(field: str, raw: Raw) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     if isinstance(value, (list, tuple)):
@@ -254,4 +256,4 @@ def _note(raw: Raw, field: str) -> str:
     if name == "kind":
         return f"{field}: another kind starts from its own defaults"
     owner = fields.part_type(raw, part).__name__ if name else RunSpec.__name__
-    return f"{field}: {schema.field_notes(spec).get((owner, name or part), '')}"
+    return f"{field}: {schema.settings_notes().get((owner, name or part), '')}"

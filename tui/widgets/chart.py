@@ -1,26 +1,34 @@
-"""The large chart."""
+"""The large picture: curves over an axis, or rows that somebody else makes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual import events
 
+from tui.draw.cells import Row
 from tui.draw.plot import Curve, Mark, Plot
 from tui.widgets.rows import Rows
 
+Painter = Callable[[int, int], list[Row]]
+"""Rows for a width and a height."""
+
 
 class Chart(Rows):
-    """Curves over one x axis. Keeps its limits while the data fit them, so that little is painted again."""
+    """Keeps its limits while the data fit them, so that little is painted again."""
 
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.plot = Plot()
-        self._last: tuple[Sequence[Curve], Sequence[Mark], str, str] = ((), (), "", "")
+        self._painter: Painter = lambda width, height: self.plot.draw(width, height, (), (), "", "")
 
     def draw(self, curves: Sequence[Curve], marks: Sequence[Mark], title: str, x_name: str) -> None:
         """Shows these curves and vertical marks."""
-        self._last = (curves, marks, title, x_name)
+        self.paint(lambda width, height: self.plot.draw(width, height, curves, marks, title, x_name))
+
+    def paint(self, painter: Painter) -> None:
+        """Shows what ``painter`` makes, now and at every other size."""
+        self._painter = painter
         self._paint()
 
     def on_resize(self, _: events.Resize) -> None:
@@ -29,5 +37,4 @@ class Chart(Rows):
     def _paint(self) -> None:
         width, height = self.size
         if width and height:
-            curves, marks, title, x_name = self._last
-            self.show(self.plot.draw(width, height, curves, marks, title, x_name))
+            self.show(self._painter(width, height))

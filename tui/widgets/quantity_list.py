@@ -1,15 +1,17 @@
-"""The list of quantities: a name, a sparkline and the newest value in each row; one of them is chosen."""
+"""The list of what can be shown: a name, a sparkline and the newest value in each row; one of them is chosen."""
 
 from __future__ import annotations
 
 from textual import events
 from textual.message import Message
 
-from solver.history import LaneHistory
+from solver.history import History, LaneHistory
 from tui import quantities
 from tui.draw.cells import DIM, TEXT
 from tui.draw.spark import spark
+from tui.items import Item
 from tui.quantities import Quantity
+from tui.sheets import Sheet
 from tui.text import quantity as short
 from tui.widgets.rows import CHOSEN, Rows, row
 
@@ -30,15 +32,15 @@ class QuantityList(Rows):
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._first = 0
-        self._last: tuple[list[Quantity], int, LaneHistory | None, int] = ([], 0, None, 0)
+        self._last: tuple[list[Item], int, History, LaneHistory | None, int] = ([], 0, History(), None, 0)
 
     def on_resize(self, _: events.Resize) -> None:
         # The status line may grow or shrink by itself, and takes its rows from here.
         self.draw(*self._last)
 
-    def draw(self, items: list[Quantity], chosen: int, lane: LaneHistory | None, colour: int) -> None:
+    def draw(self, items: list[Item], chosen: int, history: History, lane: LaneHistory | None, colour: int) -> None:
         """Shows the rows around the chosen one."""
-        self._last = (items, chosen, lane, colour)
+        self._last = (items, chosen, history, lane, colour)
         width, height = self.size
         if not width or not height:
             return
@@ -48,11 +50,13 @@ class QuantityList(Rows):
         rows = []
         for index in range(self._first, min(len(items), self._first + height)):
             item = items[index]
-            found = quantities.columns(item, lane) if lane is not None else []
-            column = found[0] if found else None
-            values = "" if column is None else spark(column, width - name_width - _VALUE_WIDTH - 2, item.log_y)
-            newest = short(column[-1]) if column is not None and len(column) else "–"
-            title = item.short if item.short and len(item.title) > name_width else item.title
+            values, newest = self._numbers(item, history, lane, width - name_width - _VALUE_WIDTH - 2)
+            title = item.title
+            if isinstance(item, Quantity) and item.short and len(title) > name_width:
+                title = item.short
+            elif not isinstance(item, Quantity):
+                short = getattr(item, "short", "")
+                title = "▣ " + (short if short and len(title) + 2 > name_width else title)
             name = f"{title[:name_width]:<{name_width}} "
             here = CHOSEN if index == chosen else TEXT
             spark_width = max(0, width - name_width - _VALUE_WIDTH - 2)
@@ -66,6 +70,20 @@ class QuantityList(Rows):
             )
         rows += [row((" ", DIM), width=width)] * (height - len(rows))
         self.show(rows)
+
+    def _numbers(self, item: Item, history: History, lane: LaneHistory | None, width: int) -> tuple[str, str]:
+        """The sparkline of a row and its newest value."""
+        if isinstance(item, Sheet):
+            return "", item.value(history)
+        if not isinstance(item, Quantity):
+            return "", ""
+        found = quantities.columns(item, lane) if lane is not None else []
+        if item.series == "component_norms" and found:
+            found = [found[max(range(len(found)), key=lambda index: found[index][-1] if len(found[index]) else 0.0)]]
+        if not found:
+            return "", "–"
+        column = found[0]
+        return spark(column, width, item.log_y), short(column[-1]) if len(column) else "–"
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Chosen(self._first + event.y))

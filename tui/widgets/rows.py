@@ -10,11 +10,15 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.draw.cells import DIM, FIRST_SERIES, TEXT, Row, changed_spans
+from tui.draw.heat import FIRST_HEAT, LEVELS
 
 # From the 256 colours that SSH carries: apart from each other on dark and on light, and for most colour-blind eyes.
 _SERIES = (75, 208, 78, 212, 220, 45, 203, 141, 150, 179, 110, 174)
 N_SERIES_COLOURS = len(_SERIES)
 CHOSEN, GOOD, BAD, BUSY = 240, 241, 242, 243
+
+# Blue over dark grey to orange.
+_HEAT = (117, 75, 33, 26, 18, 235, 52, 94, 130, 172, 215)
 
 _STYLES = {
     TEXT: Style.null(),
@@ -24,6 +28,14 @@ _STYLES = {
     BAD: Style(color="color(203)", bold=True),
     BUSY: Style(color="color(220)", bold=True),
 } | {FIRST_SERIES + index: Style(color=f"color({colour})") for index, colour in enumerate(_SERIES)}
+_STYLES |= {
+    FIRST_HEAT + LEVELS * above + below: Style(color=f"color({_HEAT[above]})", bgcolor=f"color({_HEAT[below]})")
+    for above in range(LEVELS)
+    for below in range(LEVELS)
+}
+
+# Colours with a ground of their own, which a blank beside them must not take.
+_BACKED = {CHOSEN, *range(FIRST_HEAT, FIRST_HEAT + LEVELS**2)}
 
 # Textual paints a changed span from the left edge of its widget (textual issue 5625), so the rows are shown by a few
 # narrow widgets side by side. Measured on a live run: a third of the bytes.
@@ -97,7 +109,7 @@ class _Tile(Widget):
             if column < len(text):
                 same = colours[column] == colours[start]
                 # A blank takes any colour, and every change of colour costs twenty bytes on the wire.
-                if same or (text[column] == " " and CHOSEN not in (colours[start], colours[column])):
+                if same or (text[column] == " " and _BACKED.isdisjoint((colours[start], colours[column]))):
                     continue
             segments.append(Segment(text[start:column], base + _STYLES.get(colours[start], Style.null())))
             start = column

@@ -1,0 +1,184 @@
+"""implicit-tui verify: runs presets at their quick size and judges every claim."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import presets
+from presets import Preset
+from solver import client, control, rundir, settings
+from solver.claims import CLAIMS
+from solver.history import History
+from solver.log import Reader
+from solver.records import Claim
+from solver.refusal import BadSetting
+from solver.rundir import Order, RunDirectory
+from tui.commands import EXIT_INTERRUPTED
+from tui.sheets import compared
+from tui.text import duration, inert
+
+EXIT_FAILED = 1
+_LOOK_EVERY_S = 0.1
+
+
+class Verified(msgspec.Struct, kw_only=True):
+    """A preset on its way: the run, and what came of it."""
+
+    preset: Preset
+    seed: int
+    directory: RunDirectory
+    solver: client.Solver
+    started: float
+    seconds: float = 0.0
+    history: History = msgspec.field(default_factory=History)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("presets", nargs="*", metavar="PRESET|FILE.toml", help="all built-in ones unless named")
+    parser.add_argument("--seed", help="seed of ground truth, observed entries, noise and initialisation (0)")
+    parser.add_argument("--json", action="store_true", help="print the claims as JSON on stdout")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    chosen = [presets.load(name) for name in arguments.presets or presets.built_in()]
+    silent = [preset.name for preset in chosen if not preset.claims]
+    if silent:
+        raise BadSetting(f"preset {silent[0]} makes no claims: name some in its `claims`, from {', '.join(CLAIMS)}")
+    changes = [] if arguments.seed is None else [("seed", settings.parse_value(arguments.seed))]
+    specs = [preset.decode(settings.apply(preset.at_size("quick"), changes)) for preset in chosen]
+    orders = [
+        Order(
+            spec=spec, preset=preset.info(), created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        )
+        for preset, spec in zip(chosen, specs, strict=True)
+    ]
+    home = Path(tempfile.mkdtemp(prefix="implicit-tui-verify-"))
+    try:
+        done = _run_all(list(zip(chosen, orders, strict=True)), home, narrate=not arguments.json)
+    except KeyboardInterrupt:
+        shutil.rmtree(home, ignore_errors=True)
+        return EXIT_INTERRUPTED
+    failed = [one for one in done if not _holds(one)]
+    if arguments.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(_as_json(done)), indent=2).decode() + "\n")
+    else:
+        for line in table(done):
+            print(line)
+    if failed:
+        print(f"the runs are kept in {home}", file=sys.stderr)
+    else:
+        shutil.rmtree(home, ignore_errors=True)
+    return EXIT_FAILED if failed else 0
+
+
+def _run_all(orders: list[tuple[Preset, Order]], home: Path, *, narrate: bool) -> list[Verified]:
+    """Runs them, one process a core; returns them in the order given."""
+    waiting, running, done = list(orders), list[Verified](), list[Verified]()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        while waiting or running:
+            while waiting and len(running) < cores:
+                preset, order = waiting.pop(0)
+                directory = rundir.create(order, home)
+                solver = client.start(directory)
+                running.append(
+                    Verified(
+                        preset=preset,
+                        seed=order.spec.seed,
+                        directory=directory,
+                        solver=solver,
+                        started=time.monotonic(),
+                    )
+                )
+            time.sleep(_LOOK_EVERY_S)
+            for one in [one for one in running if not one.solver.is_alive()]:
+                running.remove(one)
+                one.solver.release()
+                one.seconds = time.monotonic() - one.started
+                reader = Reader(one.directory.log)
+                while one.history.apply(reader.read()):
+                    pass
+                done.append(one)
+                if narrate:
+                    print(f"{one.preset.name}: {duration(one.seconds)}", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        for one in running:
+            control.send(one.directory.control, "stop")
+            if one.solver.wait(5.0) is None:
+                one.solver.kill()
+        raise
+    names = [preset.name for preset, _ in orders]
+    return sorted(done, key=lambda one: names.index(one.preset.name))
+
+
+def _claims(one: Verified) -> list[Claim]:
+    """The judged claims; one that was never judged fails, with the reason the run ended for."""
+    reason = one.history.ending.outcome.sentence() if one.history.ending is not None else "the solver was killed"
+    found = []
+    for name in one.preset.claims:
+        claim = one.history.claims.get(name)
+        if claim is None or claim.verdict == "pending":
+            definition = CLAIMS[name]
+            claim = Claim(
+                name=name,
+                text=f"not judged: {reason}",
+                source=definition.source,
+                measured=None,
+                expected=None,
+                tolerance=None,
+                verdict="fails",
+                relation=definition.relation,
+            )
+        found.append(claim)
+    return found
+
+
+def _holds(one: Verified) -> bool:
+    return all(claim.verdict != "fails" for claim in _claims(one))
+
+
+def _as_json(done: list[Verified]) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in msgspec.to_builtins(claim).items() if name != "kind"}
+        | {"preset": one.preset.name, "seed": one.seed, "seconds": round(one.seconds, 2)}
+        for one in done
+        for claim in _claims(one)
+    ]
+
+
+def table(done: list[Verified]) -> list[str]:
+    """One row a claim: preset, claim, source, measured against expected, verdict, seconds of the preset."""
+    rows = [("preset", "claim", "source", "measured", "verdict", "seconds")]
+    for one in done:
+        for place, claim in enumerate(_claims(one)):
+            rows.append(
+                (
+                    inert(one.preset.name, 24) if place == 0 else "",
+                    claim.name,
+                    _citation(claim.source),
+                    compared(claim) or inert(claim.text, 60),
+                    claim.verdict,
+                    f"{one.seconds:.1f}" if place == 0 else "",
+                )
+            )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    held = sum(claim.verdict == "holds" for one in done for claim in _claims(one))
+    total = sum(len(_claims(one)) for one in done)
+    seeds = ", ".join(str(seed) for seed in sorted({one.seed for one in done}))
+    return [*lines, "", f"{held} of {total} claims hold (seed {seeds})"]
+
+
+def _citation(source: str) -> str:
+    """Authors and year of the first source named."""
+    return inert(source.split(" (")[0].split(";")[0], 40)

@@ -1,0 +1,208 @@
+"""The figures of the papers, forming: a quantity of every lane against what is swept, or against another quantity."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from array import array
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from solver.counterexample import counterexample
+from solver.history import History, LaneHistory
+from solver.records import number
+from solver.spec import ImageTensor, RunSpec
+from tui.draw.cells import DIM
+from tui.draw.plot import Curve
+from tui.widgets.rows import series_colour
+
+# Lanes are told apart by what else is swept; so many curves are drawn at most.
+_MOST_CURVES = 12
+_MARKS = "123456789"
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One picture over the lanes of a run, as a row of the list."""
+
+    title: str
+    x_name: str
+    curves: Callable[[History], list[Curve]]
+    short: str = ""
+    x_log: bool = False
+    y_log: bool = False
+
+    @property
+    def key(self) -> str:
+        """What the row is known by."""
+        return f"figure {self.title}"
+
+
+def figures(spec: RunSpec) -> list[Figure]:
+    """The figures that a run of these settings makes, the most telling first; none for most runs."""
+    if counterexample(spec.problem) is not None:
+        return [Figure("unobserved entry against loss", "loss", _entry_curves, "|w| and loss", x_log=True, y_log=True)]
+    observations, components = spec.sweep.get("problem.observations", []), spec.sweep.get("model.components", [])
+    if isinstance(spec.problem, ImageTensor) and len(components) > 1:
+        return [Figure("error, o test • train", "rank R", _error_curves, "error and R")]
+    if len(observations) < 2:
+        return []
+    found = [_against_observations("reconstruction_error", "error", y_log=True)]
+    if hasattr(spec.model, "depth"):
+        found.append(_against_observations("effective_rank", "effective rank"))
+        found.append(_against_observations("nuclear_norm", "nuclear norm"))
+    elif spec.record.cp_rank:
+        found.append(_against_observations("cp_rank", "estimated CP rank"))
+    return found
+
+
+def _against_observations(series: str, name: str, *, y_log: bool = False) -> Figure:
+    return Figure(
+        f"{name} against observations",
+        "observed",
+        lambda history: _swept_curves(history, "problem.observations", series),
+        f"{name.split()[-1]}, observed",
+        y_log=y_log,
+    )
+
+
+def newest(lane: LaneHistory, series: str) -> float:
+    """The newest value of a series, or a number of the final state; NaN where there is none."""
+    column = lane.columns.get(series)
+    return column[-1] if column else lane.summary.get(series, math.nan)
+
+
+def _swept_curves(history: History, field: str, series: str) -> list[Curve]:
+    """Medians over seeds with their quartiles, one curve for each other swept value; baselines dim beside."""
+    groups: dict[str, dict[float, list[float]]] = {}
+    for lane in history.lanes:
+        if len(lane):
+            value = newest(lane, series)
+            if math.isfinite(value):
+                groups.setdefault(_others(lane, field), {}).setdefault(float(lane.parameters[field]), []).append(value)
+    curves = [
+        _curve(name, index, points, _MARKS[index] if index < len(_MARKS) else "")
+        for index, (name, points) in enumerate(list(groups.items())[:_MOST_CURVES])
+    ]
+    return [*_baseline_curves(history, field, series), *curves]
+
+
+def _others(lane: LaneHistory, field: str) -> str:
+    """The lane's other swept values; its name in the legend."""
+    told = [(name, value) for name, value in lane.parameters.items() if name not in (field, "seed")]
+    return " ".join(f"{name.rpartition('.')[2].replace('_', ' ')} {_short(value)}" for name, value in told) or "median"
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _curve(name: str, colour: int, points: dict[float, list[float]], mark: str, *, dim: bool = False) -> Curve:
+    ordered = sorted(points.items())
+    return Curve(
+        name,
+        DIM if dim else series_colour(colour),
+        array("d", (x for x, _ in ordered)),
+        array("d", (statistics.median(values) for _, values in ordered)),
+        mark,
+        array("d", (_quartiles(values)[0] for _, values in ordered)),
+        array("d", (_quartiles(values)[1] for _, values in ordered)),
+        points=True,
+    )
+
+
+def _quartiles(values: list[float]) -> tuple[float, float]:
+    if len(values) < 3:
+        return min(values), max(values)
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
+_BASELINE_NAMES = {"nuclear_norm": "least nuclear norm", "ground_truth": "ground truth", "linear": "linear"}
+
+
+def _baseline_curves(history: History, field: str, series: str) -> list[Curve]:
+    curves = []
+    for index, (baseline, name) in enumerate(_BASELINE_NAMES.items()):
+        points: dict[float, list[float]] = {}
+        done: set[int] = set()
+        for lane in history.lanes:
+            value = history.baselines.get(lane.problem, {}).get(baseline, {}).get(series)
+            if lane.problem in done or value is None or isinstance(value, list) or not math.isfinite(number(value)):
+                continue
+            done.add(lane.problem)
+            points.setdefault(float(lane.parameters[field]), []).append(number(value))
+        if points and any(value > 0 for values in points.values() for value in values):
+            curves.append(_curve(name, index, points, "nt0"[index], dim=True))
+    return curves
+
+
+_VARIANTS = ("original", "random-images", "random-labels")
+
+
+def _error_curves(history: History) -> list[Curve]:
+    """Training and test error against rank for each variant: six curves; constant and linear predictors dim beside."""
+    curves = []
+    for colour, variant in enumerate(_VARIANTS):
+        for part, mark in (("test", "o"), ("train", "•")):
+            points: dict[float, list[float]] = {}
+            for lane in history.lanes:
+                swept = lane.parameters.get("problem.variant", "original")
+                if swept == variant and len(lane) and "model.components" in lane.parameters:
+                    rank = float(lane.parameters["model.components"])
+                    points.setdefault(rank, []).append(newest(lane, f"{part}_error"))
+            if points:
+                means = {rank: [math.fsum(values) / len(values)] for rank, values in points.items()}
+                # One entry in the legend for both.
+                name = variant.replace("-", " ") if part == "test" else ""
+                curves.append(_curve(name, colour, means, mark))
+    ranks = sorted({x for curve in curves for x in curve.x})
+    if ranks:
+        for name in ("constant", "linear"):
+            value = _mean_baseline(history, name, "test_error")
+            if math.isfinite(value):
+                x = array("d", (ranks[0], ranks[-1]))
+                curves.insert(0, level(name, x, value))
+    return curves
+
+
+def level(name: str, x: array[float], value: float) -> Curve:
+    """A level line with its name at the right end, where the legend need not say it."""
+    return Curve("", DIM, x, array("d", (value, value)), name)
+
+
+def _mean_baseline(history: History, name: str, value: str) -> float:
+    """Mean over the problems with original data."""
+    problems = {
+        lane.problem for lane in history.lanes if lane.parameters.get("problem.variant", "original") == "original"
+    }
+    found = [history.baselines.get(problem, {}).get(name, {}).get(value) for problem in sorted(problems)]
+    numbers = [number(item) for item in found if item is not None and not isinstance(item, list)]
+    return math.fsum(numbers) / len(numbers) if numbers else math.nan
+
+
+def _entry_curves(history: History) -> list[Curve]:
+    """|w| of every lane against its loss, and the bound that holds while the determinant has the sign of z·z′."""
+    curves = []
+    for lane in history.lanes:
+        if "unobserved_entry" not in lane.columns or not len(lane):
+            continue
+        losses, entries = lane.columns["train_loss"], lane.columns["unobserved_entry"]
+        x, y = _rising(losses, (abs(value) for value in entries))
+        mark = _MARKS[lane.index] if lane.index < len(_MARKS) else ""
+        curves.append(Curve(history.label(lane), series_colour(lane.index), x, y, ""))
+        if mark and len(x):
+            # The curve is drawn from its end at the smallest loss: the mark belongs there.
+            curves.append(Curve(history.label(lane), series_colour(lane.index), x[:1], y[:1], mark))
+    longest = max((lane for lane in history.lanes if "unobserved_entry_bound" in lane.columns), key=len, default=None)
+    if longest is not None:
+        x, y = _rising(longest.columns["train_loss"], longest.columns["unobserved_entry_bound"])
+        if any(value > 0 for value in y):
+            curves.insert(0, Curve("bound", DIM, x, y, ""))
+    return curves
+
+
+def _rising(x: Iterable[float], y: Iterable[float]) -> tuple[array[float], array[float]]:
+    """The points in the order of rising x, which a chart wants."""
+    ordered = sorted((a, b) for a, b in zip(x, y, strict=False) if math.isfinite(a) and math.isfinite(b))
+    return array("d", (a for a, _ in ordered)), array("d", (b for _, b in ordered))
