@@ -10,7 +10,7 @@ from solver.claims.claim import Definition, Measured, Witness, grouped, median
 # Observations over degrees of freedom r(m + n − r) of the ground truth.
 _ENOUGH = 1.75
 _RECOVERED = 1e-3
-_LEAST_GROWTH_OF_GAP = 1.5
+_LEAST_GROWTH_OF_GAP = 2.5
 
 
 def depth(witness: Witness) -> int:
@@ -148,7 +148,8 @@ MATRICES = [
         statement="The gap between the singular values that are learned and those that are not grows with depth.",
         source="Arora et al. 2019 (arXiv 1905.13655), Figure 3; the talk",
         statistic="smallest growth from one depth to the next of σ_r/σ_(r+1) at the ground truth's rank r",
-        reason="over many draws the gap is about 1 at depth 1, 3 to 8 at depth 2 and above 17 at depth 3",
+        reason="over many draws the gap is about 1 at depth 1, 3 to 9 at depth 2 and above 17 at depth 3: it grows by 3.8 "
+        "and more",
         relation="at-least",
         measure=_gaps,
     ),

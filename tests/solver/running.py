@@ -1,0 +1,41 @@
+"""Presets run in this process, for tests that look at what came of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import presets
+from solver import export, rundir, settings
+from solver.control import Ear
+from solver.history import History
+from solver.log import Reader, Writer
+from solver.numerics.run import run
+from solver.rundir import Order, RunDirectory
+
+
+def ran(
+    name: str,
+    changes: dict[str, Any] | None = None,
+    sweeps: dict[str, list[Any]] | None = None,
+    size: presets.Size = "quick",
+) -> RunDirectory:
+    """A preset trained to its end."""
+    preset = presets.load(name)
+    raw = settings.apply(preset.at_size(size), list((changes or {}).items()), list((sweeps or {}).items()))
+    made = rundir.create(Order(spec=preset.decode(raw), preset=preset.info(), created=""))
+    writer = Writer(made.log)
+    run(made, made.order(), writer, Ear(made.control, None, 1e9))
+    writer.close()
+    return made
+
+
+def history_of(made: RunDirectory) -> History:
+    """Everything that a run recorded."""
+    history, reader = History(), Reader(made.log)
+    while history.apply(reader.read()):
+        pass
+    return history
+
+
+def exported(made: RunDirectory) -> export.Export:
+    return export.build(made)

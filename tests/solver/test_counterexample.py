@@ -1,0 +1,99 @@
+"""The counterexample's facts: which problems it is, its bound, and the table of minimisers, each against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solver.counterexample import Counterexample, counterexample
+from solver.numerics.minimisers import minimisers
+from solver.spec import MatrixCompletion, MatrixSensing
+
+ENTRIES = [(0, 1, 1.0), (1, 0, 2.0), (1, 1, 0.5)]
+
+
+def test_the_problem_is_known_by_its_entries() -> None:
+    found = counterexample(MatrixCompletion(entries=ENTRIES, loss="half-sum"))
+    assert found == Counterexample(size=2, z=1.0, z_prime=2.0, epsilon=0.5, loss_scale=1.0)
+    mean = counterexample(MatrixCompletion(entries=ENTRIES))
+    assert mean is not None
+    assert mean.half_sum(0.2) == pytest.approx(0.3)
+    larger = [(i, j, float(i == j)) for i in range(3) for j in range(3) if (i, j) not in [(0, 0), (0, 1), (1, 0)]]
+    found = counterexample(MatrixCompletion(entries=[*larger, (0, 1, 1.0), (1, 0, -1.0)]))
+    assert found is not None
+    assert (found.size, found.diverging_sign) == (3, -1.0)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        MatrixCompletion(),
+        MatrixSensing(),
+        MatrixCompletion(entries=ENTRIES[:2]),
+        MatrixCompletion(entries=[*ENTRIES, (0, 0, 1.0)]),
+        MatrixCompletion(entries=[(0, 0, 1.0), (1, 0, 2.0), (1, 1, 0.5)]),
+        MatrixCompletion(entries=[(0, 1, 0.0), (1, 0, 2.0), (1, 1, 0.5)]),
+        MatrixCompletion(entries=ENTRIES, loss="huber"),
+    ],
+)
+def test_other_problems_are_not_it(problem: MatrixCompletion | MatrixSensing) -> None:
+    assert counterexample(problem) is None
+
+
+def test_the_bound_is_the_paper_s() -> None:
+    """R20 for z = z′ = 1, ε = 0: |w| ≥ (1−√(2ℓ))²/√(2ℓ) below ℓ = ½, and runs follow 1/√(2ℓ): 70.7 at 1e-4."""
+    plain = Counterexample(size=2, z=1.0, z_prime=1.0, epsilon=0.0, loss_scale=1.0)
+    for loss in (0.3, 1e-2, 1e-4):
+        root = math.sqrt(2 * loss)
+        assert plain.bound(loss) == pytest.approx((1 - root) ** 2 / root)
+        assert plain.ratio(1 / root, loss) == pytest.approx(1.0)
+    assert plain.bound(0.5) == 0.0
+    assert 1 / math.sqrt(2e-4) == pytest.approx(70.7, abs=0.02)
+
+
+@given(
+    st.floats(0.2, 3), st.floats(0.2, 3), st.floats(-1, 1), st.floats(1e-3, 0.1), st.integers(0, 2**31)
+)
+def test_no_matrix_of_that_loss_and_sign_is_below_the_bound(
+    z: float, z_prime: float, epsilon: float, loss: float, seed: int
+) -> None:
+    """Random residuals of loss ℓ, and the least |w| that gives the determinant the sign of z·z′."""
+    example = Counterexample(size=2, z=z, z_prime=z_prime, epsilon=epsilon, loss_scale=1.0)
+    residual = np.random.default_rng(seed).standard_normal(3)
+    residual *= math.sqrt(2 * loss) / np.linalg.norm(residual)
+    w_12, w_21, w_22 = z + residual[0], z_prime + residual[1], epsilon + residual[2]
+    least = w_12 * w_21 / abs(w_22) if w_12 * w_21 > 0 else 0.0
+    assert least >= example.bound(loss) * (1 - 1e-12)
+
+
+def test_the_table_of_minimisers_is_the_talk_s() -> None:
+    """z = z′ = 1, ε = 0: nuclear 2, Frobenius √2, spectral 1, all at w = 0; rank and its distance only at infinity."""
+    example = counterexample(MatrixCompletion(entries=[(0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.0)]))
+    assert example is not None
+    table = minimisers(example)
+    for name, value in {
+        "nuclear_norm": 2.0,
+        "frobenius_norm": math.sqrt(2.0),
+        "spectral_norm": 1.0,
+        "schatten_1_2": 4.0,
+        "schatten_2_3": 2.0**1.5,
+    }.items():
+        assert table[name] == pytest.approx(value, rel=1e-9), name
+        assert table[f"{name}.at"] == pytest.approx(0.0, abs=1e-6), name
+    assert table["effective_rank"] == pytest.approx(1.0, abs=1e-6)
+    assert table["distance_from_lower_rank"] == pytest.approx(0.0, abs=2e-6)
+    assert table["effective_rank.at"] == table["distance_from_lower_rank.at"] == "inf"
+
+
+def test_with_epsilon_the_rank_one_completion_is_found() -> None:
+    """ε = ½, z·z′ = 2: the determinant vanishes at w = 4, where the rank is 1; the Frobenius norm still wants w = 0."""
+    example = counterexample(MatrixCompletion(entries=ENTRIES))
+    assert example is not None
+    table = minimisers(example)
+    assert table["effective_rank"] == pytest.approx(1.0, abs=1e-9)
+    assert table["effective_rank.at"] == pytest.approx(4.0, abs=1e-6)
+    assert table["frobenius_norm.at"] == pytest.approx(0.0, abs=1e-6)
