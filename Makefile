@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check install bench clean
+.PHONY: run test check install bench reproduction clean
 
 run: install
 	$(BIN)/implicit-tui
@@ -21,6 +21,10 @@ check: install
 
 bench: install
 	$(BIN)/python -m bench
+
+# Six minutes on two cores; writes docs/reproduction.md.
+reproduction: install
+	$(BIN)/python -m reproduction
 
 install: $(STAMP)
 

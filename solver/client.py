@@ -8,13 +8,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from solver import control
+from solver import control, rundir
 from solver.paths import typed
 from solver.refusal import BadSetting
-from solver.rundir import RunDirectory
+from solver.rundir import Order, RunDirectory
 
+_LOOK_EVERY_S = 0.1
 _COMMAND = [sys.executable, "-P", "-m", "solver"]
 
 
@@ -79,6 +81,41 @@ def _spawn(command: list[str], stdin: int) -> Solver:
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
     )
+
+
+def run_all(
+    orders: Sequence[Order], home: Path, ended: Callable[[int, float], None] = lambda *_: None
+) -> list[tuple[RunDirectory, float]]:
+    """Runs each order to its end in ``home``, one process a core; returns directories and seconds, in their order.
+
+    ``ended`` hears of each order's place and seconds as it ends. ctrl+c stops what runs and is raised again.
+    """
+    waiting = list(enumerate(orders))
+    running: dict[int, tuple[RunDirectory, Solver, float]] = {}
+    done: dict[int, tuple[RunDirectory, float]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < _cores():
+                place, order = waiting.pop(0)
+                directory = rundir.create(order, home)
+                running[place] = (directory, start(directory), time.monotonic())
+            time.sleep(_LOOK_EVERY_S)
+            for place in [place for place, (_, solver, _) in running.items() if not solver.is_alive()]:
+                directory, solver, began = running.pop(place)
+                solver.release()
+                done[place] = (directory, time.monotonic() - began)
+                ended(place, done[place][1])
+    except BaseException:
+        for directory, solver, _ in running.values():
+            control.send(directory.control, "stop")
+            if solver.wait(5.0) is None:
+                solver.kill()
+        raise
+    return [done[place] for place in sorted(done)]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def devices() -> str:

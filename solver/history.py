@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from solver.log import Reader
 from solver.records import (
     AnyRecord,
     Baseline,
@@ -136,6 +138,14 @@ class History:
         told = [(name, value) for name, value in lane.parameters.items() if name != "seed" or len(seeds) > 1]
         words = [f"{name.rpartition('.')[2].replace('_', ' ')} {_short(value)}" for name, value in told]
         return " · ".join(words) or f"seed {lane.parameters.get('seed', 0)}"
+
+
+def read(path: Path) -> History:
+    """All that the log at ``path`` has said."""
+    history, reader = History(), Reader(path)
+    while history.apply(reader.read()):
+        pass
+    return history
 
 
 def _short(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from solver import export
+from solver import document
 from solver.fields import KINDS
 from solver.spec import base, models, optimizers, problems
 from solver.spec import run as run_spec
@@ -26,13 +26,13 @@ def of_spec() -> dict[str, Any]:
 
 def of_export() -> dict[str, Any]:
     """JSON Schema of the export."""
-    return _described(export.Export)
+    return _described(document.Export)
 
 
 def _described(struct: type[msgspec.Struct]) -> dict[str, Any]:
     schema = msgspec.json.schema(struct)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    notes = settings_notes() | field_notes(export)
+    notes = settings_notes() | field_notes(document)
     for name, definition in schema["$defs"].items():
         for field, described in definition.get("properties", {}).items():
             note = notes.get((name, field))

@@ -11,13 +11,14 @@ import pytest
 import presets
 from solver import export, rundir, settings
 from solver.control import Ear
+from solver.document import Export, Lane
 from solver.log import Writer
 from solver.numerics.run import run
 from solver.records import number
 from solver.rundir import Order
 
 
-def lanes_of(name: str, changes: dict[str, Any]) -> tuple[export.Export, list[export.Lane]]:
+def lanes_of(name: str, changes: dict[str, Any]) -> tuple[Export, list[Lane]]:
     preset = presets.load(name)
     spec = preset.decode(settings.apply(preset.raw, list(changes.items())))
     made = rundir.create(Order(spec=spec, preset=preset.info(), created=""))

@@ -19,6 +19,8 @@ from tui.widgets.rows import BAD, BUSY, GOOD, row
 _VERDICTS = {"holds": ("✓", GOOD), "fails": ("✗", BAD), "pending": ("…", BUSY), "not-applicable": ("–", DIM)}
 _RELATIONS = {"about": "≈", "at-least": "≥", "at-most": "≤"}
 
+_ROOM = {"about": "± {:.3g}", "at-least": "(−{:.3g})", "at-most": "(+{:.3g})"}
+
 Line = tuple[str, int]
 
 
@@ -72,7 +74,7 @@ def compared(claim: Claim) -> str:
     sign = _RELATIONS[claim.relation]
     text = f"{_shown(claim.measured)} {sign} {_shown(claim.expected)}"
     if claim.tolerance:
-        text += f" ± {claim.tolerance:.3g}" if claim.relation == "about" else f" (+{claim.tolerance:.3g})"
+        text += f" {_ROOM[claim.relation].format(claim.tolerance)}"
     return text
 
 

@@ -79,8 +79,8 @@ IMAGES = [
         statement="Predictors of low tensor rank fit real data far better than random images or random labels.",
         source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), Figure 3; the talk",
         statistic="largest over ranks of the training error on the original data over that on random data",
-        reason="with random data the ratio is 1; at the length of these runs (much longer ones memorise random images too) "
-        "it is .15 to .3 on MNIST, .4 to .45 over all classes of Fashion-MNIST",
+        reason="with random data the ratio is 1; at this length of training (a much longer one memorises random images "
+        "too) it is .15 to .3 on MNIST, .4 to .45 over all classes of Fashion-MNIST",
         relation="at-most",
         measure=_real_data,
     ),

@@ -120,7 +120,7 @@ LAWS = [
         statement="A singular value of a balanced product of N layers moves at N σ^(2−2/N) γ.",
         source="Arora et al. 2019 (arXiv 1905.13655), Theorem 3",
         statistic="slope of ln(dσ_r/dt / γ_r) over ln σ_r, by depth: 2−2/N",
-        reason="exact for a balanced start, which the flow keeps; a small Gaussian one is off by .008, a wide one by .15",
+        reason="exact for balanced layers, which stay so; a small Gaussian start is off by .008, wide layers by .15",
         relation="about",
         measure=_law(_MATRIX, "dσ/dt", _RISEN),
     ),

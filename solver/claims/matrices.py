@@ -148,7 +148,7 @@ MATRICES = [
         statement="The gap between the singular values that are learned and those that are not grows with depth.",
         source="Arora et al. 2019 (arXiv 1905.13655), Figure 3; the talk",
         statistic="smallest growth from one depth to the next of σ_r/σ_(r+1) at the ground truth's rank r",
-        reason="over many draws the gap is about 1 at depth 1, 3 to 9 at depth 2 and above 17 at depth 3: it grows by 3.8 "
+        reason="over many draws the gap is about 1 at depth 1, 3 to 9 at depth 2, above 17 at depth 3: growth of 3.8 "
         "and more",
         relation="at-least",
         measure=_gaps,

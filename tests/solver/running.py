@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import presets
-from solver import export, rundir, settings
+from solver import export, history, rundir, settings
 from solver.control import Ear
+from solver.document import Export
 from solver.history import History
-from solver.log import Reader, Writer
+from solver.log import Writer
 from solver.numerics.run import run
 from solver.rundir import Order, RunDirectory
 
@@ -31,11 +32,8 @@ def ran(
 
 def history_of(made: RunDirectory) -> History:
     """Everything that a run recorded."""
-    history, reader = History(), Reader(made.log)
-    while history.apply(reader.read()):
-        pass
-    return history
+    return history.read(made.log)
 
 
-def exported(made: RunDirectory) -> export.Export:
+def exported(made: RunDirectory) -> Export:
     return export.build(made)

@@ -81,7 +81,12 @@ def random_dataset(tmp_path: Path) -> Run:
 
 
 def small_components(**changes: Any) -> dict[str, Any]:
-    return {"problem.shape": [6, 6, 6, 6], "problem.rank": 2, "problem.observations": 500, "model.components": 20} | changes
+    return {
+        "problem.shape": [6, 6, 6, 6],
+        "problem.rank": 2,
+        "problem.observations": 500,
+        "model.components": 20,
+    } | changes
 
 
 FALSE: dict[str, Any] = {
@@ -124,14 +129,10 @@ FALSE: dict[str, Any] = {
     "det-sign-kept": lambda _: small_2x2(**{"model.init": "gaussian", "model.init_scale": 1.0}),
     # A lane of depth 3 passed off as one of depth 1.
     "depth-1-differs": lambda _: shallow(small_2x2()),
-    "norms-diverge": lambda _: small_2x2(
-        **{"problem.entries": ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.5)), "seed": 2}
-    ),
+    "norms-diverge": lambda _: small_2x2(**{"problem.entries": ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.5)), "seed": 2}),
     "unobserved-entry-curve": lambda _: small_2x2(**{"stop.train_loss": 0.3}),
     # With z·z′ = −1 the diverging lanes of z·z′ = 1 would be those that stay bounded.
-    "other-sign-bounded": lambda _: with_problem(
-        small_2x2(), entries=[(0, 1, 1.0), (1, 0, -1.0), (1, 1, 0.0)]
-    ),
+    "other-sign-bounded": lambda _: with_problem(small_2x2(), entries=[(0, 1, 1.0), (1, 0, -1.0), (1, 1, 0.0)]),
     "rank-minimised": lambda _: small_2x2(**{"model.init_scale": 1.0, "stop.train_loss": 0.3}),
 }
 
@@ -168,7 +169,10 @@ def test_the_claims_of_the_counterexample_hold() -> None:
 
 
 def test_other_targets_and_a_larger_size_hold_too() -> None:
-    """z = 1, z′ = 2, ε = ½: the entry ends on its curve; 4 × 4 with the identity on the rest: every norm diverges."""
+    """With z = 1, z′ = 2, ε = ½ the entry ends on its curve.
+
+    With 4 × 4 and the identity on the rest every norm diverges.
+    """
     odd = of(
         "det-2x2",
         {"problem.entries": [[0, 1, 1.0], [1, 0, 2.0], [1, 1, 0.5]], "seeds": 1, "record.rates": 0},

@@ -1,4 +1,4 @@
-"""The counterexample's facts: which problems it is, its bound, and the table of minimisers, each against closed forms."""
+"""The counterexample's facts: which problems it is, its bound, the table of minimisers, each against closed forms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from solver.counterexample import Counterexample, counterexample
 from solver.numerics.minimisers import minimisers
 from solver.spec import MatrixCompletion, MatrixSensing
 
-ENTRIES = [(0, 1, 1.0), (1, 0, 2.0), (1, 1, 0.5)]
+ENTRIES: list[tuple[int | float, ...]] = [(0, 1, 1.0), (1, 0, 2.0), (1, 1, 0.5)]
 
 
 def test_the_problem_is_known_by_its_entries() -> None:
@@ -22,7 +22,9 @@ def test_the_problem_is_known_by_its_entries() -> None:
     mean = counterexample(MatrixCompletion(entries=ENTRIES))
     assert mean is not None
     assert mean.half_sum(0.2) == pytest.approx(0.3)
-    larger = [(i, j, float(i == j)) for i in range(3) for j in range(3) if (i, j) not in [(0, 0), (0, 1), (1, 0)]]
+    larger: list[tuple[int | float, ...]] = [
+        (i, j, float(i == j)) for i in range(3) for j in range(3) if (i, j) not in [(0, 0), (0, 1), (1, 0)]
+    ]
     found = counterexample(MatrixCompletion(entries=[*larger, (0, 1, 1.0), (1, 0, -1.0)]))
     assert found is not None
     assert (found.size, found.diverging_sign) == (3, -1.0)
@@ -55,9 +57,7 @@ def test_the_bound_is_the_paper_s() -> None:
     assert 1 / math.sqrt(2e-4) == pytest.approx(70.7, abs=0.02)
 
 
-@given(
-    st.floats(0.2, 3), st.floats(0.2, 3), st.floats(-1, 1), st.floats(1e-3, 0.1), st.integers(0, 2**31)
-)
+@given(st.floats(0.2, 3), st.floats(0.2, 3), st.floats(-1, 1), st.floats(1e-3, 0.1), st.integers(0, 2**31))
 def test_no_matrix_of_that_loss_and_sign_is_below_the_bound(
     z: float, z_prime: float, epsilon: float, loss: float, seed: int
 ) -> None:
@@ -71,7 +71,10 @@ def test_no_matrix_of_that_loss_and_sign_is_below_the_bound(
 
 
 def test_the_table_of_minimisers_is_the_talk_s() -> None:
-    """z = z′ = 1, ε = 0: nuclear 2, Frobenius √2, spectral 1, all at w = 0; rank and its distance only at infinity."""
+    """With z = z′ = 1, ε = 0: nuclear 2, Frobenius √2, spectral 1, all at w = 0.
+
+    The rank and the distance from lower rank have theirs only at infinity.
+    """
     example = counterexample(MatrixCompletion(entries=[(0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.0)]))
     assert example is not None
     table = minimisers(example)

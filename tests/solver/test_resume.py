@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from solver import client, control
+from solver import client, control, rundir
 from solver.control import Ear
 from solver.log import Reader, Writer
 from solver.numerics.run import run
 from solver.rundir import RunDirectory
+from tests.solver.running import ran
 from tests.solver.test_run import (
     LONG,
     OPTIMIZERS,
@@ -125,3 +126,49 @@ def test_a_run_without_a_checkpoint_cannot_be_taken_up() -> None:
     outcome = made.outcome()
     assert outcome is not None
     assert "has no checkpoint" in outcome.reason
+
+
+KINDS: dict[str, tuple[str, dict[str, Any], dict[str, list[Any]]]] = {
+    "nuclear norm": (
+        "low-rank-recovery",
+        {"problem.shape": [30, 30], "problem.rank": 2, "seeds": 2},
+        {"problem.observations": [260]},
+    ),
+    "sensing": (
+        "low-rank-recovery",
+        {"problem.kind": "matrix-sensing", "problem.shape": [12, 12], "problem.rank": 1, "seeds": 1},
+        {"problem.observations": [80], "model.depth": [2, 3]},
+    ),
+    "counterexample": ("det-2x2", {"seeds": 1}, {}),
+    "tensors": (
+        "tf-components",
+        {"problem.shape": [5, 5, 5], "problem.rank": 2, "problem.observations": 80, "model.components": 12},
+        {"model.init_std": [0.05, 0.1]},
+    ),
+    "images": (
+        "mnist-rank",
+        {
+            "problem.train_images": 300,
+            "problem.test_images": 100,
+            "optimizer.batch_size": 64,
+            "stop.max_steps": 60,
+            "record.every": 5,
+        },
+        {"model.components": [1, 2]},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_taken_up_bit_for_bit_with_its_baselines_and_claims(kind: str) -> None:
+    """Killed between two checkpoints' worth of records, and taken up: the log is that of the uninterrupted run."""
+    whole = ran(*KINDS[kind])
+    total = len(without_clocks(whole))
+    for share in (0.1, 0.6):
+        made = rundir.create(whole.order())
+        at = max(2, int(share * total / 3))
+        with pytest.raises(KeyboardInterrupt):
+            resumed(made, StoppingEar(made, at, at + 4, die=True))
+        assert made.can_resume()
+        resumed(made)
+        assert without_clocks(made) == without_clocks(whole)

@@ -9,6 +9,7 @@ import presets
 from presets import Preset
 from solver import settings
 from solver.paths import typed
+from solver.ratings import DATASETS
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
@@ -55,15 +56,16 @@ def chosen(arguments: argparse.Namespace) -> tuple[Preset, RunSpec]:
         text = getattr(arguments, option)
         if text is not None:
             changes.append((field, settings.parse_value(text)))
-    changes = [(field, _from_here(value) if field == "problem.file" else value) for field, value in changes]
+    changes = [(field, _from_here(field, value)) for field, value in changes]
     sweeps = [settings.parse_sweep(text) for text in arguments.sweeps]
     raw = settings.apply(preset.at_size(arguments.size), changes, sweeps)
     return preset, preset.decode(raw)
 
 
-def _from_here(value: object) -> object:
-    """A file typed on the command line is meant from the working directory; one in a TOML file from that file."""
-    return str(typed(value, "problem.file")) if isinstance(value, str) else value
+def _from_here(field: str, value: object) -> object:
+    """A path typed on the command line is meant from the working directory; one in a TOML file from that file."""
+    is_path = field == "problem.file" or (field == "problem.dataset" and value not in DATASETS)
+    return str(typed(value, field)) if is_path and isinstance(value, str) else value
 
 
 def detached_limit_s(text: str) -> float:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +14,26 @@ import msgspec
 
 import presets
 from presets import Preset
-from solver import client, control, rundir, settings
+from solver import client, history, settings
 from solver.claims import CLAIMS
 from solver.history import History
-from solver.log import Reader
 from solver.records import Claim
 from solver.refusal import BadSetting
-from solver.rundir import Order, RunDirectory
+from solver.rundir import Order
 from tui.commands import EXIT_INTERRUPTED
 from tui.sheets import compared
 from tui.text import duration, inert
 
 EXIT_FAILED = 1
-_LOOK_EVERY_S = 0.1
 
 
-class Verified(msgspec.Struct, kw_only=True):
-    """A preset on its way: the run, and what came of it."""
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """A preset and what came of it."""
 
     preset: Preset
     seed: int
-    directory: RunDirectory
-    solver: client.Solver
-    started: float
-    seconds: float = 0.0
-    history: History = msgspec.field(default_factory=History)
+    seconds: float
+    history: History
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,12 +55,21 @@ def main(arguments: argparse.Namespace) -> int:
         )
         for preset, spec in zip(chosen, specs, strict=True)
     ]
+
+    def told(place: int, seconds: float) -> None:
+        if not arguments.json:
+            print(f"{chosen[place].name}: {duration(seconds)}", file=sys.stderr, flush=True)
+
     home = Path(tempfile.mkdtemp(prefix="implicit-tui-verify-"))
     try:
-        done = _run_all(list(zip(chosen, orders, strict=True)), home, narrate=not arguments.json)
+        ran = client.run_all(orders, home, told)
     except KeyboardInterrupt:
         shutil.rmtree(home, ignore_errors=True)
         return EXIT_INTERRUPTED
+    done = [
+        Verified(preset=preset, seed=order.spec.seed, seconds=seconds, history=history.read(directory.log))
+        for preset, order, (directory, seconds) in zip(chosen, orders, ran, strict=True)
+    ]
     failed = [one for one in done if not _holds(one)]
     if arguments.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(_as_json(done)), indent=2).decode() + "\n")
@@ -79,46 +81,6 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         shutil.rmtree(home, ignore_errors=True)
     return EXIT_FAILED if failed else 0
-
-
-def _run_all(orders: list[tuple[Preset, Order]], home: Path, *, narrate: bool) -> list[Verified]:
-    """Runs them, one process a core; returns them in the order given."""
-    waiting, running, done = list(orders), list[Verified](), list[Verified]()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        while waiting or running:
-            while waiting and len(running) < cores:
-                preset, order = waiting.pop(0)
-                directory = rundir.create(order, home)
-                solver = client.start(directory)
-                running.append(
-                    Verified(
-                        preset=preset,
-                        seed=order.spec.seed,
-                        directory=directory,
-                        solver=solver,
-                        started=time.monotonic(),
-                    )
-                )
-            time.sleep(_LOOK_EVERY_S)
-            for one in [one for one in running if not one.solver.is_alive()]:
-                running.remove(one)
-                one.solver.release()
-                one.seconds = time.monotonic() - one.started
-                reader = Reader(one.directory.log)
-                while one.history.apply(reader.read()):
-                    pass
-                done.append(one)
-                if narrate:
-                    print(f"{one.preset.name}: {duration(one.seconds)}", file=sys.stderr, flush=True)
-    except KeyboardInterrupt:
-        for one in running:
-            control.send(one.directory.control, "stop")
-            if one.solver.wait(5.0) is None:
-                one.solver.kill()
-        raise
-    names = [preset.name for preset, _ in orders]
-    return sorted(done, key=lambda one: names.index(one.preset.name))
 
 
 def _claims(one: Verified) -> list[Claim]:

@@ -17,12 +17,12 @@ from solver.export import KILLED
 from solver.history import History, LaneHistory
 from solver.progress import progress
 from solver.rundir import Order, RunDirectory
-from tui import keys, quantities
+from tui import keys
 from tui.draw.cells import DIM, TEXT
 from tui.feed import Feed
 from tui.figures import Figure
-from tui.items import Item, Pictures, curves_of, first, items, marks_of, pictures
-from tui.quantities import Quantity
+from tui.items import Item, Pictures
+from tui.screens.picture import Picture
 from tui.sheets import Sheet, claims_in_short
 from tui.text import inert
 from tui.widgets.chart import Chart
@@ -33,9 +33,6 @@ from tui.widgets.status import Status
 if TYPE_CHECKING:
     from tui.app import ImplicitApp
 
-_AXES = ("step", "time", "evaluations")
-# Short enough for the corner under the y axis.
-_AXIS_NAMES = {"step": "step", "time": "time", "evaluations": "evals"}
 _LIST_EVERY_S = 0.5
 
 
@@ -52,12 +49,8 @@ class LiveScreen(Screen[None]):
         self.history = History()
         self.feed = Feed(directory)
         self._frames_per_s = frames_per_s
-        self._lane: int | None = None
-        self._axis = "step"
-        self._chosen = ""
-        self._items: list[Item] = []
+        self.picture = Picture(self.history, order)
         self._frozen = False
-        self._log_by_hand: dict[str, bool] = {}
         self._drawn_look = ""
         self._next_list = 0.0
         self._list_waits = False
@@ -116,10 +109,8 @@ class LiveScreen(Screen[None]):
     def _draw(self, *, at_once: bool = True) -> None:
         if not self.is_mounted:
             return
-        self._items = items(self.history, self.order)
-        if self._item() is None:
-            self._chosen = first(self._items)
-        self._draw_chart()
+        self.picture.update()
+        self.picture.draw(self.query_one(Chart), growing=self.is_live())
         lane = self._shown_lane()
         now = time.monotonic()
         self._list_waits = now < self._next_list and not at_once
@@ -127,59 +118,10 @@ class LiveScreen(Screen[None]):
             # Every row of list and status changes with every frame: twice a second is as fast as numbers are read.
             self._next_list = now + _LIST_EVERY_S
             colour = series_colour(lane.index if lane is not None else 0)
-            self.query_one(QuantityList).draw(self._items, self._place(), self.history, lane, colour)
+            self.query_one(QuantityList).draw(self.picture.items, self.picture.place(), self.history, lane, colour)
             self._draw_status(lane)
         self._draw_events()
         self._drawn_look = self._look()
-
-    def _item(self) -> Item | None:
-        """The chosen row of the list."""
-        return next((item for item in self._items if item.key == self._chosen), None)
-
-    def _place(self) -> int:
-        return next((place for place, item in enumerate(self._items) if item.key == self._chosen), 0)
-
-    def _draw_chart(self) -> None:
-        chart, item = self.query_one(Chart), self._item()
-        if item is None:
-            chart.draw([], [], "waiting for the solver", "")
-            return
-        if chart.plot.growing != self.is_live():
-            # The run has ended (or goes on): the limits fit what there is.
-            chart.plot.growing = self.is_live()
-            chart.plot.forget()
-        if isinstance(item, Sheet):
-            chart.paint(lambda width, height: item.rows(self.history, width, height))
-        elif isinstance(item, Pictures):
-            lane = None if self._lane is None else self.history.lanes[self._lane]
-            chart.paint(lambda width, height: pictures(self.history, lane, width, height))
-        else:
-            self._draw_curves(chart, item)
-
-    def _draw_curves(self, chart: Chart, item: Figure | Quantity) -> None:
-        chart.plot.y_log = self._log(item, "y")
-        chart.plot.x_log = self._log(item, "x")
-        title = item.title.strip() + (" (log)" if chart.plot.y_log else "")
-        if isinstance(item, Figure):
-            chart.draw(item.curves(self.history), [], title, item.x_name)
-            return
-        lanes = self.history.lanes if self._lane is None else [self.history.lanes[self._lane]]
-        lanes = [lane for lane in lanes if quantities.columns(item, lane)]
-        axis = self._axis if all(self._axis in lane.columns for lane in lanes) else "step"
-        marks = marks_of(item, self.history.events, lanes, axis)
-        chart.draw(curves_of(item, self.history, lanes, axis), marks, title, _AXIS_NAMES[axis])
-
-    def _log(self, item: Figure | Quantity, axis: str) -> bool:
-        """Whether an axis is logarithmic: as chosen by hand, else as the item starts out."""
-        own = item.y_log if isinstance(item, Figure) else item.log_y
-        if axis == "x":
-            own = isinstance(item, Figure) and item.x_log
-        return self._log_by_hand.get(self._log_key(item, axis), own)
-
-    def _log_key(self, item: Figure | Quantity, axis: str) -> str:
-        """The x axis is the same for all quantities; a figure has its own."""
-        name = item.series if isinstance(item, Quantity) else item.key
-        return axis if axis == "x" and isinstance(item, Quantity) else f"{axis} {name}"
 
     def _draw_events(self) -> None:
         widget = self.query_one("#events", Rows)
@@ -218,7 +160,8 @@ class LiveScreen(Screen[None]):
             return self.history.ending.outcome.sentence() + self._claims() + again + self._damage()
         if state == "paused":
             return "space lets it go on"
-        shown = "all lanes" if self._lane is None else self.history.label(self.history.lanes[self._lane])
+        alone = self.picture.chosen_lane()
+        shown = "all lanes" if alone is None else self.history.label(alone)
         return (shown if self.history.lanes else "the solver is starting") + self._damage()
 
     def _claims(self) -> str:
@@ -230,33 +173,30 @@ class LiveScreen(Screen[None]):
 
     def _shown_lane(self) -> LaneHistory | None:
         """The lane of sparklines and status: the chosen one, else the last that is under way."""
-        lanes = self.history.lanes
-        if self._lane is not None:
-            return lanes[self._lane]
+        lanes, alone = self.history.lanes, self.picture.chosen_lane()
+        if alone is not None:
+            return alone
         under_way = [lane for lane in lanes if lane.outcome is None]
         shown = under_way or lanes
         return shown[-1] if shown else None
 
     def on_quantity_list_chosen(self, message: QuantityList.Chosen) -> None:
-        self._choose(message.index)
+        self._redraw(self.picture.choose(message.index))
 
-    def _choose(self, place: int) -> None:
-        if 0 <= place < len(self._items):
-            self._chosen = self._items[place].key
+    def _redraw(self, changed: bool) -> None:
+        """Draws with limits of its own what was chosen."""
+        if changed:
             self.query_one(Chart).plot.forget()
             self._draw()
 
     def action_next_quantity(self) -> None:
-        self._choose(self._place() + 1)
+        self._redraw(self.picture.choose(self.picture.place() + 1))
 
     def action_previous_quantity(self) -> None:
-        self._choose(self._place() - 1)
+        self._redraw(self.picture.choose(self.picture.place() - 1))
 
     def action_view(self, number: int) -> None:
-        for place, item in enumerate(self._items):
-            if isinstance(item, Quantity) and item.series in quantities.VIEWS[number]:
-                self._choose(place)
-                return
+        self._redraw(self.picture.choose_view(number))
 
     def action_figure(self) -> None:
         self._choose_kind(Figure, "this run has no figure")
@@ -268,10 +208,8 @@ class LiveScreen(Screen[None]):
         self._choose_kind(Pictures, "this run has no components to draw: image presets have")
 
     def _choose_kind(self, kind: type[Item], none: str) -> None:
-        """The first row of a kind, or from there the next one."""
-        places = [place for place, item in enumerate(self._items) if isinstance(item, kind)]
-        if places:
-            self._choose(next((place for place in places if place > self._place()), places[0]))
+        if self.picture.choose_kind(kind):
+            self._redraw(changed=True)
         else:
             self.notify(none)
 
@@ -279,29 +217,18 @@ class LiveScreen(Screen[None]):
         if len(self.history.lanes) < 2:
             self.notify("the run has one lane")
         else:
-            following = 0 if self._lane is None else self._lane + 1
-            self._lane = following if following < len(self.history.lanes) else None
-            self.query_one(Chart).plot.forget()
-            self._draw()
+            self.picture.next_lane()
+            self._redraw(changed=True)
 
     def action_log_x(self) -> None:
-        self._toggle_log("x")
+        self._redraw(self.picture.toggle_log("x"))
 
     def action_log_y(self) -> None:
-        self._toggle_log("y")
-
-    def _toggle_log(self, axis: str) -> None:
-        item = self._item()
-        if isinstance(item, Figure | Quantity):
-            self._log_by_hand[self._log_key(item, axis)] = not self._log(item, axis)
-            self.query_one(Chart).plot.forget()
-            self._draw()
+        self._redraw(self.picture.toggle_log("y"))
 
     def action_against(self) -> None:
-        usable = [axis for axis in _AXES if all(axis in lane.columns for lane in self.history.lanes)]
-        self._axis = usable[(usable.index(self._axis) + 1) % len(usable)] if self._axis in usable else "step"
-        self.query_one(Chart).plot.forget()
-        self._draw()
+        self.picture.next_axis()
+        self._redraw(changed=True)
 
     def action_maximise(self) -> None:
         self.toggle_class("maximised")

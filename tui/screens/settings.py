@@ -17,6 +17,7 @@ from presets import Preset
 from solver import estimate, fields, schema, settings
 from solver.fields import Raw
 from solver.paths import typed
+from solver.ratings import DATASETS
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 from tui import keys
@@ -25,10 +26,11 @@ from tui.text import duration, inert
 if TYPE_CHECKING:
     from tui.app import ImplicitApp
 
-_LISTS = ("problem.shape", "problem.entries")
+_LISTS = ("problem.shape", "problem.entries", "problem.targets")
 _OWN_DATA = ("problem.file", "problem.entries")
 _OF_RANDOM = ("problem.shape", "problem.rank", "problem.observations", "problem.frobenius_norm", "problem.noise")
 _LEFT_OUT = ("sweep",)
+_PATHS = ("problem.file", "problem.dataset")
 
 
 class SettingsScreen(Screen[None]):
@@ -111,8 +113,8 @@ class SettingsScreen(Screen[None]):
             if not text or (own_data and untouched and field in _OF_RANDOM):
                 # Own data take the place of a random ground truth, so what the preset says of that is let go.
                 continue
-            value: Any = text if field == "problem.file" else settings.parse_value(text)
-            if field == "problem.file" and not untouched:
+            value: Any = text if field in _PATHS else settings.parse_value(text)
+            if field in _PATHS and text not in DATASETS and not untouched:
                 value = str(typed(text, field))
             swept = isinstance(value, list) and (field not in _LISTS or _is_nested(field, value))
             if swept:

@@ -14,7 +14,7 @@ from solver.numerics.nuclear_norm import NuclearNorm
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
 from solver.spec import MatrixCompletion, MatrixSensing
 
-SPECS = [
+SPECS: list[MatrixCompletion | MatrixSensing] = [
     MatrixCompletion(shape=(8, 8), rank=2, observations=40),
     MatrixCompletion(shape=(6, 9), rank=1, observations=25),
     MatrixCompletion(shape=(7, 5), rank=3, observations=30, noise=0.5),
@@ -31,8 +31,9 @@ def solved(problem: ObservedProblem, tolerance: float, **options: float) -> Nucl
 
 
 def by_interior_points(problem: ObservedProblem, delta: float) -> float:
-    """The least value of the same program as a semidefinite one: ½ tr Z over Z = [[A, W], [Wᵀ, B]] ⪰ 0, |⟨A_i, W⟩ − y_i| ≤ δ.
+    """The least value of the same program as a semidefinite one.
 
+    It minimises ½ tr Z over Z = [[A, W], [Wᵀ, B]] ⪰ 0 with |⟨A_i, W⟩ − y_i| ≤ δ.
     Clarabel wants the upper triangle of Z column by column, off-diagonal entries times √2.
     """
     rows, columns = problem.shape
@@ -79,7 +80,7 @@ def test_the_solution_satisfies_its_constraints(spec: MatrixCompletion | MatrixS
 
 
 def test_enough_entries_recover_the_matrix() -> None:
-    """Candès and Recht: with most entries observed the ground truth itself is the solution, to the constraints' width."""
+    """Candès and Recht: with most entries observed the ground truth is the solution, to the constraints' width."""
     problem = observed_problem(MatrixCompletion(shape=(20, 20), rank=1, observations=350), 0)
     program = solved(problem, 1e-6, delta=1e-6)
     assert problem.ground_truth is not None

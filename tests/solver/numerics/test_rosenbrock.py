@@ -124,7 +124,7 @@ def test_the_counterexample_reaches_its_loss_in_few_evaluations(depth: int) -> N
 
 
 def test_the_flow_of_the_counterexample_is_that_of_gradient_descent() -> None:
-    """Plain gradient descent with small steps, the papers' method, passes through the same entries at the same times."""
+    """Gradient descent with small steps, the papers' method, passes through the same entries at the same times."""
     made = ran(
         "det-2x2",
         {"stop.max_time": 60.0, "seeds": 1, "record.rates": 0},
@@ -152,7 +152,10 @@ def test_the_flow_of_the_counterexample_is_that_of_gradient_descent() -> None:
 
 
 def test_a_wrong_branch_is_announced_and_never_converges() -> None:
-    """ε = .1: one start of four is led to w_22 < 0. It says so when it is settled, and ends as failed, not as converged."""
+    """With ε = .1 one start of four is led to w_22 < 0.
+
+    It says so when it is settled, and ends as failed, not as converged.
+    """
     made = ran(
         "det-2x2",
         {"problem.entries": [[0, 1, 1.0], [1, 0, 1.0], [1, 1, 0.1]], "seeds": 4, "record.rates": 0},
@@ -183,7 +186,11 @@ def test_depth_two_loses_its_sign_and_says_so() -> None:
 def test_a_determinant_below_rounding_ends_the_lane() -> None:
     """Layers whose determinant cannot be told from zero: the sign that is computed is noise."""
     raw = {
-        "problem": {"kind": "matrix-completion", "entries": [[0, 1, 1.0], [1, 0, 1.0], [1, 1, 0.0]], "loss": "half-sum"},
+        "problem": {
+            "kind": "matrix-completion",
+            "entries": [[0, 1, 1.0], [1, 0, 1.0], [1, 1, 0.0]],
+            "loss": "half-sum",
+        },
         "model": {"kind": "deep-matrix-factorization", "depth": 2, "init": "balanced", "det_sign": "positive"},
     }
     (lane,) = lanes(decode(raw))

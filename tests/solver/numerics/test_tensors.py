@@ -1,12 +1,14 @@
-"""Components: what a frame of them holds, the laws against measured rates, who escapes first, and the estimated rank."""
+"""Components: what a frame of them holds, the laws against measured rates, who escapes first, the estimated rank."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from solver.numerics import cp_rank, theory
 from solver.numerics.methods.dormand_prince import DormandPrince
@@ -31,12 +33,22 @@ def measured(model: CP, steps: int = 0) -> tuple[dict[str, Value], ObservedProbl
     return dict(zip(metrics.series, values, strict=True)), problems[0], method.parameters(0)
 
 
+def numbers(value: Value) -> NDArray[np.float64]:
+    """A list of a frame, each of whose items is a number."""
+    assert isinstance(value, list)
+    assert all(isinstance(item, float) for item in value)
+    return np.array(value, dtype=np.float64)
+
+
 def test_a_frame_is_what_the_definitions_say() -> None:
     values, problem, parameters = measured(CP(components=3, init_std=0.5), steps=4)
-    a, b, c = (part.reshape(size, 3).numpy() for part, size in zip(parameters.split([12, 15, 18]), (4, 5, 6), strict=True))
+    a, b, c = (
+        part.reshape(size, 3).numpy()
+        for part, size in zip(torch.split(parameters, [12, 15, 18]), (4, 5, 6), strict=True)
+    )
     end = np.einsum("iz,jz,kz->ijk", a, b, c)
     norms = [np.linalg.norm(factor, axis=0) for factor in (a, b, c)]
-    np.testing.assert_allclose(values["component_norms"], np.prod(norms, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(numbers(values["component_norms"]), np.prod(norms, axis=0), rtol=1e-6)
     assert values["frobenius_norm"] == pytest.approx(np.linalg.norm(end), rel=1e-12)
     truth = problem.ground_truth
     assert truth is not None
@@ -50,14 +62,16 @@ def test_a_frame_is_what_the_definitions_say() -> None:
 def test_measured_rates_agree_with_the_formula_for_any_start() -> None:
     """γ_r by contracting the end gradient, the rate by differences of norms: no step in common."""
     values, _, _ = measured(CP(components=5, init_std=0.4), steps=6)
-    np.testing.assert_allclose(values["component_rates"], values["predicted_component_rates"], rtol=1e-6)
-    off = np.array(values["predicted_component_rates_balanced"]) / np.array(values["component_rates"]) - 1
+    rates = numbers(values["component_rates"])
+    np.testing.assert_allclose(rates, numbers(values["predicted_component_rates"]), rtol=1e-6)
+    off = numbers(values["predicted_component_rates_balanced"]) / rates - 1
     assert np.abs(off).max() > 1e-2, "a start that is not balanced must not follow the balanced law"
 
 
 def test_balanced_components_follow_the_balanced_law() -> None:
     values, _, _ = measured(CP(components=5, init_std=0.4, balanced=True), steps=6)
-    np.testing.assert_allclose(values["component_rates"], values["predicted_component_rates_balanced"], rtol=1e-5)
+    balanced = numbers(values["predicted_component_rates_balanced"])
+    np.testing.assert_allclose(numbers(values["component_rates"]), balanced, rtol=1e-5)
     assert values["unbalancedness"] == pytest.approx(0.0, abs=1e-6)
 
 
@@ -108,7 +122,9 @@ def test_the_estimated_rank_counts_components() -> None:
         factors = [generator.standard_normal((size, rank)) for size in (5, 6, 7)]
         tensor = np.einsum("iz,jz,kz->ijk", *factors)
         assert cp_rank.estimate(tensor, 0.02) == rank
-        noisy = tensor + 1e-3 * np.linalg.norm(tensor) / math.sqrt(tensor.size) * generator.standard_normal(tensor.shape)
+        noisy = tensor + 1e-3 * np.linalg.norm(tensor) / math.sqrt(tensor.size) * generator.standard_normal(
+            tensor.shape
+        )
         assert cp_rank.estimate(noisy, 0.02) == rank
     assert cp_rank.estimate(np.zeros((3, 3, 3)), 0.02) == 0
     assert cp_rank.estimate(generator.standard_normal((6, 6, 6)), 0.01, most=3) is None
@@ -134,7 +150,7 @@ def test_low_rank_is_recovered_in_either_kind_and_order(kind: str, shape: list[i
         "model.components": 12,
         "seeds": 1,
     }
-    sweeps = {"problem.observations": [int(np.prod(shape)) // 2], "model.init_std": [1e-2]}
+    sweeps: dict[str, list[Any]] = {"problem.observations": [int(np.prod(shape)) // 2], "model.init_std": [1e-2]}
     made = ran("tf-rank", changes, sweeps)
     (lane,) = exported(made).lanes
     assert lane.outcome is not None

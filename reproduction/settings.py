@@ -1,0 +1,97 @@
+"""The runs whose numbers are set beside the published ones: presets with the papers' own settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import presets
+from solver import settings
+from solver.rundir import Order
+
+
+def order(
+    name: str, size: presets.Size, changes: dict[str, Any] | None = None, sweeps: dict[str, list[Any]] | None = None
+) -> Order:
+    """What a solver is asked for: a preset at a size, with some settings changed."""
+    preset = presets.load(name)
+    raw = settings.apply(preset.at_size(size), list((changes or {}).items()), list((sweeps or {}).items()))
+    return Order(spec=preset.decode(raw), preset=preset.info(), created="")
+
+
+def orders() -> dict[str, Order]:
+    """Every run by its name, the longest first."""
+    recovery = {"seeds": 4, "stop.max_steps": 20_000, "record.geometric": 4}
+    return {
+        "mnist": order(
+            "mnist-rank",
+            "paper",
+            {"stop.max_steps": 10_000, "record.every": 1_000},
+            {"model.components": [1, 3, 5]},
+        ),
+        "components": order(
+            "tf-components", "default", {"stop.max_steps": 30_000, "seeds": 2, "record.every": 250, "record.rates": 0}
+        ),
+        "dynamics": order("mf-dynamics", "default", {"seeds": 3, "record.rates": 0}, {"model.depth": [2, 3]}),
+        "recovery": order(
+            "low-rank-recovery",
+            "paper",
+            recovery,
+            {"problem.observations": [2000, 5000], "model.depth": [1, 2, 3, 4]},
+        ),
+        "authors": order(
+            "low-rank-recovery",
+            "paper",
+            {
+                "seeds": 1,
+                "optimizer.kind": "group-rmsprop",
+                "optimizer.step_size": 1e-3,
+                "optimizer.eps": 1e-4,
+                "stop.max_steps": 100_000,
+            },
+            {"problem.observations": [2000], "model.depth": [2, 3, 4]},
+        ),
+        "robust": order("low-rank-recovery", "quick", {"seeds": 5}),
+        "order-3": order(
+            "tf-rank",
+            "paper",
+            {"record.cp_rank": False, "record.rates": 0},
+            {
+                "model.init_std": [1e-3],
+                "problem.observations": [50, 100, 150, 200],
+            },
+        ),
+        "order-3 flow": order(
+            "tf-rank",
+            "default",
+            {"seeds": 5, "record.rates": 0, "record.cp_rank": False},
+            {
+                "model.init_std": [1e-3],
+                "problem.observations": [50, 100, 150, 200],
+            },
+        ),
+        "order-4": order(
+            "tf-rank",
+            "paper",
+            {
+                "seeds": 2,
+                "dtype": "float32",
+                "problem.shape": [8, 8, 8, 8],
+                "model.components": 512,
+                "record.cp_rank": False,
+                "record.rates": 0,
+            },
+            {"model.init_std": [1e-3], "problem.observations": [1000]},
+        ),
+        "2x2": order(
+            "det-2x2",
+            "default",
+            {"seeds": 5, "record.rates": 0},
+            {"model.det_sign": ["positive"], "model.depth": [2, 3, 4]},
+        ),
+        "2x2 tight": order(
+            "det-2x2",
+            "default",
+            {"seeds": 5, "record.rates": 0, "optimizer.rtol": 1e-12, "optimizer.atol": 1e-15, "record.per_step": 1},
+            {"model.det_sign": ["positive"], "model.depth": [2]},
+        ),
+    }
