@@ -105,8 +105,8 @@ entry is 1 (published: read off the plot at 2,000, re-run on one draw at 5,000).
 {norm}, published 219.5; effective rank {rank}, published 4.92.
 
 {table(head, rows)}
-Differences. **The draw**: at 2,000 entries depth 2 and the nuclear-norm program vary by a factor of four from ground truth
-to ground truth, and the published ones lie at the upper end of ours. **The method**: at depth 3 and 4 what is left is the
+Differences. **The draw**: at 2,000 entries depth 2 and the nuclear-norm program vary by a factor of two and more from ground
+truth to ground truth, and the published draw lies beyond the upper end of our four. **The method**: at depth 3 and 4 what is left is the
 training loss, spread over the unseen entries, so flow and GroupRMSprop agree to a factor of two. Depth 1 leaves unseen
 entries where they started, so its error is the share of the squared norm that was not observed: .8 at 2,000, .5 at 5,000.
 

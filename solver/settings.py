@@ -115,6 +115,9 @@ def apply(
             result["sweep"] = sweep | {field: [value]}
         else:
             result = with_value(result, field, value)
+        if field in _REPLACES_GROUND_TRUTH and value is not None:
+            gone = {f"problem.{name}" for name in _OF_GROUND_TRUTH}
+            result["sweep"] = {key: values for key, values in result.get("sweep", {}).items() if key not in gone}
     for field, values in sweeps:
         check_field(result, field)
         result["sweep"] = result.get("sweep", {}) | {field: values}
@@ -148,7 +151,7 @@ def with_value(raw: Mapping[str, Any], field: str, value: Any) -> Raw:
             inner = {}
     elif field in _REPLACES_GROUND_TRUTH and value is not None:
         inner = {key: kept for key, kept in inner.items() if key not in _OF_GROUND_TRUTH}
-        inner |= {"entries": None, "file": None}
+        inner |= {name: None for name in ("entries", "file") if name in fields.part_type(raw, part).__struct_fields__}
     if part in KINDS and name != "kind":
         inner = {"kind": fields.kind(raw, part)} | inner
     inner[name] = value

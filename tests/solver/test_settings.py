@@ -9,7 +9,15 @@ import pytest
 
 from solver import fields, settings
 from solver.refusal import BadSetting
-from solver.spec import DeepMatrixFactorization, GradientDescent, MatrixCompletion, RunSpec
+from solver.spec import (
+    CP,
+    Adam,
+    DeepMatrixFactorization,
+    GradientDescent,
+    MatrixCompletion,
+    RunSpec,
+    TensorCompletion,
+)
 
 ENTRIES = [[0, 1, 1.0], [1, 0, 1.0]]
 
@@ -182,3 +190,85 @@ def test_a_sweep_is_read_as_a_list() -> None:
 def test_what_is_no_assignment_is_refused() -> None:
     with pytest.raises(BadSetting, match="not KEY=VALUE"):
         settings.parse_assignment("model.depth")
+
+
+OF_OTHER_KINDS: list[tuple[dict[str, Any], str, str]] = [
+    ({"problem.kind": "tensor-completion", "problem.shape": [5, 5]}, "problem.shape", "a list of 3 to 8 sizes, not 2"),
+    ({"problem.kind": "tensor-completion", "problem.rank": 1001}, "problem.rank", "at most 1000"),
+    ({"problem.kind": "tensor-completion", "problem.entries": [[0, 0, 1.0]]}, "problem.entries", "4 to 9 numbers each"),
+    (
+        {"problem.kind": "tensor-completion", "problem.entries": [[0, 0, 0, 1.0], [0, 0, 0, 2.0]]},
+        "problem.entries",
+        "twice",
+    ),
+    ({"problem.kind": "tensor-sensing", "problem.observations": 20_000}, "problem.observations", "at most 10000"),
+    ({"problem.kind": "tensor-sensing", "model.kind": "deep-matrix-factorization"}, "model.kind", "must be cp"),
+    ({"problem.kind": "matrix-sensing", "model.kind": "cp"}, "model.kind", "must be deep-matrix-factorization"),
+    ({"problem.kind": "matrix-sensing", "problem.huber_delta": 0.0}, "problem.huber_delta", "above 0"),
+    ({"problem.kind": "tensor-completion", "model.depth": 3}, "model.depth", "change the kind"),
+    ({"problem.kind": "tensor-completion", "model.components": 0}, "model.components", "at least 1"),
+    ({"problem.kind": "tensor-completion", "model.planted": True}, "model.planted", "set balanced"),
+    ({"problem.kind": "tensor-completion", "model.balanced": "yes"}, "model.balanced", "true or false"),
+    (
+        {"problem.kind": "tensor-completion", "optimizer.method": "rosenbrock"},
+        "optimizer.method",
+        "take auto or dormand-prince",
+    ),
+    ({"problem.kind": "image-tensor", "optimizer.kind": "gradient-flow"}, "optimizer.kind", "must be adam"),
+    ({"problem.kind": "image-tensor", "problem.positive_class": 12}, "problem.positive_class", "at most 9"),
+    ({"problem.kind": "image-tensor", "problem.train_images": 70_000}, "problem.train_images", "at most 60000"),
+    ({"problem.kind": "image-tensor", "problem.targets": [1, 1]}, "problem.targets", "must differ"),
+    ({"problem.kind": "image-tensor", "problem.variant": "noisy"}, "problem.variant", "random-labels"),
+    (
+        {"problem.kind": "image-tensor", "problem.train_images": 100, "optimizer.batch_size": 101},
+        "optimizer.batch_size",
+        "at most 100",
+    ),
+    ({"optimizer.kind": "adam", "optimizer.batch_size": 10}, "optimizer.batch_size", "leave it out"),
+]
+
+
+@pytest.mark.parametrize(("changes", "field", "said"), OF_OTHER_KINDS, ids=lambda value: str(value)[:40])
+def test_bad_input_of_other_kinds_is_refused_in_one_sentence(changes: dict[str, Any], field: str, said: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        settings.decode(settings.apply({}, list(changes.items())))
+    sentence = str(refused.value)
+    assert said in sentence, sentence
+    assert sentence.startswith(field), sentence
+    assert "\n" not in sentence
+
+
+def test_a_problem_brings_the_model_that_fits_it_along() -> None:
+    """And with it what was swept over the other model goes; a model named beside the problem has the last word."""
+    raw = {
+        "model": {"kind": "deep-matrix-factorization", "depth": 4},
+        "sweep": {"model.depth": [2, 3], "problem.rank": [1]},
+    }
+    changed = settings.apply(raw, [("problem.kind", "tensor-completion")])
+    assert changed["model"] == {"kind": "cp"}
+    assert changed["sweep"] == {}
+    images = settings.decode(settings.apply(raw, [("problem.kind", "image-tensor"), ("model.components", 7)]))
+    assert images.model == CP(components=7, init_mean=1.0, init_std=1e-3)
+    assert images.optimizer == Adam(step_size=5e-4)
+    same = settings.apply(raw, [("problem.kind", "matrix-sensing")])
+    assert same["model"] == raw["model"]
+    assert settings.decode({"model": {"kind": "cp"}}).problem == TensorCompletion()
+
+
+def test_entries_let_go_of_what_was_swept_over_the_ground_truth() -> None:
+    raw = {"sweep": {"problem.observations": [50, 60], "model.depth": [2, 3]}}
+    assert settings.apply(raw, [("problem.entries", ENTRIES)])["sweep"] == {"model.depth": [2, 3]}
+    tensor = settings.apply({"problem": {"kind": "tensor-completion"}}, [("problem.entries", [[0, 0, 1, 2.5]])])
+    assert settings.decode(tensor).problem == TensorCompletion(entries=[(0, 0, 1, 2.5)])
+
+
+def test_a_swept_field_need_not_fit_by_its_default() -> None:
+    """2,000 observations, the default, are more than 8 × 8 × 8 has; the swept ones are not."""
+    raw = {
+        "problem": {"kind": "tensor-completion", "shape": [8, 8, 8], "rank": 1},
+        "sweep": {"problem.observations": [50, 100]},
+    }
+    observed = [lane.parameters["problem.observations"] for lane in settings.lanes(settings.decode(raw))]
+    assert observed == [50, 100]
+    with pytest.raises(BadSetting, match="at most 512"):
+        settings.decode(raw | {"sweep": {"problem.observations": [50, 513]}})
