@@ -61,7 +61,7 @@ def _against_observations(series: str, name: str, *, y_log: bool = False) -> Fig
         f"{name} against observations",
         "observed",
         lambda history: _swept_curves(history, "problem.observations", series),
-        f"{name.split()[-1]}, observed",
+        f"{name.split()[-1]}/entries",
         y_log=y_log,
     )
 
@@ -84,7 +84,7 @@ def _swept_curves(history: History, field: str, series: str) -> list[Curve]:
         _curve(name, index, points, _MARKS[index] if index < len(_MARKS) else "")
         for index, (name, points) in enumerate(list(groups.items())[:_MOST_CURVES])
     ]
-    return [*_baseline_curves(history, field, series), *curves]
+    return [*curves, *_baseline_curves(history, field, series)]
 
 
 def _others(lane: LaneHistory, field: str) -> str:
@@ -118,7 +118,7 @@ def _quartiles(values: list[float]) -> tuple[float, float]:
     return low, high
 
 
-_BASELINE_NAMES = {"nuclear_norm": "least nuclear norm", "ground_truth": "ground truth", "linear": "linear"}
+_BASELINE_NAMES = {"nuclear_norm": "least norm", "ground_truth": "ground truth", "linear": "linear"}
 
 
 def _baseline_curves(history: History, field: str, series: str) -> list[Curve]:

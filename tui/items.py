@@ -27,6 +27,7 @@ class Pictures(msgspec.Struct, frozen=True):
     """The components of an image lane, each as a picture."""
 
     title: str = "component pictures"
+    short: str = "pictures"
     key: str = "pictures"
 
 

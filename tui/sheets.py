@@ -32,6 +32,8 @@ class Sheet(msgspec.Struct, frozen=True):
     """The page for a width."""
     value: Callable[[History], str]
     """What the list shows of it."""
+    short: str = ""
+    """The title where there is little room."""
 
     @property
     def key(self) -> str:
@@ -55,7 +57,7 @@ def sheets(history: History, names: list[str]) -> list[Sheet]:
             Sheet("claims", lambda h, width: _claim_lines(h, names, width), lambda h: claims_in_short(h, names))
         )
     if any("minimisers" in baselines for baselines in history.baselines.values()):
-        found.append(Sheet("quantity | minimiser", _minimiser_lines, lambda _: ""))
+        found.append(Sheet("quantity | minimiser", _minimiser_lines, lambda _: "", "minimisers"))
     return found
 
 

@@ -63,7 +63,7 @@ def test_the_figures_of_recovery_have_medians_quartiles_and_the_least_nuclear_no
     run, order = recorded("recovery")
     error, rank, norm = figures(order.spec)
     by_name = {curve.name: curve for curve in error.curves(run)}
-    assert set(by_name) == {"depth 2", "depth 3", "least nuclear norm"}
+    assert set(by_name) == {"depth 2", "depth 3", "least norm"}
     deep = by_name["depth 3"]
     values = sorted(
         lane.columns["reconstruction_error"][-1]

@@ -12,21 +12,36 @@ MARGIN = 8
 """Cells left of the curves: labels and axis."""
 
 
-def legend(title: str, names: Sequence[tuple[str, int, str]], width: int) -> Row:
-    """Title, then (name, colour, mark) of each curve; where they do not fit, the words that all names begin with are
-    said once.
+def legend(title: str, names: Sequence[tuple[str, int, str]], width: int, most: int = 1) -> list[Row]:
+    """Title, then (name, colour, mark) of each curve, on at most ``most`` rows.
+
+    Where they do not fit on one row, the words that all names begin with are said once; where that is not enough, the
+    entries go on in the next row, and what is left over is cut.
     """
     entries = [entry for entry in dict.fromkeys(names) if entry[0]]
     # A lane's first curve carries its mark; the others would only repeat its name.
     marked = {(name, colour) for name, colour, mark in entries if mark}
     entries = [entry for entry in entries if entry[2] or entry[:2] not in marked]
     pieces = [(f"{title}  ", TEXT), *((f"━{mark} {name}  ", colour) for name, colour, mark in entries)]
-    if sum(len(piece) for piece, _ in pieces) - 2 > width and len(entries) > 1:
+    if _length(pieces) - 2 > width and len(entries) > 1:
         # Letters are meant, not the parts of a path.
         shared = commonprefix([name for name, _, _ in entries]).rpartition(" ")[0]  # noqa: RUF071
         start = len(shared) + bool(shared)
-        pieces = [(f"{title}  {shared} ", TEXT)]
+        pieces = [(f"{title}  {shared} " if shared else f"{title}  ", TEXT)]
         pieces += [(f"━{mark} {name[start:]} ", colour) for name, colour, mark in entries]
+    rows: list[list[tuple[str, int]]] = [[]]
+    for piece in pieces:
+        if rows[-1] and _length([*rows[-1], piece]) - 1 > width and len(rows) < most:
+            rows.append([])
+        rows[-1].append(piece)
+    return [_cut(row, width) for row in rows]
+
+
+def _length(pieces: Sequence[tuple[str, int]]) -> int:
+    return sum(len(piece) for piece, _ in pieces)
+
+
+def _cut(pieces: Sequence[tuple[str, int]], width: int) -> Row:
     text = "".join(piece for piece, _ in pieces)
     colours = b"".join(bytes([colour] * len(piece)) for piece, colour in pieces)
     if len(text.rstrip()) > width:

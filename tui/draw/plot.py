@@ -15,6 +15,8 @@ from tui.draw.frame import MARGIN, legend, with_y_axis, x_axis
 from tui.draw.scale import Scale, nice
 
 _ROOM = 0.25
+# From this height on the curves can spare a row.
+_TWO_ROWS_OF_LEGEND = 14
 _TINY, _HUGE = 1e-300, 1e300
 
 
@@ -50,6 +52,8 @@ class Plot:
         self._y: Scale | None = None
         self.x_log = False
         self.y_log = False
+        self.from_zero = True
+        """Whether a linear x axis begins at zero, as for what counts from there."""
         self.growing = False
         """Whether more points are to come: then a new limit leaves room for them."""
 
@@ -67,8 +71,9 @@ class Plot:
         if limits is None:
             return fit([(title, TEXT), ("no points yet", DIM)], width, height)
         x, y = limits
-        head = legend(title, [(curve.name, curve.colour, curve.mark) for curve in curves], width)
-        canvas = Canvas(width - MARGIN, height - 3)
+        most = 2 if height >= _TWO_ROWS_OF_LEGEND else 1
+        head = legend(title, [(curve.name, curve.colour, curve.mark) for curve in curves], width, most)
+        canvas = Canvas(width - MARGIN, height - 2 - len(head))
         for mark in marks:
             _draw_mark(canvas, mark, x)
         for curve in curves:
@@ -77,14 +82,14 @@ class Plot:
         body = canvas.rows()
         _place_ends(body, curves, x, y)
         _place_marks(body, marks, x)
-        return [head, *with_y_axis(body, y), *x_axis(x, width, x_name)]
+        return [*head, *with_y_axis(body, y), *x_axis(x, width, x_name)]
 
     def _limits(self, curves: Sequence[Curve]) -> tuple[Scale, Scale] | None:
         x_range = _range([curve.x for curve in curves], self.x_log)
         y_range = _range([column for curve in curves for column in (curve.y, curve.low, curve.high)], self.y_log)
         if x_range is None or y_range is None:
             return None
-        if not self.x_log:
+        if not self.x_log and self.from_zero:
             x_range = (min(0.0, x_range[0]), x_range[1])
         if self.x_log and self._x is None and x_range[0] == x_range[1]:
             x_range = (x_range[0], x_range[1] * 10.0)

@@ -104,6 +104,7 @@ class Picture:
     def _draw_curves(self, chart: Chart, item: Figure | Quantity) -> None:
         chart.plot.y_log = self._log(item, "y")
         chart.plot.x_log = self._log(item, "x")
+        chart.plot.from_zero = isinstance(item, Quantity)
         title = item.title.strip() + (" (log)" if chart.plot.y_log else "")
         if isinstance(item, Figure):
             chart.draw(item.curves(self._history), [], title, item.x_name)

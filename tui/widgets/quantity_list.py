@@ -55,8 +55,7 @@ class QuantityList(Rows):
             if isinstance(item, Quantity) and item.short and len(title) > name_width:
                 title = item.short
             elif not isinstance(item, Quantity):
-                short = getattr(item, "short", "")
-                title = "▣ " + (short if short and len(title) + 2 > name_width else title)
+                title = "▣ " + (item.short if item.short and len(title) + 2 > name_width else title)
             name = f"{title[:name_width]:<{name_width}} "
             here = CHOSEN if index == chosen else TEXT
             spark_width = max(0, width - name_width - _VALUE_WIDTH - 2)
