@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from solver import claims, ratings, settings
+from solver import claims, fields, ratings, settings
 from solver.fields import Raw
 from solver.paths import typed
 from solver.refusal import BadSetting
@@ -73,8 +73,12 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
         """
         return ratings.settle(settings.decode(raw), self.path.parent)
 
-    def info(self) -> PresetInfo:
-        """What a run remembers of its preset."""
+    def info(self, spec: RunSpec | None = None) -> PresetInfo:
+        """What a run remembers of its preset; with another kind of problem it is another experiment, without claims."""
+        if spec is not None:
+            kind, own = type(spec.problem), fields.part_type(self.raw, "problem")
+            if fields.FITTING[fields.word(kind)] != fields.FITTING[fields.word(own)]:
+                return PresetInfo(name=self.name, title=f"{self.name} with {fields.word(kind)}")
         return PresetInfo(name=self.name, title=self.title, claims=self.claims, look_for=self.look_for)
 
 

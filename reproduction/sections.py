@@ -101,7 +101,7 @@ def recovery(histories: Histories) -> str:
     return f"""## Matrix completion: 100 × 100, rank 5, scale 1e-3, to loss 1e-6
 
 Arora, Cohen, Hu, Luo 2019, Figures 1 and 2. Errors are mean squared over all entries of a ground truth whose mean-square
-entry is 1 (published: read off the plot at 2,000, re-run on one draw at 5,000). Nuclear norm of the ground truths:
+entry is 1 (published: read off the plot; at 5,000 the authors' method re-run on one draw). Nuclear norm of the ground truths:
 {norm}, published 219.5; effective rank {rank}, published 4.92.
 
 {table(head, rows)}
@@ -159,8 +159,8 @@ def dynamics(histories: Histories) -> str:
 Arora, Cohen, Hu, Luo 2019, Figure 3; published values are read off the plot, the first jump of depth 3 at about 8,400.
 
 {table(head, rows)}
-Differences are **the draw's**: the method is the papers', and the largest singular values are those of each draw's own ground
-truth. The gap between fifth and sixth is what repeats.
+Differences are **the draw's**: the method is the papers', and at depth 3 the largest singular values are those of each draw's
+own ground truth (at depth 2 they are still on their way). The gap between fifth and sixth is what repeats.
 """
 
 
@@ -194,7 +194,7 @@ def counterexample(histories: Histories) -> str:
     head = ["loss ℓ", "published", "1/√(2ℓ)", "depth 2", "depth 3", "depth 4"]
     return f"""## The 2×2 counterexample: z = z′ = 1, ε = 0, positive determinant, balanced start 1e-2
 
-Razin, Cohen 2020, Figure 1 (read off the plot); five starts each, |w| where the loss falls through the value.
+Razin, Cohen 2020, 2×2 experiment (read off the plot); five starts each, |w| where the loss falls through the value.
 
 {table(head, rows)}
 Depth 3 and 4 reach loss 1e-4 in {evaluations} gradient evaluations of the implicit method; gradient descent
@@ -244,8 +244,8 @@ Razin, Cohen 2020 (read off the plot); GroupRMSprop with step 1e-2, eps 1e-6, to
 Differences. **The unit**: a mean squared loss of 1e-6 over 512 entries of a tensor of norm 1 is a relative error of
 √(512e-6) = .023 on the observed ones, and twice that over all is where the runs that recover end. The published values from
 100 entries on fall below it, so they were trained further or measured in another unit (the square agrees at 100, the mean
-square over all entries, 1/512 of it, at 200). The flow, run to 1e-9, shows that the recovery itself goes on. **The draw**: at
-50 of 512 entries some draws cannot be recovered by anything.
+square over all entries, 1/512 of it, at 200). The flow, run to 1e-9, shows that the recovery itself goes on. **The draw**: from
+50 of 512 entries the factorization finds the rank-1 tensor in some draws only, though the entries determine it.
 
 Order 4, 1,000 of 4,096 entries, 512 components: mean squared error over all entries {spread(mean_square)} (published
 7.7e-7); the error leaves its plateau at step {spread(escape, 3)} (published 29,000): the draw's.
@@ -285,14 +285,15 @@ def components(histories: Histories) -> str:
     ]
     return f"""## Component norms: order 4, dimension 10, rank 5, 2,000 of 10,000 entries, 1,000 components
 
-Razin, Maman, Cohen 2021, Figure 1 (read off the plot), at .005: jumps at 4.2k, 5.3k, 7.0k, 9.8k, 11.25k; norms .60 .59 .41
+Razin, Maman, Cohen 2021, tensor completion (read off the plot), at .005: jumps at 4.2k, 5.3k, 7.0k, 9.8k, 11.25k; norms .60 .59 .41
 .31 .21; relative errors between the jumps 1.0 .824 .559 .386 .223 .006. GroupRMSprop with step 1e-2, eps 1e-6, to loss 1e-8,
 float32, at most 30,000 steps.
 
 {table(head, rows)}
-Differences. **The draw**: norms are those of each ground truth's own components; one that is small in the truth waits long
-for its jump, in some draws longer than the run, and in some draws 2,000 entries do not determine the tensor. **The unit**: 8e-2
-and 3e-2 are relative errors; 7e-6 cannot be one, since a loss of 1e-8 over entries of mean square 1e-4 leaves .01.
+Differences. **The draw**: norms are those of each ground truth's own components, and one that is small in the truth waits long
+for its jump. In draw 1 a component grew large on entries that were not observed, from both smaller starts, though 2,000 entries
+determine the tensor: fitting with a few components is no guarantee. **The unit**: 8e-2 and 3e-2 are relative errors; 7e-6 cannot
+be one, since a loss of 1e-8 over entries of mean square 1e-4 leaves .01.
 """
 
 
@@ -319,7 +320,7 @@ def images(histories: Histories) -> str:
     head = ["data", "R", "train, published", "ours", "test, published", "ours"]
     return f"""## Images: MNIST, class 6 against the rest, 60,000 images, Adam 5e-4, batches of 5,000
 
-Razin, Maman, Cohen 2021, Figure 3: published errors are means over the ten classes after up to 10,000 epochs (read, ± .002);
+Razin, Maman, Cohen 2021, experiment on real data: published errors are means over the ten classes after up to 10,000 epochs (read, ± .002);
 ours are of class 6 alone after {steps:,} steps, {steps // 12:,} epochs.
 
 {table(head, rows)}

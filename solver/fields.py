@@ -85,6 +85,11 @@ def part_type(raw: Mapping[str, Any], part: str) -> type[s.Settings]:
     return KINDS[part].get(str(kind), type(default))
 
 
+def word(kind: type[s.Settings]) -> str:
+    """How a kind is written in ``kind = …``."""
+    return next(name for kinds in KINDS.values() for name, struct in kinds.items() if struct is kind)
+
+
 def choices(raw: Mapping[str, Any], field: str) -> list[str]:
     """The words a field may be, in the order of the type; empty where it is not a choice."""
     part, _, name = field.partition(".")

@@ -107,7 +107,7 @@ class History:
                 # Taken up again after it was stopped: what ended then goes on.
                 self.ending = None
                 for lane in self.lanes:
-                    if lane.outcome is not None and lane.outcome.kind in ("stopped", "max-seconds"):
+                    if lane.outcome is not None and lane.outcome.is_unfinished:
                         lane.outcome = None
         elif isinstance(record, Claim):
             self.claims[record.name] = record

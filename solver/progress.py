@@ -42,7 +42,7 @@ def progress(history: History, spec: RunSpec) -> Progress:
 
 
 def _fraction(lane: LaneHistory, stop: Stop) -> float:
-    if lane.outcome is not None and lane.outcome.kind not in ("stopped", "failed", "diverged"):
+    if lane.outcome is not None and (lane.outcome.cause or lane.outcome.kind not in ("stopped", "failed", "diverged")):
         return 1.0
     if not len(lane):
         return 0.0

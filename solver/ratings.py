@@ -16,6 +16,8 @@ from solver.spec import ImageTensor, MatrixCompletion, RunSpec
 MAX_DIMENSION = 20_000
 DATASETS = ("mnist", "fashion-mnist")
 """The image datasets that ship with the package."""
+IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+"""What a directory of images must hold, gz or not."""
 
 
 class Ratings(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +113,12 @@ def _settle_dataset(spec: RunSpec, problem: ImageTensor, directory: Path) -> Run
     if not path.is_dir():
         raise BadSetting(
             f"problem.dataset {problem.dataset} is neither {', '.join(DATASETS)} nor a directory: name one of these",
+            "problem.dataset",
+        )
+    missing = [name for name in IDX_FILES if not any((path / file).is_file() for file in (name, f"{name}.gz"))]
+    if missing:
+        raise BadSetting(
+            f"problem.dataset {path} has no {missing[0]} or {missing[0]}.gz: put the four IDX files there",
             "problem.dataset",
         )
     raw = settings.encode(spec)

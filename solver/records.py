@@ -33,7 +33,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cure: str = ""
     """What the person can do; empty where nothing needs doing."""
     cause: str = ""
-    """A word for programs: device, memory, input; empty otherwise."""
+    """A word for programs: device, memory, input, sign, branch, stationary; empty otherwise."""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it was ended from outside, and could go on; what ends by itself for a cause is over."""
+        return self.kind in ("stopped", "max-seconds") and not self.cause
 
     def sentence(self) -> str:
         """Reason and cure as one line."""

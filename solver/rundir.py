@@ -143,7 +143,7 @@ class RunDirectory:
     def can_resume(self) -> bool:
         """Whether a solver could go on where the run was killed or stopped."""
         outcome = self.outcome()
-        unfinished = outcome is None or outcome.kind in ("stopped", "max-seconds")
+        unfinished = outcome is None or outcome.is_unfinished
         return unfinished and not self.is_solving() and (self.checkpoint.exists() or self.previous_checkpoint.exists())
 
     def size_bytes(self) -> int:

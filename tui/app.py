@@ -73,7 +73,7 @@ class ImplicitApp(App[None]):
         """Starts a solver on ``spec`` and shows it live."""
         order = Order(
             spec=spec,
-            preset=preset.info(),
+            preset=preset.info(spec),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
         try:

@@ -59,7 +59,7 @@ def figures(spec: RunSpec) -> list[Figure]:
 def _against_observations(series: str, name: str, *, y_log: bool = False) -> Figure:
     return Figure(
         f"{name} against observations",
-        "observed",
+        "obs.",
         lambda history: _swept_curves(history, "problem.observations", series),
         f"{name.split()[-1]}/entries",
         y_log=y_log,
@@ -84,7 +84,7 @@ def _swept_curves(history: History, field: str, series: str) -> list[Curve]:
         _curve(name, index, points, _MARKS[index] if index < len(_MARKS) else "")
         for index, (name, points) in enumerate(list(groups.items())[:_MOST_CURVES])
     ]
-    return [*curves, *_baseline_curves(history, field, series)]
+    return [*_baseline_curves(history, field, series), *curves]
 
 
 def _others(lane: LaneHistory, field: str) -> str:

@@ -65,7 +65,9 @@ def _of_lane(item: Quantity, history: History, lane: LaneHistory, axis: str, *, 
         # A component keeps its colour, so that crossings are seen; of several lanes the colour is the lane's.
         largest = quantities.largest(found, _CURVES_OF_VECTOR)
         return [
-            Curve(name, series_colour(index) if alone else colour, x, found[index], mark if place == 0 else "")
+            Curve(f"component {index}", series_colour(index), x, found[index])
+            if alone
+            else Curve(name, colour, x, found[index], mark if place == 0 else "")
             for place, index in enumerate(largest)
         ]
     curves = [Curve(name, colour, x, y, mark if rank == 0 else "") for rank, y in enumerate(found[:_CURVES_OF_VECTOR])]
@@ -114,8 +116,8 @@ def marks_of(item: Item, events: Sequence[Event], lanes: Sequence[LaneHistory], 
     return list(marks.values())
 
 
-def pictures(history: History, chosen: LaneHistory | None, width: int, height: int) -> list[Row]:
-    """The components of the chosen lane, else of the largest one with the original data."""
+def pictures(history: History, chosen: LaneHistory | None, width: int, height: int, start: int = 0) -> list[Row]:
+    """The components from ``start`` on of the chosen lane, else of the largest one with the original data."""
     lane = chosen
     if lane is None:
         lanes = [lane for lane in history.lanes if "component_pictures" in lane.snapshots]
@@ -127,6 +129,8 @@ def pictures(history: History, chosen: LaneHistory | None, width: int, height: i
     n, rows, columns = snapshot.shape
     values = [number(value) for value in snapshot.values]
     size = rows * columns
-    shown = [(f"component {k + 1}", values[k * size : (k + 1) * size]) for k in range(n)]
-    head = fit([(f"log(w₁/w₀) by pixel · {history.label(lane)} · step {snapshot.step}", DIM)], width, 1)
+    start %= n
+    shown = [(f"component {k + 1}", values[k * size : (k + 1) * size]) for k in range(start, n)]
+    scale = f"log(w₁/w₀): orange + blue − · {history.label(lane)} · {n} drawn, 7 shows the next"
+    head = fit([(scale, DIM)], width, 1)
     return head + gallery(shown, rows, columns, width, height - 1)

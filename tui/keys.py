@@ -156,7 +156,7 @@ ACTIONS = (
         keys="5",
         shown="5",
         label="claims",
-        help="Show the claims of the preset, measured on this run; again for the next page.",
+        help="Show the claims of the preset; again for what follows, then for the events and other pages.",
         places=("live",),
     ),
     Action(
@@ -173,7 +173,7 @@ ACTIONS = (
         keys="7",
         shown="7",
         label="pictures",
-        help="Show the components of an image lane, each as a picture.",
+        help="Show the components of an image lane, each as a picture; again for the next ones.",
         places=("live",),
         hint=False,
     ),

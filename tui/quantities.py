@@ -44,8 +44,8 @@ _ALL = (
         for rank in range(_SINGLE_VALUES)
     ),
     Quantity("component_norms", "component norms"),
-    Quantity("train_error", "training error"),
-    Quantity("test_error", "test error", baseline="test_error"),
+    Quantity("train_error", "training error", log_y=True),
+    Quantity("test_error", "test error", log_y=True, baseline="test_error"),
     Quantity(
         "unobserved_entry", "unobserved entry and bound", predicted="unobserved_entry_bound", short="entry w, bound"
     ),

@@ -40,11 +40,11 @@ class Sheet(msgspec.Struct, frozen=True):
         """What the row is known by."""
         return f"sheet {self.title}"
 
-    def rows(self, history: History, width: int, height: int) -> list[Row]:
-        """``height`` rows; where the page is longer the last one says so."""
-        lines = self.lines(history, width)
+    def rows(self, history: History, width: int, height: int, start: int = 0) -> list[Row]:
+        """``height`` rows from line ``start`` on; where the page is longer the last one says so."""
+        lines = self.lines(history, width)[start:]
         if len(lines) > height > 0:
-            lines = [*lines[: height - 1], ("… z shows more, or a larger terminal", DIM)]
+            lines = [*lines[: height - 1], ("… 5 shows what follows", DIM)]
         shown = [row((text, colour), width=width) for text, colour in lines]
         return shown + [row(width=width)] * (height - len(shown))
 
@@ -56,6 +56,8 @@ def sheets(history: History, names: list[str]) -> list[Sheet]:
         found.append(
             Sheet("claims", lambda h, width: _claim_lines(h, names, width), lambda h: claims_in_short(h, names))
         )
+    if history.events or any(lane.outcome is not None for lane in history.lanes):
+        found.append(Sheet("events", event_lines, lambda h: str(len(event_lines(h, 80)))))
     if any("minimisers" in baselines for baselines in history.baselines.values()):
         found.append(Sheet("quantity | minimiser", _minimiser_lines, lambda _: "", "minimisers"))
     return found
@@ -81,17 +83,37 @@ def compared(claim: Claim) -> str:
 
 
 def _shown(value: float | None) -> str:
-    return "none" if value is None else quantity(value)
+    return "–" if value is None else quantity(value)
+
+
+def _headline(history: History, name: str, width: int) -> Line:
+    claim = history.claims.get(name)
+    sign, colour = _VERDICTS["pending" if claim is None else claim.verdict]
+    verdict = "waiting" if claim is None else claim.verdict
+    numbers = "" if claim is None else compared(claim)
+    return f"{sign} {name} {verdict}  {numbers}"[:width], colour
+
+
+def event_lines(history: History, width: int) -> list[Line]:
+    """Everything that was said of the run and its lanes, in order; endings after."""
+    lines: list[Line] = []
+    for event in history.events:
+        known = event.lane is not None and event.lane < len(history.lanes)
+        who = f"{history.label(history.lanes[event.lane])}: " if known and event.lane is not None else ""
+        lines.append((inert(f"{who}{event.text}", 400), TEXT))
+    for lane in history.lanes:
+        if lane.outcome is not None:
+            text = f"{history.label(lane)}: {lane.outcome.kind}, {lane.outcome.sentence()}"
+            lines.append((inert(text, 400), TEXT))
+    return [(piece, colour) for text, colour in lines for piece in wrap(text, max(10, width), subsequent_indent="  ")]
 
 
 def _claim_lines(history: History, names: list[str], width: int) -> list[Line]:
-    lines: list[Line] = []
+    """All verdicts, a line each; then each claim with its statement, statistic, tolerance and source."""
+    lines: list[Line] = [*(_headline(history, name, width) for name in names), ("", TEXT)]
     for name in names:
         claim, definition = history.claims.get(name), CLAIMS.get(name)
-        sign, colour = _VERDICTS["pending" if claim is None else claim.verdict]
-        verdict = "waiting" if claim is None else claim.verdict
-        numbers = "" if claim is None else compared(claim)
-        lines.append((f"{sign} {name} {verdict}  {numbers}"[:width], colour))
+        lines.append(_headline(history, name, width))
         told = [] if definition is None else [(definition.statement, TEXT)]
         if claim is not None:
             told.append((claim.text, DIM))
@@ -118,16 +140,16 @@ def _minimiser_lines(history: History, width: int) -> list[Line]:
     """The talk's table, from what the solver computed for the run's own entries."""
     table: dict[str, Value] = next(b["minimisers"] for b in history.baselines.values() if "minimisers" in b)
     lines: list[Line] = [
-        ("Over all completions W(w) of the given entries:", TEXT),
+        ("Over all W(w) that fit the given entries:"[:width], TEXT),
         ("", TEXT),
-        (f"{'quantity':<26}{'infimum':>10}  attained at", DIM),
+        (f"{'quantity':<24}{'infimum':>9}  at"[:width], DIM),
     ]
     for name, title in _QUANTITIES.items():
         least, at = _number(table.get(name)), _number(table.get(f"{name}.at"))
         attained = math.isfinite(at)
-        # What falls for ever was followed to |w| = 1e6; its limit is what is meant.
-        shown = quantity(least) if attained else f"→ {quantity(round(least, 5))}"
-        lines.append((f"{title:<26}{shown:>10}  {f'w = {quantity(at)}' if attained else '|w| → ∞'}"[:width], TEXT))
+        # What falls for ever was followed to |w| = 1e5 √|z·z′|; its limit is what is meant.
+        shown = quantity(least) if attained else f"→ {quantity(round(least, 4))}"
+        lines.append((f"{title:<24}{shown:>9}  {f'w = {quantity(at)}' if attained else '|w| → ∞'}"[:width], TEXT))
     note = "Norms want w small. A rank that falls for ever wants |w| large: where runs go tells which they minimise."
     return [*lines, ("", TEXT), *((piece, DIM) for piece in wrap(note, max(10, width)))]
 

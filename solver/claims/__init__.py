@@ -21,7 +21,10 @@ CLAIMS: dict[str, Definition] = {
 
 
 def judge(names: Sequence[str], history: History, lanes: Sequence[Lane], *, at_end: bool) -> list[Claim]:
-    """The claims called so, on a run as far as it has come; at the end none is pending. Unknown names are left out."""
+    """The claims called so, on a run as far as it has come. Unknown names are left out.
+
+    At the end those alone are pending that rest on lanes which were stopped from outside.
+    """
     witnesses = witnesses_of(history, lanes)
     return [CLAIMS[name].judge(witnesses, at_end=at_end) for name in names if name in CLAIMS]
 

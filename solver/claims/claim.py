@@ -87,12 +87,13 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     def judge(self, witnesses: list[Witness], *, at_end: bool) -> Claim:
         """The claim on a run as far as it has come."""
         measured = self.measure(witnesses)
+        concerned = witnesses if measured is None else measured.witnesses
+        unfinished = any(_is_unfinished(witness.history, at_end=at_end) for witness in concerned)
         if measured is None:
-            verdict: Verdict = "not-applicable" if at_end else "pending"
-            return self._claim(self.statistic, math.nan, math.nan, math.nan, verdict)
-        under_way = not at_end and any(witness.history.outcome is None for witness in measured.witnesses)
+            verdict: Verdict = "pending" if unfinished or not at_end else "not-applicable"
+            return self._claim(f"not recorded here: {self.statistic}", math.nan, math.nan, math.nan, verdict)
         judged: Verdict = "holds" if _compare(self.relation, measured) else "fails"
-        verdict = "pending" if under_way else judged
+        verdict = "pending" if unfinished else judged
         return self._claim(measured.text, measured.value, measured.expected, measured.tolerance, verdict)
 
     def _claim(self, text: str, value: float, expected: float, tolerance: float, verdict: Verdict) -> Claim:
@@ -108,8 +109,14 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def _is_unfinished(lane: LaneHistory, *, at_end: bool) -> bool:
+    """Whether a lane may still go on; one that was stopped from outside can be taken up again."""
+    return not at_end if lane.outcome is None else lane.outcome.is_unfinished
+
+
 def _compare(relation: Relation, measured: Measured) -> bool:
-    # A NaN fails every comparison, and the claim with it.
+    if not math.isfinite(measured.value):
+        return False
     if relation == "at-least":
         return measured.value >= measured.expected - measured.tolerance
     if relation == "at-most":

@@ -7,7 +7,7 @@ import math
 from solver.claims.claim import Definition, Measured, Witness, grouped, mean
 from solver.spec import CP, ImageTensor
 
-_LARGEST_RATIO = 0.6
+_LARGEST_RATIO = 0.7
 
 
 def _by_rank(witnesses: list[Witness], series: str) -> dict[int, dict[str, float]]:
@@ -63,12 +63,12 @@ def _below_linear(witnesses: list[Witness]) -> Measured | None:
     linear = mean(witness.baseline("linear", "test_error") for witness in originals)
     if not errors or math.isnan(linear):
         return None
-    best = min(errors)
+    found = mean(errors)
     return Measured(
-        value=best / linear,
+        value=found / linear,
         expected=1.0,
         tolerance=0.0,
-        text=f"smallest test error over ranks {best:.4f}, of the linear predictor {linear:.4f}",
+        text=f"mean test error over ranks {found:.4f}, of the linear predictor {linear:.4f}",
         witnesses=originals,
     )
 
@@ -77,10 +77,10 @@ IMAGES = [
     Definition(
         name="real-data-low-rank",
         statement="Predictors of low tensor rank fit real data far better than random images or random labels.",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), Figure 3; the talk",
+        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on real data; the talk",
         statistic="largest over ranks of the training error on the original data over that on random data",
         reason="with random data the ratio is 1; at this length of training (a much longer one memorises random images "
-        "too) it is .15 to .3 on MNIST, .4 to .45 over all classes of Fashion-MNIST",
+        "too) it is .09 to .53 by class of MNIST and .43 over all classes of Fashion-MNIST",
         relation="at-most",
         measure=_real_data,
     ),
@@ -88,18 +88,18 @@ IMAGES = [
         name="low-test-error",
         statement="What is fitted with low tensor rank carries over to images not seen, where random data carry "
         "nothing.",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), Figure 3; the talk",
+        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on real data; the talk",
         statistic="largest over ranks of the test error on the original data over that on random data",
-        reason="with random data the ratio is 1; on MNIST it is .2 to .3, over all classes of Fashion-MNIST .4 to .5",
+        reason="with random data the ratio is 1; it is .09 to .46 by class of MNIST, .45 over all of Fashion-MNIST",
         relation="at-most",
         measure=_test_error,
     ),
     Definition(
         name="below-linear",
         statement="On MNIST a predictor of low tensor rank does better on new images than the best linear one.",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), Figure 3",
-        statistic="smallest test error over ranks, over that of the linear least-squares predictor",
-        reason="on MNIST .5 to .9; not claimed for Fashion-MNIST, where it holds for some classes only",
+        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on real data",
+        statistic="mean test error over ranks, over that of the linear least-squares predictor",
+        reason="on MNIST .3 to .9 by class; not claimed for Fashion-MNIST, where it holds for some classes only",
         relation="at-most",
         measure=_below_linear,
     ),

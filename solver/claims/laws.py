@@ -127,7 +127,7 @@ LAWS = [
     Definition(
         name="rate-formula",
         statement="For any initialisation the rate of a singular value is Σ_j u_rᵀ A_j A_jᵀ (−∇ℓ) B_jᵀ B_j v_r.",
-        source="Arora et al. 2019 (arXiv 1905.13655), proof of Theorem 3",
+        source="chain rule; for balanced layers it is Arora et al. 2019 (arXiv 1905.13655), Theorem 3",
         statistic="largest relative difference between measured rates and the formula",
         reason="the formula is exact; 1e-3 is what the differences of singular values cost where two of them are close",
         relation="at-most",
@@ -145,7 +145,7 @@ LAWS = [
     Definition(
         name="component-formula",
         statement="For any initialisation the rate of a component is γ_r σ_r² Σ_n 1/‖w_r^n‖².",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), proof of Theorem 1",
+        source="chain rule; for balanced components Razin, Maman, Cohen 2021 (arXiv 2102.09972), Theorem 1",
         statistic="largest relative difference between measured rates and the formula",
         reason="the formula is exact; 1e-3 is what the differences of norms cost",
         relation="at-most",

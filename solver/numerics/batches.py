@@ -184,6 +184,7 @@ class Batch:
                 kind="stopped",
                 reason=f"the gradient is exactly zero at step {step}, train_loss {loss:.3g}: nothing moves any more",
                 cure="start from another model.init or init_scale",
+                cause="stationary",
             )
         if step >= stop.max_steps:
             return Outcome(
@@ -209,7 +210,8 @@ class Batch:
                 records.append(self._frame(lane))
             parameters = self._method.parameters(lane)
             records += run.last_pictures(parameters, self._method.steps[lane])
-            summary = run.summary(parameters)
+            # What costs too much for every frame costs too much for somebody who wants to stop, too.
+            summary = {} if outcome.is_unfinished else run.summary(parameters)
             if summary:
                 values: dict[str, float | str | None] = {name: plain(value) for name, value in summary.items()}
                 records.append(Summary(lane=run.lane.index, values=values))

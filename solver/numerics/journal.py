@@ -62,7 +62,7 @@ class Journal:
         self._append(record)
 
     def judge(self, *, at_end: bool = False) -> None:
-        """Writes each claim whose numbers or verdict have changed; at the end none is pending."""
+        """Writes each claim whose numbers or verdict have changed; at the end only stopped lanes keep it open."""
         if not self._order.preset.claims or not self._history.lanes:
             return
         self._lanes = self._lanes or settings.lanes(self._order.spec)

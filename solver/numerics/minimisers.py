@@ -15,10 +15,10 @@ from solver.records import Value, plain
 
 Spectra = npt.NDArray[np.float64]
 
-# Entries tried: dense near zero, out to a size where a quantity that keeps falling has all but reached its infimum.
-_FARTHEST = 1e6
+# Entries tried, in units of √|z·z′|: dense near zero, out to where a quantity that keeps falling is near its infimum.
+_FARTHEST = 1e5
 _N_TRIED = 1201
-# Smallest fall, relative, between the last but one decade and the farthest entry that counts as falling for ever.
+# Smallest fall, relative, over the last decade that counts as falling for ever.
 _STILL_FALLING = 1e-9
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
@@ -31,8 +31,9 @@ def minimisers(example: Counterexample) -> dict[str, Value]:
     singular value).
     """
     table: dict[str, Value] = {}
+    unit = math.sqrt(abs(example.z * example.z_prime))
     for name, quantity in _QUANTITIES.items():
-        at, least = _least(_along(example, quantity))
+        at, least = _least(_along(example, quantity), unit)
         table[name] = plain(least)
         table[f"{name}.at"] = plain(at)
     return table
@@ -64,22 +65,23 @@ _QUANTITIES: dict[str, Callable[[Spectra], float]] = {
 }
 
 
-def _least(quantity: Callable[[float], float]) -> tuple[float, float]:
-    """(w, value) of the least value on the real line; w is ±inf where the quantity falls towards it for ever."""
-    tried = np.sinh(np.linspace(-math.asinh(_FARTHEST), math.asinh(_FARTHEST), _N_TRIED))
+def _least(quantity: Callable[[float], float], unit: float) -> tuple[float, float]:
+    """(w, value) of the least value on the real line; w is ±inf where the quantity falls towards it for ever.
+
+    ``unit`` is the size of an entry that matters.
+    """
+    far = _FARTHEST * unit
+    tried = unit * np.sinh(np.linspace(-math.asinh(_FARTHEST), math.asinh(_FARTHEST), _N_TRIED))
     values = np.array([quantity(float(w)) for w in tried])
     inner = [k for k in range(1, _N_TRIED - 1) if values[k] <= min(values[k - 1], values[k + 1])]
     found = [_golden(quantity, float(tried[k - 1]), float(tried[k + 1])) for k in inner]
     best = min(found, key=lambda at_and_value: at_and_value[1], default=(math.nan, math.inf))
-    falling = [
-        sign
-        for sign, end in ((1.0, values[-1]), (-1.0, values[0]))
-        if end < best[1] and quantity(sign * _FARTHEST / 10.0) - end > _STILL_FALLING * max(1.0, abs(end))
-    ]
-    if falling:
+    for sign in (1.0, -1.0):
         # Where both ends fall alike, +inf stands for both.
-        return falling[0] * math.inf, float(min(values[0], values[-1]))
-    return best
+        before, end = quantity(sign * far / 10.0), quantity(sign * far)
+        if before - end > _STILL_FALLING * abs(end) and end < best[1]:
+            return sign * math.inf, end
+    return best if found else (sign * math.inf, end)
 
 
 def _golden(quantity: Callable[[float], float], low: float, high: float) -> tuple[float, float]:

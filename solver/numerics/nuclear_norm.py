@@ -1,9 +1,10 @@
 """The solution of least nuclear norm: what a norm-minimising explanation of low rank would predict.
 
-minimise ‖W‖_* subject to |W_ij − y_ij| ≤ δ on the observed entries (Candès & Recht 2008; A19 has δ = 1e-3), or to
-⟨A_i, W⟩ = y_i for measurements. Solved by the alternating direction method of multipliers (Boyd et al. 2011, §3 and §5)
-with over-relaxation, until the duality gap is below a stated part of the norm: the iterate satisfies the constraints,
-so its norm is an upper bound, and the multipliers, scaled to spectral norm 1, give a lower one.
+minimise ‖W‖_* subject to |W_ij − y_ij| ≤ δ on the observed entries (Candès & Recht 2008; δ is 1e-3 of their root mean
+square, as in A19), or to ⟨A_i, W⟩ = y_i for measurements. Solved by the alternating direction method of multipliers
+(Boyd et al. 2011, §3 and §5) with over-relaxation, until the duality gap is below a stated part of the norm: the
+iterate satisfies the constraints, so its norm is an upper bound, and the multipliers, scaled to spectral norm 1, give a
+lower one.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from solver.numerics.problems.observed import ObservedProblem
 
+# In units of the observed values' root mean square; A19's values have one of about 1.
 _DELTA = 1e-3
 _RELAXATION = 1.6
 _BETWEEN_LOOKS = 20
@@ -35,7 +38,7 @@ class NuclearNorm:
         self._observed = self._measurements = None
         if problem.measurements is None:
             self._observed = torch.tensor(problem.flat_indices)
-            self._delta = delta
+            self._delta = delta * float(np.sqrt(np.mean(problem.values**2)))
         else:
             self._measurements = torch.tensor(problem.measurements)
             self._delta = 0.0

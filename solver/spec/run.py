@@ -95,7 +95,8 @@ class RunSpec(Settings, frozen=True):
         is_matrix, is_images = isinstance(self.problem, MatrixProblem), isinstance(self.problem, ImageTensor)
         if is_matrix == isinstance(self.model, CP):
             wanted = "deep-matrix-factorization" if is_matrix else "cp"
-            raise ValueError(f"model.kind must be {wanted} for this problem.kind: set one of the two")
+            given = getattr(self.problem.__struct_config__, "tag", "this kind")
+            raise ValueError(f"model.kind must be {wanted} for problem.kind {given}: set it, or change problem.kind")
         optimizer = self.optimizer
         if is_images and not isinstance(optimizer, Adam):
             raise ValueError("optimizer.kind must be adam for image-tensor, as in R21: set it")

@@ -88,7 +88,18 @@ def test_the_table_of_minimisers_is_the_talk_s() -> None:
         assert table[name] == pytest.approx(value, rel=1e-9), name
         assert table[f"{name}.at"] == pytest.approx(0.0, abs=1e-6), name
     assert table["effective_rank"] == pytest.approx(1.0, abs=1e-6)
-    assert table["distance_from_lower_rank"] == pytest.approx(0.0, abs=2e-6)
+    assert table["distance_from_lower_rank"] == pytest.approx(0.0, abs=2e-5)
+    assert table["effective_rank.at"] == table["distance_from_lower_rank.at"] == "inf"
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.1, 30.0])
+def test_the_table_does_not_depend_on_the_unit(size: float) -> None:
+    example = counterexample(MatrixCompletion(entries=[(0, 1, size), (1, 0, size), (1, 1, 0.0)]))
+    assert example is not None
+    table = minimisers(example)
+    assert table["nuclear_norm"] == pytest.approx(2.0 * size, rel=1e-9)
+    assert table["effective_rank"] == pytest.approx(1.0, abs=1e-6)
+    assert table["distance_from_lower_rank"] == pytest.approx(0.0, abs=2e-5 * size)
     assert table["effective_rank.at"] == table["distance_from_lower_rank.at"] == "inf"
 
 

@@ -239,7 +239,7 @@ async def test_quantities_lanes_and_axes_are_chosen_by_key() -> None:
 async def test_a_click_chooses_a_quantity() -> None:
     async with opened(run=runs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
-        await pilot.click(QuantityList, offset=(3, 6))
+        await pilot.click(QuantityList, offset=(3, 7))
         assert screen.query_one(Chart).rows[0][0].startswith("effective rank")
 
 

@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise BadSetting(refused)
     order = Order(
         spec=spec,
-        preset=preset.info(),
+        preset=preset.info(spec),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         export=None if out is None else str(out),
         detached_limit_s=limit_s,

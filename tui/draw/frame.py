@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import commonprefix
 
 from tui.draw.cells import DIM, TEXT, Row
 from tui.draw.scale import Scale, label, ticks
@@ -15,20 +14,23 @@ MARGIN = 8
 def legend(title: str, names: Sequence[tuple[str, int, str]], width: int, most: int = 1) -> list[Row]:
     """Title, then (name, colour, mark) of each curve, on at most ``most`` rows.
 
-    Where they do not fit on one row, the words that all names begin with are said once; where that is not enough, the
-    entries go on in the next row, and what is left over is cut.
+    Where they do not fit on one row, the words that all names have are said once; where that is not enough, the entries
+    go on in the next row, and what is left over is cut.
     """
     entries = [entry for entry in dict.fromkeys(names) if entry[0]]
     # A lane's first curve carries its mark; the others would only repeat its name.
     marked = {(name, colour) for name, colour, mark in entries if mark}
     entries = [entry for entry in entries if entry[2] or entry[:2] not in marked]
+    # What is drawn dim, and first, stands for comparison: the curves are named before it.
+    entries.sort(key=lambda entry: entry[1] == DIM)
     pieces = [(f"{title}  ", TEXT), *((f"━{mark} {name}  ", colour) for name, colour, mark in entries)]
     if _length(pieces) - 2 > width and len(entries) > 1:
-        # Letters are meant, not the parts of a path.
-        shared = commonprefix([name for name, _, _ in entries]).rpartition(" ")[0]  # noqa: RUF071
-        start = len(shared) + bool(shared)
-        pieces = [(f"{title}  {shared} " if shared else f"{title}  ", TEXT)]
-        pieces += [(f"━{mark} {name[start:]} ", colour) for name, colour, mark in entries]
+        told = [name.split() for name, colour, _ in entries if colour != DIM]
+        shared = [word for word in (told[0] if len(told) > 1 else []) if all(word in words for words in told)]
+        pieces = [(" ".join([f"{title} ", *shared]) + " ", TEXT)]
+        for name, colour, mark in entries:
+            own = name if colour == DIM else " ".join(word for word in name.split() if word not in shared)
+            pieces.append((f"━{mark} {own} ", colour))
     rows: list[list[tuple[str, int]]] = [[]]
     for piece in pieces:
         if rows[-1] and _length([*rows[-1], piece]) - 1 > width and len(rows) < most:

@@ -15,8 +15,8 @@ from tui.draw.frame import MARGIN, legend, with_y_axis, x_axis
 from tui.draw.scale import Scale, nice
 
 _ROOM = 0.25
-# From this height on the curves can spare a row.
-_TWO_ROWS_OF_LEGEND = 14
+# From these heights on the curves can spare a row.
+_TWO_ROWS_OF_LEGEND, _THREE_ROWS_OF_LEGEND = 14, 17
 _TINY, _HUGE = 1e-300, 1e300
 
 
@@ -71,7 +71,7 @@ class Plot:
         if limits is None:
             return fit([(title, TEXT), ("no points yet", DIM)], width, height)
         x, y = limits
-        most = 2 if height >= _TWO_ROWS_OF_LEGEND else 1
+        most = 1 + (height >= _TWO_ROWS_OF_LEGEND) + (height >= _THREE_ROWS_OF_LEGEND)
         head = legend(title, [(curve.name, curve.colour, curve.mark) for curve in curves], width, most)
         canvas = Canvas(width - MARGIN, height - 2 - len(head))
         for mark in marks:
@@ -197,7 +197,8 @@ def _draw_mark(canvas: Canvas, mark: Mark, x: Scale) -> None:
 def _place_ends(body: list[Row], curves: Sequence[Curve], x: Scale, y: Scale) -> None:
     """The mark of each curve at its last point, or at every one."""
     height, width = len(body), len(body[0][0])
-    for curve in curves:
+    # Words last: a mark across one would make it unreadable.
+    for curve in sorted(curves, key=lambda one: len(one.mark)):
         n = min(len(curve.x), len(curve.y))
         if not curve.mark or not n:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -72,6 +72,7 @@ class HomeScreen(Screen[None]):
         preset = self._preset()
         if preset is not None:
             self.query_one("#about", Static).update(about(preset))
+            self.query_one("#about-box", VerticalScroll).scroll_home(animate=False)
 
     def on_option_list_option_selected(self, _: OptionList.OptionSelected) -> None:
         self.action_run()
@@ -94,13 +95,17 @@ class HomeScreen(Screen[None]):
         self.app.show_runs()
 
 
+def _listed(values: list[Any]) -> str:
+    return ", ".join(str(value).lower() if isinstance(value, bool) else f"{value}" for value in values)
+
+
 def about(preset: Preset) -> str:
     """What a preset shows, where it comes from, and what it takes."""
     lines = [inert(preset.title, 200), "", inert(preset.idea, 600), ""]
     try:
         spec = preset.decode(preset.raw)
         need = estimate.estimate(spec)
-        swept = ", ".join(f"{name} {inert(str(values), 60)}" for name, values in spec.sweep.items())
+        swept = " · ".join(f"{name} {inert(_listed(values), 60)}" for name, values in spec.sweep.items())
         lanes = "1 lane" if need.n_lanes == 1 else f"{need.n_lanes} lanes"
         lines += [f"{lanes}{' · ' + swept if swept else ''} · about {duration(need.seconds)}", ""]
     except BadSetting as error:

@@ -18,12 +18,12 @@ from solver.history import History, LaneHistory
 from solver.progress import progress
 from solver.rundir import Order, RunDirectory
 from tui import keys
-from tui.draw.cells import DIM, TEXT
+from tui.draw.cells import DIM
 from tui.feed import Feed
 from tui.figures import Figure
 from tui.items import Item, Pictures
 from tui.screens.picture import Picture
-from tui.sheets import Sheet, claims_in_short
+from tui.sheets import Sheet, claims_in_short, event_lines
 from tui.text import inert
 from tui.widgets.chart import Chart
 from tui.widgets.quantity_list import QuantityList
@@ -51,6 +51,8 @@ class LiveScreen(Screen[None]):
         self._frames_per_s = frames_per_s
         self.picture = Picture(self.history, order)
         self._frozen = False
+        self.stopping = False
+        """Whether the run was asked to stop and has not ended yet."""
         self._drawn_look = ""
         self._next_list = 0.0
         self._list_waits = False
@@ -128,16 +130,7 @@ class LiveScreen(Screen[None]):
         width, height = widget.size
         if not width or not height:
             return
-        lines = []
-        for event in self.history.events[-height:]:
-            who = ""
-            if event.lane is not None and event.lane < len(self.history.lanes):
-                who = f"{self.history.label(self.history.lanes[event.lane])}: "
-            lines.append((f"{who}{event.text}", TEXT))
-        for lane in self.history.lanes:
-            if lane.outcome is not None:
-                where = f"{self.history.label(lane)}: {lane.outcome.kind}, {lane.outcome.sentence()}"
-                lines.append((where, TEXT))
+        lines = event_lines(self.history, 1_000)
         shown = lines[-height:]
         shown += [(text, DIM) for text in self.order.preset.look_for[: height - len(shown)]]
         rows = [row((inert(text, 400), colour), width=width) for text, colour in shown]
@@ -158,6 +151,8 @@ class LiveScreen(Screen[None]):
             return "the picture is frozen: v catches up"
         if self.history.ending is not None:
             return self.history.ending.outcome.sentence() + self._claims() + again + self._damage()
+        if self.stopping:
+            return "stopping at the next step …"
         if state == "paused":
             return "space lets it go on"
         alone = self.picture.chosen_lane()
@@ -208,7 +203,8 @@ class LiveScreen(Screen[None]):
         self._choose_kind(Pictures, "this run has no components to draw: image presets have")
 
     def _choose_kind(self, kind: type[Item], none: str) -> None:
-        if self.picture.choose_kind(kind):
+        already = isinstance(self.picture.item(), kind)
+        if (already and self.picture.turn_page(self.query_one(Chart))) or self.picture.choose_kind(kind):
             self._redraw(changed=True)
         else:
             self.notify(none)
@@ -245,6 +241,7 @@ class LiveScreen(Screen[None]):
         if self.is_live():
             control.send(self.directory.control, "resume" if self.history.state == "paused" else "pause")
         elif self.directory.can_resume():
+            self.stopping = False
             self.app.resume(self.directory)
         else:
             why = "it had no checkpoint yet" if self._state() in ("killed", "stopped") else "the run has ended"
@@ -253,6 +250,8 @@ class LiveScreen(Screen[None]):
     def action_stop(self) -> None:
         if self.is_live():
             control.send(self.directory.control, "stop")
+            self.stopping = True
+            self._draw()
         else:
             self.notify("the run has already ended")
 

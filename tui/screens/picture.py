@@ -28,6 +28,8 @@ class Picture:
         self._chosen = ""
         self._axis = "step"
         self._log_by_hand: dict[str, bool] = {}
+        self._start = 0
+        """The first line or picture of a page that is longer than the screen."""
 
     def update(self) -> None:
         """Takes up what the history has by now."""
@@ -48,7 +50,20 @@ class Picture:
         if not 0 <= place < len(self.items):
             return False
         self._chosen = self.items[place].key
+        self._start = 0
         return True
+
+    def turn_page(self, chart: Chart) -> bool:
+        """Shows what follows on the page or among the pictures; False where nothing does."""
+        item = self.item()
+        width, height = chart.size
+        if isinstance(item, Sheet) and len(item.lines(self._history, width)) > self._start + height:
+            self._start += max(1, height - 1)
+            return True
+        if isinstance(item, Pictures):
+            self._start += 1
+            return True
+        return False
 
     def choose_kind(self, kind: type[Item]) -> bool:
         """The first row of a kind, or from there the next one; False where there is none."""
@@ -94,10 +109,10 @@ class Picture:
             chart.plot.growing = growing
             chart.plot.forget()
         if isinstance(item, Sheet):
-            chart.paint(lambda width, height: item.rows(self._history, width, height))
+            chart.paint(lambda width, height: item.rows(self._history, width, height, self._start))
         elif isinstance(item, Pictures):
             lane = self.chosen_lane()
-            chart.paint(lambda width, height: pictures(self._history, lane, width, height))
+            chart.paint(lambda width, height: pictures(self._history, lane, width, height, self._start))
         else:
             self._draw_curves(chart, item)
 

@@ -198,6 +198,9 @@ class SettingsScreen(Screen[None]):
         if self._spec is None:
             self.app.bell()
             return
+        if self.app.screen is not self:
+            # A second enter, typed before the first one's run was shown.
+            return
         self.app.run_spec(self._preset, self._spec)
 
     def action_back(self) -> None:

@@ -65,7 +65,7 @@ class MatrixLane(LaneRun):
             return None
         step = time / optimizer.step_size if isinstance(optimizer, GradientDescent) else None
         where = f"step {step:.0f}" if step is not None else f"time {time:.4g}"
-        text = f"the law with frozen γ lets σ_1 escape at {where} at the earliest"
+        text = f"the law with frozen γ lets σ_1 escape at {where} at the earliest (t*)"
         return Event(lane=self.lane.index, name="predicted-escape", text=text, step=step, time=time)
 
     @property
@@ -79,9 +79,9 @@ class MatrixLane(LaneRun):
         if ending is not None or self.metrics.det_sign(parameters) != -wanted:
             return events, ending or self._at_rounding_floor(parameters, step, loss)
         return events, Outcome(
-            kind="failed",
-            reason=f"the determinant changed its sign by step {step}, at train_loss {loss:.3g}; balanced layers "
-            "keep it, so rounding, the step size or an unbalanced start did it",
+            kind="stopped",
+            reason=f"the determinant lost its sign by step {step}, at train_loss {loss:.3g}: balanced layers keep it, "
+            "so this is rounding, the step size or an unbalanced start",
             cure="take depth 3 or more (depth 2 loses it in any fixed precision), init balanced, or a smaller "
             "optimizer.rtol or step_size",
             cause="sign",
@@ -91,7 +91,7 @@ class MatrixLane(LaneRun):
         if not self.metrics.det_is_rounding(parameters):
             return None
         return Outcome(
-            kind="failed",
+            kind="stopped",
             reason=f"the determinant fell below the rounding floor of its layers by step {step}, at train_loss "
             f"{loss:.3g}: its sign, and with it the solution that is reached, is no longer the flow's",
             cure="take depth 3 or more, or stop at a larger train_loss",
@@ -127,7 +127,7 @@ class MatrixLane(LaneRun):
         if not flipped and (not near or (target is not None and target > least * example.loss_scale)):
             return events, None
         return events, Outcome(
-            kind="failed",
+            kind="stopped",
             reason=f"the start led into the branch where w_22 and ε differ in sign: train_loss {loss:.4g} cannot fall "
             f"below ε²/2 = {least * example.loss_scale:.4g}, and the unobserved entry has run to "
             f"{end_matrix[0, 0].item():.4g}",

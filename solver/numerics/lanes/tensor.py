@@ -60,9 +60,8 @@ class TensorLane(LaneRun):
         optimizer, time = self.lane.spec.optimizer, told["predicted_time"]
         step = time / optimizer.step_size if isinstance(optimizer, GradientDescent) else None
         where = f"step {step:.0f}" if step is not None else f"time {time:.4g}"
-        text = (
-            f"alone in the field −∇ℓ(0), component {told['predicted_component']:.0f} is the first to escape, at {where}"
-        )
+        who = f"component {told['predicted_component']:.0f}"
+        text = f"alone in the field −∇ℓ(0), {who} is the first to escape, at {where} (t*)"
         if told["condition_component"] >= 0:
             text += f"; component {told['condition_component']:.0f} meets the paper's condition"
         return [Event(lane=self.lane.index, name="predicted-escape", text=text, step=step, time=time)]

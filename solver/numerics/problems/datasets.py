@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from solver.ratings import IDX_FILES
 from solver.refusal import BadSetting
 
 Bytes = npt.NDArray[np.uint8]
@@ -26,12 +27,7 @@ _SHIPPED = {
     "mnist": ("mnist-binary.npz", "7da63d33b581b40fab65cd318b894f60c990d153e783a1d58f3bc6b3c52bfd35"),
     "fashion-mnist": ("fashion-mnist-binary.npz", "a6f0c26b99373f0776a178db0d6a588bfe130d3d80c8a0ccf7eb5c98c30dfced"),
 }
-_IDX_FILES = {
-    "train_images": "train-images-idx3-ubyte",
-    "train_labels": "train-labels-idx1-ubyte",
-    "test_images": "t10k-images-idx3-ubyte",
-    "test_labels": "t10k-labels-idx1-ubyte",
-}
+_IDX_FILES = dict(zip(("train_images", "train_labels", "test_images", "test_labels"), IDX_FILES, strict=True))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -64,7 +64,7 @@ def by_interior_points(problem: ObservedProblem, delta: float) -> float:
 def test_the_least_nuclear_norm_is_that_of_an_interior_point_solver(spec: MatrixCompletion | MatrixSensing) -> None:
     """Two methods that share no idea find one value; the matrix need not be unique."""
     problem = observed_problem(spec, 1)
-    delta = 1e-3 if problem.measurements is None else 0.0
+    delta = 1e-3 * float(np.sqrt(np.mean(problem.values**2))) if problem.measurements is None else 0.0
     program = solved(problem, 1e-7)
     value = by_interior_points(problem, max(delta, 1e-9))
     assert program.gap <= 1e-7
@@ -76,7 +76,8 @@ def test_the_solution_satisfies_its_constraints(spec: MatrixCompletion | MatrixS
     problem = observed_problem(spec, 2)
     program = solved(problem, 1e-5)
     off = np.abs(problem.observe(program.solution.numpy()) - problem.values).max()
-    assert off <= (1e-3 if problem.measurements is None else 1e-9) * (1 + 1e-9)
+    width = 1e-3 * np.sqrt(np.mean(problem.values**2))
+    assert off <= (width if problem.measurements is None else 1e-9) * (1 + 1e-9)
 
 
 def test_enough_entries_recover_the_matrix() -> None:

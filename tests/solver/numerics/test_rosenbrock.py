@@ -163,15 +163,15 @@ def test_a_wrong_branch_is_announced_and_never_converges() -> None:
     )
     history = history_of(made)
     outcomes = [lane.outcome for lane in history.lanes]
-    failed = [lane for lane in history.lanes if lane.outcome is not None and lane.outcome.kind == "failed"]
+    stopped = [lane for lane in history.lanes if lane.outcome is not None and lane.outcome.kind == "stopped"]
     assert [outcome.kind for outcome in outcomes if outcome].count("converged") == 3
-    assert len(failed) == 1
-    assert failed[0].outcome is not None
-    assert failed[0].outcome.cause == "branch"
-    assert "cannot fall below ε²/2 = 0.005" in failed[0].outcome.reason
+    assert len(stopped) == 1
+    assert stopped[0].outcome is not None
+    assert stopped[0].outcome.cause == "branch"
+    assert "cannot fall below ε²/2 = 0.005" in stopped[0].outcome.reason
     announced = [event for event in history.events if event.name == "wrong-branch"]
-    assert [event.lane for event in announced] == [failed[0].index]
-    assert min(failed[0].columns["train_loss"]) > 0.9 * 0.005
+    assert [event.lane for event in announced] == [stopped[0].index]
+    assert min(stopped[0].columns["train_loss"]) > 0.9 * 0.005
 
 
 def test_depth_two_loses_its_sign_and_says_so() -> None:
@@ -179,7 +179,7 @@ def test_depth_two_loses_its_sign_and_says_so() -> None:
     made = ran("det-2x2", {"seeds": 3, "record.rates": 0}, {"model.depth": [2], "model.det_sign": ["positive"]})
     for lane in exported(made).lanes:
         assert lane.outcome is not None
-        assert (lane.outcome.kind, lane.outcome.cause) == ("failed", "sign")
+        assert (lane.outcome.kind, lane.outcome.cause) == ("stopped", "sign")
         assert 1e-3 < lane.final["train_loss"] < 5e-2
 
 
