@@ -30,6 +30,13 @@ _OVERHEAD_S = 3e-5
 # Gradients that the flow needs to a loss of 1e-6 (measured at 100 × 100: 1,000 to 8,000 by draw).
 _FLOW_EVALUATIONS = 4_000
 
+# Seconds of a lane that takes the implicit method, its frames included.
+_IMPLICIT_S = 0.6
+MOST_IMPLICIT = 64
+"""Trained numbers of a lane in layers up to which the flow is integrated implicitly unless asked otherwise: a system of
+that size is solved at every step.
+"""
+
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """What a spec needs. The time is a guess from operation counts, right within a factor of a few."""
@@ -94,6 +101,9 @@ def _of_layers(spec: RunSpec, model: DeepMatrixFactorization, itemsize: int) -> 
     evaluations = _evaluations(spec)
     if depth == 1 and flow:
         evaluations = min(evaluations, 200)
+    elif flow and factors <= MOST_IMPLICIT:
+        # The implicit method: some 200 steps, each recorded.
+        return memory, min(_IMPLICIT_S, evaluations * 1e-3)
     # About 250 frames a lane, each with three singular value decompositions (3.7 ms at 100 × 100).
     frames = min(250, evaluations)
     return memory, evaluations * evaluation + frames * (3e-4 + 3.4e-9 * min(rows, columns) ** 2 * max(rows, columns))

@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from solver.estimate import MOST_IMPLICIT
 from solver.numerics.lanes.images import ImageLane
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.lanes.matrix import MatrixLane
@@ -22,10 +23,6 @@ from solver.numerics.models.layers import Layers
 from solver.numerics.models.objective import Objective
 from solver.numerics.problems.losses import loss_of
 from solver.spec import Adam, GradientDescent, GradientFlow, GroupRMSprop
-
-# Trained numbers of a lane up to which the implicit method is taken unless asked otherwise: it solves a system of
-# that size at every step.
-_MOST_IMPLICIT = 64
 
 
 def method_of(runs: list[LaneRun], dtype: torch.dtype, device: torch.device) -> Method:
@@ -48,7 +45,7 @@ def method_of(runs: list[LaneRun], dtype: torch.dtype, device: torch.device) -> 
 
 
 def _flow(spec: GradientFlow, objective: Objective) -> type[DormandPrince | Rosenbrock]:
-    small = isinstance(objective, Layers) and objective.n_parameters <= _MOST_IMPLICIT
+    small = isinstance(objective, Layers) and objective.n_parameters <= MOST_IMPLICIT
     implicit = spec.method == "rosenbrock" or (spec.method == "auto" and small)
     return Rosenbrock if implicit else DormandPrince
 
