@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 from solver.claims.claim import Definition, Measured, Witness, grouped, median
 from solver.spec import CP, Observed
@@ -147,31 +148,22 @@ def _foretold(witnesses: list[Witness], prediction: str) -> tuple[int, list[Witn
     return sum(first_escaped(witness) == witness.history.summary[prediction] for witness in told), told
 
 
-def _predicted(witnesses: list[Witness]) -> Measured | None:
-    right, told = _foretold(witnesses, "predicted_component")
-    if not told:
-        return None
-    return Measured(
-        value=right / len(told),
-        expected=1.0,
-        tolerance=0.0,
-        text=f"the first component to reach a twentieth of the ground truth is the predicted one in {right} of "
-        f"{len(told)} lanes",
-        witnesses=_learned(witnesses),
-    )
+def _share_right(prediction: str, what: str) -> Callable[[list[Witness]], Measured | None]:
+    """The share of lanes with a prediction in which it comes true; ``what`` says in words what came true."""
 
+    def measure(witnesses: list[Witness]) -> Measured | None:
+        right, told = _foretold(witnesses, prediction)
+        if not told:
+            return None
+        return Measured(
+            value=right / len(told),
+            expected=1.0,
+            tolerance=0.0,
+            text=f"{what} in {right} of {len(told)} lanes",
+            witnesses=_learned(witnesses),
+        )
 
-def _condition(witnesses: list[Witness]) -> Measured | None:
-    right, told = _foretold(witnesses, "condition_component")
-    if not told:
-        return None
-    return Measured(
-        value=right / len(told),
-        expected=1.0,
-        tolerance=0.0,
-        text=f"where a component meets the condition it is the first to escape in {right} of {len(told)} lanes",
-        witnesses=_learned(witnesses),
-    )
+    return measure
 
 
 TENSORS = [
@@ -221,7 +213,9 @@ TENSORS = [
         "of the ground truth's norm",
         reason="a hundred starts of a hundred from standard deviations up to .003",
         relation="at-least",
-        measure=_predicted,
+        measure=_share_right(
+            "predicted_component", "the first component to reach a twentieth of the ground truth is the predicted one"
+        ),
     ),
     Definition(
         name="escape-condition",
@@ -230,6 +224,6 @@ TENSORS = [
         statistic="share of lanes, of those where a component meets the condition, in which it is the first to escape",
         reason="the condition is sufficient; random starts do not meet it, so it is planted",
         relation="at-least",
-        measure=_condition,
+        measure=_share_right("condition_component", "where a component meets the condition it is the first to escape"),
     ),
 ]

@@ -71,6 +71,9 @@ class Journal:
                 self.write(claim)
 
     def _note(self, records: Sequence[AnyRecord]) -> None:
+        """Keeps what claims are judged from; a run without claims need not remember what it has written."""
+        if not self._order.preset.claims:
+            return
         self._history.apply(records)
         self._n_frames += sum(isinstance(record, Frame) for record in records)
 

@@ -235,6 +235,18 @@ def test_nothing_is_foretold_of_lanes_that_learned_nothing() -> None:
         assert judged(name, run).verdict == "not-applicable"
 
 
+def test_a_lane_without_a_decade_of_losses_is_left_out_and_one_that_is_not_finite_fails() -> None:
+    """Growth over a decade needs a decade; a lane that broke down must not hide behind that."""
+    early = small_2x2(**{"stop.train_loss": 0.3})
+    assert judged("norms-diverge", early).verdict == "not-applicable"
+    assert judged("other-sign-bounded", early).verdict == "not-applicable"
+    history, lanes = small_2x2(seed=3)
+    for lane in history.lanes:
+        lane.columns["train_loss"][-1] = math.nan
+    assert judged("norms-diverge", (history, lanes)).verdict == "fails"
+    assert judged("other-sign-bounded", (history, lanes)).verdict == "fails"
+
+
 def test_a_claim_without_its_series_is_not_applicable_and_one_that_is_not_a_number_fails() -> None:
     without = lane_with({"step": [0.0]})
     (claim,) = claims.judge(["low-rank-recovery"], without, LANES, at_end=True)
