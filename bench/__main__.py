@@ -18,7 +18,7 @@ import torch
 from bench.authors import AuthorsTraining
 from solver.numerics import initial
 from solver.numerics.matrix_metrics import MatrixMetrics
-from solver.numerics.methods.dormand_prince import DormandPrince
+from solver.numerics.methods.flow import Flow
 from solver.numerics.methods.group_rmsprop import GroupedRMSprop
 from solver.numerics.models.layers import Layers
 from solver.numerics.problems.losses import loss_of
@@ -93,10 +93,10 @@ def to_the_result(whole: bool) -> None:
         for seed in range(5):
             _, layers, start = lane(depth, torch.float64, seed)
             begin = time.perf_counter()
-            flow = to_loss(DormandPrince(layers, start.unsqueeze(0), GradientFlow()))
+            flow = to_loss(Flow(layers, start.unsqueeze(0), GradientFlow()))
             seconds.append(time.perf_counter() - begin)
             evaluations.append(flow.evaluations[0])
-            exact = to_loss(DormandPrince(layers, start.unsqueeze(0), GradientFlow(rtol=1e-8, atol=1e-13)))
+            exact = to_loss(Flow(layers, start.unsqueeze(0), GradientFlow(rtol=1e-8, atol=1e-13)))
             errors.append(spectrum_error(flow, exact))
         iterations, their_seconds = authors(depth, whole)
         n, s = statistics.median(evaluations), statistics.median(seconds)
@@ -106,13 +106,13 @@ def to_the_result(whole: bool) -> None:
         )
 
 
-def to_loss(flow: DormandPrince) -> DormandPrince:
+def to_loss(flow: Flow) -> Flow:
     while flow.losses[0] > 1e-6:
         flow.advance(0, NEVER)
     return flow
 
 
-def spectrum_error(flow: DormandPrince, exact: DormandPrince) -> float:
+def spectrum_error(flow: Flow, exact: Flow) -> float:
     values = []
     for method in (flow, exact):
         layers = method.objective
@@ -139,7 +139,7 @@ def authors(depth: int, whole: bool) -> tuple[int, float]:
 
 def recording_and_drawing() -> None:
     problem, layers, start = lane(3, torch.float64)
-    metrics = MatrixMetrics(problem, layers.widths, Record(), has_time=True)
+    metrics = MatrixMetrics(problem, layers.widths, Record(), has_time=True, is_flow=False)
     known = {"step": 0.0, "time": 0.0, "elapsed_s": 0.0, "evaluations": 1.0, "step_size": 0.1}
     curves = []
     for k in range(10):

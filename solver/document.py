@@ -72,6 +72,10 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """Over all factors."""
     step_size: Column
     """In effect at the last step."""
+    method: list[str] | None = None
+    """The scheme that took the last step of a gradient flow: dormand-prince, chebyshev or rosenbrock."""
+    rejections: list[int] | None = None
+    """Attempted steps of the flow so far that its error control did not accept."""
     train_error: Column | None = None
     """Of images: mean squared error over all training images, divided by the squared distance of the targets."""
     test_error: Column | None = None

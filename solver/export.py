@@ -16,6 +16,7 @@ from solver.history import History, LaneHistory
 from solver.log import Reader
 from solver.records import Claim, Outcome, number
 from solver.rundir import RunDirectory
+from solver.spec import FLOW_METHODS
 
 MOST_ENTRIES = 10_000
 MOST_COMPONENTS = 32
@@ -102,8 +103,10 @@ def _lane(lane: LaneHistory) -> Lane:
     nonfinite: dict[str, dict[str, str]] = {}
     columns: dict[str, Any] = {}
     for name, column in lane.columns.items():
-        whole = name in ("step", "evaluations")
+        whole = name in ("step", "evaluations", "rejections")
         columns[name] = [int(value) for value in column] if whole else _finite(column, name, "", nonfinite)
+    if "method" in columns:
+        columns["method"] = [FLOW_METHODS[int(code or 0)] for code in columns["method"]]
     indices = _largest_components(lane)
     for name, found in lane.vectors.items():
         ranks = [found[index] for index in indices] if name == "component_norms" else found

@@ -6,18 +6,16 @@ import math
 
 import torch
 
-from solver.estimate import MOST_IMPLICIT
 from solver.numerics.lanes.images import ImageLane
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.lanes.matrix import MatrixLane
 from solver.numerics.lanes.tensor import TensorLane
 from solver.numerics.methods.adam import FullBatchAdam
-from solver.numerics.methods.dormand_prince import DormandPrince
+from solver.numerics.methods.flow import Flow
 from solver.numerics.methods.gradient_descent import Descent
 from solver.numerics.methods.group_rmsprop import GroupedRMSprop
 from solver.numerics.methods.image_adam import ImageAdam
 from solver.numerics.methods.method import Method
-from solver.numerics.methods.rosenbrock import Rosenbrock
 from solver.numerics.models.cp import Components
 from solver.numerics.models.layers import Layers
 from solver.numerics.models.objective import Objective
@@ -35,19 +33,12 @@ def method_of(runs: list[LaneRun], dtype: torch.dtype, device: torch.device) -> 
         return ImageAdam(images, starts, optimizer, dtype, device)
     objective, start = _objective(runs, dtype, device), torch.stack(starts).to(dtype)
     if isinstance(optimizer, GradientFlow):
-        flow = _flow(optimizer, objective)
-        return flow(objective, start, optimizer, spec.stop.max_time or math.inf)
+        return Flow(objective, start, optimizer, spec.stop.max_time or math.inf)
     if isinstance(optimizer, GradientDescent):
         return Descent(objective, start, optimizer)
     if isinstance(optimizer, GroupRMSprop):
         return GroupedRMSprop(objective, start, optimizer)
     return FullBatchAdam(objective, start, optimizer)
-
-
-def _flow(spec: GradientFlow, objective: Objective) -> type[DormandPrince | Rosenbrock]:
-    small = isinstance(objective, Layers) and objective.n_parameters <= MOST_IMPLICIT
-    implicit = spec.method == "rosenbrock" or (spec.method == "auto" and small)
-    return Rosenbrock if implicit else DormandPrince
 
 
 def _objective(runs: list[LaneRun], dtype: torch.dtype, device: torch.device) -> Objective:

@@ -40,6 +40,7 @@ class MatrixMetrics:
         widths: list[int],
         record: Record,
         has_time: bool,
+        is_flow: bool,
         counterexample: Counterexample | None = None,
     ) -> None:
         cpu, double = torch.device("cpu"), torch.float64
@@ -53,7 +54,7 @@ class MatrixMetrics:
         self._n_rates = min(record.rates, *problem.shape)
         self._is_square = problem.shape[0] == problem.shape[1]
         self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth)
-        self.series = self._names(has_time)
+        self.series = self._names(has_time) + ["method", "rejections"] * is_flow
 
     def _names(self, has_time: bool) -> list[str]:
         names = ["step"] + ["time"] * has_time + ["elapsed_s", "evaluations", "train_loss"]

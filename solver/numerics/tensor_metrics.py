@@ -25,7 +25,9 @@ _RELATIVE_CHANGE = 1e-4
 class TensorMetrics:
     """Measures states of one lane of a CP factorization."""
 
-    def __init__(self, problem: ObservedProblem, n_components: int, record: Record, has_time: bool) -> None:
+    def __init__(
+        self, problem: ObservedProblem, n_components: int, record: Record, has_time: bool, is_flow: bool
+    ) -> None:
         cpu, double = torch.device("cpu"), torch.float64
         self._components = Components(problem.shape, n_components, loss_of([problem], double, cpu), 1, double, cpu)
         self._gradient = self._components.factors()
@@ -38,7 +40,7 @@ class TensorMetrics:
         self.series += ["component_norms", "frobenius_norm"]
         if self._n_rates:
             self.series += ["component_rates", "predicted_component_rates", "predicted_component_rates_balanced"]
-        self.series += ["unbalancedness", "gradient_norm", "step_size"]
+        self.series += ["unbalancedness", "gradient_norm", "step_size"] + ["method", "rejections"] * is_flow
 
     def end_tensor(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, " entries"]:
         return self._components.end(self._components.factors(parameters.unsqueeze(0)))[0].clone()

@@ -2,7 +2,7 @@
 
 from solver.spec.base import Settings
 from solver.spec.models import CP, DeepMatrixFactorization, Model
-from solver.spec.optimizers import Adam, GradientDescent, GradientFlow, GroupRMSprop, Optimizer
+from solver.spec.optimizers import FLOW_METHODS, Adam, GradientDescent, GradientFlow, GroupRMSprop, Optimizer
 from solver.spec.problems import (
     Completion,
     ImageTensor,
@@ -19,6 +19,7 @@ from solver.spec.run import MAX_LANES, Record, RunSpec, Stop
 
 __all__ = [
     "CP",
+    "FLOW_METHODS",
     "MAX_LANES",
     "Adam",
     "Completion",

@@ -8,6 +8,9 @@ from msgspec import Meta
 
 from solver.spec.base import Count, Fraction, NonNegative, Positive, Settings
 
+FLOW_METHODS = ("dormand-prince", "chebyshev", "rosenbrock")
+"""The schemes that integrate the flow; the log numbers them in this order."""
+
 
 class GradientFlow(Settings, frozen=True, tag_field="kind", tag="gradient-flow"):
     """The flow dθ/dt = −∇ℓ(θ) itself, integrated with error control."""
@@ -16,8 +19,10 @@ class GradientFlow(Settings, frozen=True, tag_field="kind", tag="gradient-flow")
     """Local error allowed in a step, relative to the root mean square of the parameters."""
     atol: NonNegative = 1e-9
     """Local error allowed in a step, absolute, in units of a parameter."""
-    method: Literal["auto", "dormand-prince", "rosenbrock"] = "auto"
-    """Explicit pair 5(4), or implicit Rodas4 for stiff problems; auto takes Rodas4 for at most 64 numbers in layers."""
+    method: Literal["auto", "dormand-prince", "chebyshev", "rosenbrock"] = "auto"
+    """Explicit pair 5(4), stabilised explicit RKC2, or implicit Rodas4; auto begins with the pair and hands over where
+    stability limits its steps: to RKC2, or to Rodas4 for at most 64 numbers in layers, and back.
+    """
 
 
 class GradientDescent(Settings, frozen=True, tag_field="kind", tag="gradient-descent"):

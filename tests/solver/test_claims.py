@@ -128,8 +128,8 @@ FALSE: dict[str, Any] = {
     ),
     # An unbalanced start, and steps far too long for the flow that keeps the sign.
     "det-sign-kept": lambda _: small_2x2(**{"model.init": "gaussian", "model.init_scale": 1.0}),
-    # One step is not enough to change the sign.
-    "depth-1-differs": lambda _: small_2x2(**{"stop.max_steps": 1}),
+    # So short a time is not enough to change the sign.
+    "depth-1-differs": lambda _: small_2x2(**{"stop.max_time": 1e-3}),
     # Lanes of the other sign passed off as those that the bound is for.
     "entry-above-bound": lambda _: with_problem(small_2x2(), entries=[(0, 1, 1.0), (1, 0, -1.0), (1, 1, 0.0)]),
     "norms-diverge": lambda _: small_2x2(**{"problem.entries": ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.5)), "seed": 2}),

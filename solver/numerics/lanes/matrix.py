@@ -16,7 +16,7 @@ from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.streams import stream
 from solver.records import Event, Outcome, Snapshot
 from solver.settings import Lane
-from solver.spec import Adam, DeepMatrixFactorization, GradientDescent
+from solver.spec import Adam, DeepMatrixFactorization, GradientDescent, GradientFlow
 
 # The loss of the wrong branch is told apart from its least value by this much of it.
 _NEAR_LEAST = 0.05
@@ -34,8 +34,9 @@ class MatrixLane(LaneRun):
         self.model = lane.spec.model
         self._counterexample = counterexample(lane.spec.problem)
         self.widths = initial.widths(self.model, problem.shape)
-        has_time = not isinstance(lane.spec.optimizer, Adam)
-        self.metrics = MatrixMetrics(problem, self.widths, lane.spec.record, has_time, self._counterexample)
+        optimizer = lane.spec.optimizer
+        has_time, is_flow = not isinstance(optimizer, Adam), isinstance(optimizer, GradientFlow)
+        self.metrics = MatrixMetrics(problem, self.widths, lane.spec.record, has_time, is_flow, self._counterexample)
 
     def _layers(self) -> list[initial.Array]:
         return initial.layers(self.model, self.problem.shape, stream(self.lane.spec.seed, "initialisation"))

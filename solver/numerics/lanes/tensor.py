@@ -15,7 +15,7 @@ from solver.numerics.streams import stream
 from solver.numerics.tensor_metrics import TensorMetrics
 from solver.records import Event, Snapshot
 from solver.settings import Lane
-from solver.spec import CP, Adam, GradientDescent
+from solver.spec import CP, Adam, GradientDescent, GradientFlow
 
 # The decoupled flow is followed until a component is this much of the ground truth …
 _ESCAPED = 0.05
@@ -34,8 +34,9 @@ class TensorLane(LaneRun):
         assert isinstance(lane.spec.model, CP)
         self.problem = problem
         self.model = lane.spec.model
-        has_time = not isinstance(lane.spec.optimizer, Adam)
-        self.metrics = TensorMetrics(problem, self.model.components, lane.spec.record, has_time)
+        optimizer = lane.spec.optimizer
+        has_time, is_flow = not isinstance(optimizer, Adam), isinstance(optimizer, GradientFlow)
+        self.metrics = TensorMetrics(problem, self.model.components, lane.spec.record, has_time, is_flow)
         self._foretold: dict[str, float] | None = None
 
     def _vectors(self) -> list[initial_components.Array]:

@@ -1,4 +1,4 @@
-"""Gradient flow by the explicit Dormand–Prince 5(4) pair with dense output.
+"""The explicit Dormand–Prince 5(4) pair with dense output.
 
 Coefficients: Dormand & Prince 1980; dense output of order 4: Hairer, Nørsett & Wanner, Solving Ordinary Differential
 Equations I, §II.6.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from solver.numerics.methods.flow import Flow, rms
+from solver.numerics.methods.scheme import Scheme, rms
+from solver.numerics.models.objective import Factors
 
 _A = [
     [],
@@ -32,46 +33,60 @@ _DENSE = [
 ]
 
 
-class DormandPrince(Flow):
+class DormandPrince(Scheme):
     """Seven stages, the last of which is the first of the next step."""
 
+    NAME = "dormand-prince"
     ERROR_ORDER = 5
     BETA = 0.04
 
     def _allocate(self) -> None:
+        super()._allocate()
         objective = self.objective
         shape = (7, objective.n_lanes, objective.n_parameters)
         self._stages = torch.zeros(shape, dtype=objective.dtype, device=objective.device)
         # Gradients, not slopes: every combination below is subtracted.
-        self._slope, self._end_slope = self._stages[0], self._stages[6]
+        self.end_slope = self._stages[6]
         self._slopes = [objective.view(self._stages[stage]) for stage in range(7)]
-        self._sum = torch.zeros_like(self._stages[0])
+        self._sum, self._before_last = torch.zeros_like(self._stages[0]), torch.zeros_like(self._stages[0])
         self._a = [torch.tensor(row, dtype=objective.dtype, device=objective.device) for row in _A]
         self._error = torch.tensor(_ERROR, dtype=objective.dtype, device=objective.device)
         self._dense = torch.tensor(_DENSE, dtype=objective.dtype, device=objective.device)
 
-    def _step(self, h: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, start: Factors, slope: Tensor, h: Tensor, active: list[bool]) -> tuple[Tensor, Tensor]:
+        self._stages[0].copy_(slope)
         stages, combination = self._stages.view(7, -1), self._sum.view(-1)
         loss = h
         for stage in range(1, 7):
             torch.mv(stages[:stage].T, self._a[stage], out=combination)
-            torch.addcmul(self.factors.flat, self._sum, h, value=-1.0, out=self._point.flat)
+            torch.addcmul(start.flat, self._sum, h, value=-1.0, out=self.point.flat)
+            if stage == 5:
+                self._before_last.copy_(self.point.flat)
             # The last stage is the new state, and its gradient the first of the next step.
-            loss = self.objective.loss_and_gradient(self._point, self._slopes[stage])
+            loss = self.objective.loss_and_gradient(self.point, self._slopes[stage])
         torch.mv(stages.T, self._error, out=combination)
-        self.evaluations = [count + 6 for count in self.evaluations]
+        self.taken = [6 if one else 0 for one in active]
+        self._look_for_stiffness(h)
         return loss, h[:, 0].to(torch.float64) * rms(self._sum)
 
-    def inside(self, lane: int, fraction: float) -> Tensor:
-        """θ(t + fraction·h) in the step just accepted; of order 4 in h. Valid until the next ``advance``."""
-        assert self._accepted[lane], "dense output looks back over an accepted step"
-        h = self._taken[lane]
-        start, end = self.factors.flat[lane], self._point.flat[lane]
+    def _look_for_stiffness(self, h: Tensor) -> None:
+        # The last two stages are at one time: their gradients differ by the curvature (Hairer & Wanner II, §IV.2).
+        moved = torch.sub(self.point.flat, self._before_last, out=self._before_last)
+        changed = torch.linalg.vector_norm(self._stages[6] - self._stages[5], dim=1)
+        curvature = changed / torch.linalg.vector_norm(moved, dim=1).clamp_min(1e-300)
+        self.stiffness = (h[:, 0] * curvature).tolist()
+
+    def towards(self, lane: int) -> Tensor:
+        """The direction in which the last two gradients differ: mostly that of the largest curvature."""
+        return self._stages[6, lane] - self._stages[5, lane]
+
+    def inside(self, lane: int, fraction: float, start: Factors, slope: Tensor, h: float) -> Tensor:  # noqa: ARG002
+        """Of order 4 in h."""
+        begin, end = start.flat[lane], self.point.flat[lane]
         stages = self._stages[:, lane]
-        change = end - start
+        change = end - begin
         first = -h * stages[0] - change
         second = change + h * stages[6] - first
         third = -h * torch.mv(stages.T, self._dense)
         rest = 1.0 - fraction
-        inner = start + fraction * (change + rest * (first + fraction * (second + rest * third)))
-        return inner.to("cpu", torch.float64)
+        return begin + fraction * (change + rest * (first + fraction * (second + rest * third)))

@@ -1,4 +1,4 @@
-"""Gradient flow with error control: what the explicit and the implicit one-step method share.
+"""Gradient flow with error control, by the scheme that suits each lane at each moment.
 
 Step size control: Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, §II.4. Departures: the local
 error is compared with the root mean square of all parameters of the lane, not entry by entry, since an entry of a
@@ -9,68 +9,89 @@ step that raises the loss is rejected.
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from solver.estimate import MOST_IMPLICIT
+from solver.numerics.methods.chebyshev import Chebyshev
+from solver.numerics.methods.dormand_prince import DormandPrince
 from solver.numerics.methods.method import FactorMethod
+from solver.numerics.methods.rosenbrock import Rosenbrock
+from solver.numerics.methods.scheme import Scheme, rms
+from solver.numerics.models.layers import Layers
 from solver.numerics.models.objective import Objective
-from solver.spec import GradientFlow
+from solver.spec import FLOW_METHODS, GradientFlow
 
-_SAFETY = 0.9
-_SMALLEST_FACTOR = 0.2
-_LARGEST_FACTOR = 6.0
 _LONGEST_STEP = 1e150
 # Each halves the step at least: after so many it is below rounding of what it was.
 _MOST_REJECTIONS = 80
 
+# Hand-over between the explicit pair and its partner, by h·ρ of accepted steps. The pair is stable up to 3.3; steps
+# that sit there are limited by stability. A partner whose steps the pair could take as well gives them back.
+_STIFF = 3.0
+_SURELY_NOT_STIFF = 2.0
+_STEPS_UNTIL_STIFF = 3
+_STEPS_UNTIL_LOOSE = 4
+
+_KINDS: tuple[type[Scheme], ...] = (DormandPrince, Chebyshev, Rosenbrock)
+
 
 class Flow(FactorMethod):
-    """The flow dθ/dt = −∇ℓ(θ); every lane has its own time, step size and acceptance."""
+    """The flow dθ/dt = −∇ℓ(θ); every lane has its own time, step size, acceptance and scheme."""
 
-    STATE = (*FactorMethod.STATE, "_slope", "_h", "_taken", "_last_error", "rejections", "_rejected_in_a_row")
-
-    ERROR_ORDER: ClassVar[int]
-    """The local error falls with this power of the step."""
-    BETA: ClassVar[float]
-    """Weight of the last error: Lund's stabilisation damps the see-saw of steps that stability limits."""
+    STATE = (
+        *FactorMethod.STATE,
+        "_slope",
+        "_h",
+        "_taken",
+        "_last_error",
+        "_last_step",
+        "rejections",
+        "_rejected_in_a_row",
+        "_at",
+        "_in_a_row",
+        "_hand_overs",
+    )
 
     def __init__(self, objective: Objective, start: Tensor, spec: GradientFlow, max_time: float = math.inf) -> None:
         super().__init__(objective, start)
+        n = objective.n_lanes
         self.rtol, self._atol, self._max_time = spec.rtol, spec.atol, max_time
-        self._alpha = 1.0 / self.ERROR_ORDER - 0.75 * self.BETA
-        self.rejections = [0] * objective.n_lanes
-        self._rejected_in_a_row = [0] * objective.n_lanes
+        self.rejections = [0] * n
+        """Attempted steps that were not accepted."""
+        self._rejected_in_a_row = [0] * n
         self._rounding = 8.0 * torch.finfo(objective.dtype).eps
         self._residual_scale = objective.loss_of_zero()
+        self._schemes: dict[str, Scheme] = {}
+        first, self._partner = _schemes_of(spec, objective)
+        self._at = [first] * n
+        """The scheme that takes each lane's next step."""
+        self._in_a_row = [0] * n
+        """Accepted steps in a row that speak for a hand-over."""
+        self._hand_overs: list[list[str]] = [[] for _ in range(n)]
         self._slope = torch.zeros_like(self.factors.flat)
         """The gradient at the accepted state."""
-        self._point = objective.factors()
-        """The state that a step leads to."""
-        self._end_slope = torch.zeros_like(self._slope)
-        """The gradient there."""
-        self._allocate()
         self.losses = objective.loss_and_gradient(self.factors, objective.view(self._slope)).tolist()
-        self._last_error = [1e-4] * objective.n_lanes
-        self._h = self._first_step()
+        scheme = self._scheme(first)
+        self._last_error = [scheme.FIRST_ERROR] * n
+        self._h = self._first_step(scheme)
+        if first == Chebyshev.NAME:
+            for lane in range(n):
+                scheme.begin(lane, self._slope[lane])
         self._taken = list(self._h)
-        self._accepted = [False] * objective.n_lanes
+        self._last_step = list(self._h)
+        self._accepted: list[str | None] = [None] * n
+        """The scheme of the step just accepted, until the state is settled; None where there is none."""
 
-    @abstractmethod
-    def _allocate(self) -> None:
-        """Buffers for the lanes that there are."""
+    def _scheme(self, name: str) -> Scheme:
+        """Made when it is first needed: each has buffers of many times the state."""
+        if name not in self._schemes:
+            self._schemes[name] = next(kind for kind in _KINDS if name == kind.NAME)(self.objective)
+        return self._schemes[name]
 
-    @abstractmethod
-    def _step(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Steps of these sizes, (lanes, 1), from ``factors`` to ``_point``.
-
-        Returns the losses there, and the root mean square of the local error's estimate, in float64. Leaves the
-        gradient there in ``_end_slope`` and counts its evaluations.
-        """
-
-    def _first_step(self) -> list[float]:
+    def _first_step(self, scheme: Scheme) -> list[float]:
         # Hairer et al. I, §II.4: a step that changes the state, by Euler, by about a hundredth, then the second
         # derivative's say.
         y, slope = self.factors.flat, self._slope
@@ -78,12 +99,12 @@ class Flow(FactorMethod):
         d0, d1 = rms(y) / size, rms(slope) / size
         h0 = torch.where((d0 > 1e-5) & (d1 > 1e-5), 0.01 * d0 / d1.clamp_min(1e-300), torch.full_like(d0, 1e-6))
         h0 = h0.clamp_max(self._max_time)
-        torch.addcmul(y, slope, h0.to(y.dtype).unsqueeze(1), value=-1.0, out=self._point.flat)
-        self.objective.loss_and_gradient(self._point, self.objective.view(self._end_slope))
+        torch.addcmul(y, slope, h0.to(y.dtype).unsqueeze(1), value=-1.0, out=scheme.point.flat)
+        self.objective.loss_and_gradient(scheme.point, self.objective.view(scheme.end_slope))
         self.evaluations = [count + 1 for count in self.evaluations]
-        d2 = rms(self._end_slope - slope) / size / h0
+        d2 = rms(scheme.end_slope - slope) / size / h0
         largest = torch.maximum(d1, d2)
-        power = 1.0 / self.ERROR_ORDER
+        power = 1.0 / scheme.ERROR_ORDER
         h1 = torch.where(largest <= 1e-15, (h0 * 1e-3).clamp_min(1e-6), (0.01 / largest.clamp_min(1e-300)) ** power)
         first: list[float] = torch.minimum(100.0 * h0, h1).tolist()
         return [min(h, self._max_time) for h in first]
@@ -95,15 +116,46 @@ class Flow(FactorMethod):
         """One attempted step of every lane; those that were accepted are at a new state."""
         self._settle()
         h = torch.tensor(self._h, dtype=self.objective.dtype).to(self.objective.device).unsqueeze(1)
-        loss, error = self._step(h)
-        size = torch.maximum(self._scale(self.factors.flat), self._scale(self._point.flat))
-        errors = (error / size).tolist()
-        losses = loss.tolist()
-        for lane, ratio in enumerate(errors):
-            # A step that leaves the numbers' range is a step too long: NaN fails the comparison.
-            self._accepted[lane] = ratio <= 1.0 and self._falls(lane, losses[lane])
-            self._control(lane, ratio, losses[lane])
-        return list(self._accepted)
+        before = self._scale(self.factors.flat)
+        # Lanes with one scheme step together, each group into the buffers of its own scheme.
+        now_at = list(self._at)
+        for name in dict.fromkeys(now_at):
+            active = [at == name for at in now_at]
+            scheme = self._scheme(name)
+            loss, error = scheme.step(self.factors, self._slope, h, active)
+            size = torch.maximum(before, self._scale(scheme.point.flat))
+            errors, losses = (error / size).tolist(), loss.tolist()
+            for lane in range(len(active)):
+                if active[lane]:
+                    self.evaluations[lane] += scheme.taken[lane]
+                    self._judge(lane, scheme, errors[lane], losses[lane])
+        return [name is not None for name in self._accepted]
+
+    def _judge(self, lane: int, scheme: Scheme, error: float, loss: float) -> None:
+        """Accepts the attempted step or not, and says how long the next one is and who takes it."""
+        # A step that leaves the numbers' range is a step too long: NaN fails the comparison.
+        if not (error <= 1.0 and self._falls(lane, loss)):
+            self._reject(lane, scheme, error, loss)
+            return
+        assert self.times is not None
+        h = self._h[lane]
+        self._accepted[lane] = scheme.NAME
+        self.steps[lane] += 1
+        self.losses[lane] = loss
+        self._rejected_in_a_row[lane] = 0
+        self._taken[lane] = h
+        remaining = self._max_time - self.times[lane] - h
+        # The last step was cut to end at max_time; rounding must not leave a sliver.
+        at_end = math.isfinite(remaining) and remaining <= 1e-12 * self._max_time
+        self.times[lane] = self._max_time if at_end else self.times[lane] + h
+        error = max(error, 1e-10)
+        factor = scheme.factor(error, self._last_error[lane], h / self._last_step[lane])
+        self._last_error[lane] = max(error, scheme.FIRST_ERROR)
+        self._last_step[lane] = h
+        self._h[lane] = min(h * max(scheme.SMALLEST_FACTOR, min(factor, scheme.LARGEST_FACTOR)), _LONGEST_STEP)
+        self._hand_over(lane, scheme, h)
+        if not at_end:
+            self._h[lane] = min(self._h[lane], remaining, self._scheme(self._at[lane]).longest(lane))
 
     def _falls(self, lane: int, loss: float) -> bool:
         """Whether the loss did not rise, beyond what rounding of the residuals can do to it.
@@ -116,52 +168,83 @@ class Flow(FactorMethod):
         before = math.sqrt(self.losses[lane])
         return math.sqrt(loss) <= before * (1.0 + self._rounding) + self._rounding * self._residual_scale[lane]
 
-    def _control(self, lane: int, error: float, loss: float) -> None:
-        h = self._h[lane]
-        if not self._accepted[lane]:
-            self.rejections[lane] += 1
-            self._rejected_in_a_row[lane] += 1
-            if math.isfinite(error) and math.isfinite(loss):
-                # At least halved: a step whose error was fine was rejected for its loss.
-                factor = min(_SAFETY * max(error, 1e-10) ** (-self._alpha), 0.5 if error <= 1.0 else 1.0)
-            else:
-                factor = _SMALLEST_FACTOR
-            self._h[lane] = h * max(_SMALLEST_FACTOR, factor)
+    def _reject(self, lane: int, scheme: Scheme, error: float, loss: float) -> None:
+        self.rejections[lane] += 1
+        self._rejected_in_a_row[lane] += 1
+        scheme.rejected(lane)
+        factor = scheme.SMALLEST_FACTOR
+        if math.isfinite(error) and math.isfinite(loss):
+            # At least halved: a step whose error was fine was rejected for its loss.
+            wanted = scheme.SAFETY * max(error, 1e-10) ** (-1.0 / scheme.ERROR_ORDER)
+            factor = max(factor, min(wanted, 0.5 if error <= 1.0 else 1.0))
+        self._h[lane] = min(self._h[lane] * factor, scheme.longest(lane))
+
+    def _hand_over(self, lane: int, scheme: Scheme, h: float) -> None:
+        """Gives the lane to the other scheme where several accepted steps in a row ask for it."""
+        if self._partner is None:
             return
-        assert self.times is not None
-        self.steps[lane] += 1
-        self.losses[lane] = loss
-        self._rejected_in_a_row[lane] = 0
-        self._taken[lane] = h
-        remaining = self._max_time - self.times[lane] - h
-        # The last step was cut to end at max_time; rounding must not leave a sliver.
-        at_end = math.isfinite(remaining) and remaining <= 1e-12 * self._max_time
-        self.times[lane] = self._max_time if at_end else self.times[lane] + h
-        error = max(error, 1e-10)
-        factor = _SAFETY * error ** (-self._alpha) * self._last_error[lane] ** self.BETA
-        self._last_error[lane] = max(error, 1e-4)
-        self._h[lane] = min(h * max(_SMALLEST_FACTOR, min(factor, _LARGEST_FACTOR)), _LONGEST_STEP)
-        if not at_end:
-            self._h[lane] = min(self._h[lane], remaining)
+        stiffness = scheme.stiffness[lane]
+        if scheme.NAME == DormandPrince.NAME:
+            if stiffness > _STIFF:
+                self._in_a_row[lane] += 1
+            elif stiffness < _SURELY_NOT_STIFF:
+                self._in_a_row[lane] = 0
+            if self._in_a_row[lane] < _STEPS_UNTIL_STIFF:
+                return
+            name, longest = self._partner, h
+            why = f"stability, not accuracy, limits the steps of {scheme.NAME} (h·ρ = {stiffness:.2g})"
+        else:
+            self._in_a_row[lane] = self._in_a_row[lane] + 1 if stiffness < _SURELY_NOT_STIFF else 0
+            if self._in_a_row[lane] < _STEPS_UNTIL_LOOSE:
+                return
+            name = DormandPrince.NAME
+            longest = h * _STIFF / stiffness if stiffness > 0 else math.inf
+            why = f"accuracy limits the steps of {scheme.NAME} again (h·ρ = {stiffness:.2g})"
+        self._in_a_row[lane] = 0
+        self._at[lane] = name
+        new = self._scheme(name)
+        if isinstance(scheme, DormandPrince):
+            new.begin(lane, scheme.towards(lane))
+        self._last_error[lane] = new.FIRST_ERROR
+        self._h[lane] = min(self._h[lane], longest)
+        self._hand_overs[lane].append(f"{name} takes over: {why}")
+
+    def hand_overs(self, lane: int) -> list[str]:
+        """What there is to say of hand-overs since the last time that it was asked."""
+        said, self._hand_overs[lane] = self._hand_overs[lane], []
+        return said
 
     def _settle(self) -> None:
         """Makes the accepted states the ones to go on from; until then dense output can look back over the step."""
-        if all(self._accepted):
-            self.factors.flat.copy_(self._point.flat)
-            self._slope.copy_(self._end_slope)
+        if self._accepted[0] is not None and self._accepted.count(self._accepted[0]) == len(self._accepted):
+            scheme = self._schemes[self._accepted[0]]
+            self.factors.flat.copy_(scheme.point.flat)
+            self._slope.copy_(scheme.end_slope)
         else:
-            for lane, accepted in enumerate(self._accepted):
-                if accepted:
-                    self.factors.flat[lane].copy_(self._point.flat[lane])
-                    self._slope[lane].copy_(self._end_slope[lane])
-        self._accepted = [False] * len(self._accepted)
+            for lane, name in enumerate(self._accepted):
+                if name is not None:
+                    self.factors.flat[lane].copy_(self._schemes[name].point.flat[lane])
+                    self._slope[lane].copy_(self._schemes[name].end_slope[lane])
+        self._accepted = [None] * len(self._accepted)
 
     def state(self) -> dict[str, Any]:
         self._settle()
-        return super().state()
+        return super().state() | {"schemes": {name: scheme.state() for name, scheme in self._schemes.items()}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        for name, inner in state["schemes"].items():
+            self._scheme(name).restore(inner)
 
     def step_sizes(self) -> list[float]:
         return list(self._taken)
+
+    def measured(self, lane: int) -> dict[str, float]:
+        return {"method": float(FLOW_METHODS.index(self.scheme(lane))), "rejections": float(self.rejections[lane])}
+
+    def scheme(self, lane: int) -> str:
+        """The scheme of the lane's last step, or of the first one to come."""
+        return self._accepted[lane] or self._at[lane]
 
     def is_stuck(self, lane: int) -> bool:
         """Whether no step is short enough for the error demanded. A NaN, of numbers beyond range, counts as stuck."""
@@ -169,36 +252,41 @@ class Flow(FactorMethod):
 
     def is_stationary(self, lane: int) -> bool:
         """Whether the gradient is exactly zero: nothing will ever move."""
-        slope = self._end_slope if self._accepted[lane] else self._slope
+        name = self._accepted[lane]
+        slope = self._slope if name is None else self._schemes[name].end_slope
         return not bool(slope[lane].any())
 
     def parameters(self, lane: int) -> Tensor:
-        source = self._point if self._accepted[lane] else self.factors
+        name = self._accepted[lane]
+        source = self.factors if name is None else self._schemes[name].point
         return source.flat[lane].to("cpu", torch.float64, copy=True)
 
-    @abstractmethod
     def inside(self, lane: int, fraction: float) -> Tensor:
         """θ(t + fraction·h) in the step just accepted. Valid until the next ``advance``."""
+        name = self._accepted[lane]
+        assert name is not None, "dense output looks back over an accepted step"
+        inner = self._schemes[name].inside(lane, fraction, self.factors, self._slope, self._taken[lane])
+        return inner.to("cpu", torch.float64)
 
     def keep(self, lanes: list[int]) -> None:
         self._settle()
         self._keep_lists(lanes)
-        factors, slope = self.factors.flat[lanes], self._slope[lanes].clone()
+        factors, self._slope = self.factors.flat[lanes], self._slope[lanes].clone()
         self.objective.keep(lanes)
-        self.factors, self._point = self.objective.factors(factors), self.objective.factors()
-        self._slope, self._end_slope = torch.zeros_like(slope), torch.zeros_like(slope)
-        self._allocate()
-        self._slope.copy_(slope)
-        self._h = [self._h[lane] for lane in lanes]
-        self._taken = [self._taken[lane] for lane in lanes]
-        self._last_error = [self._last_error[lane] for lane in lanes]
-        self.rejections = [self.rejections[lane] for lane in lanes]
-        self._rejected_in_a_row = [self._rejected_in_a_row[lane] for lane in lanes]
+        self.factors = self.objective.factors(factors)
+        for scheme in self._schemes.values():
+            scheme.keep(lanes)
+        for name in ("_h", "_taken", "_last_error", "_last_step", "rejections", "_rejected_in_a_row", "_at"):
+            setattr(self, name, [getattr(self, name)[lane] for lane in lanes])
+        self._in_a_row = [self._in_a_row[lane] for lane in lanes]
+        self._hand_overs = [self._hand_overs[lane] for lane in lanes]
         self._residual_scale = [self._residual_scale[lane] for lane in lanes]
-        self._accepted = [False] * len(lanes)
+        self._accepted = [None] * len(lanes)
 
 
-def rms(values: Tensor) -> Tensor:
-    """Root mean square of each row, in float64."""
-    norm: Tensor = torch.linalg.vector_norm(values, dim=1)
-    return norm.to(torch.float64) / math.sqrt(values.shape[1])
+def _schemes_of(spec: GradientFlow, objective: Objective) -> tuple[str, str | None]:
+    """The scheme to begin with, and the one it takes turns with."""
+    if spec.method != "auto":
+        return spec.method, None
+    small = isinstance(objective, Layers) and objective.n_parameters <= MOST_IMPLICIT
+    return DormandPrince.NAME, Rosenbrock.NAME if small else Chebyshev.NAME

@@ -1,4 +1,4 @@
-"""Gradient flow by Rodas4, an implicit method with the exact Jacobian, for stiff problems of few parameters.
+"""Rodas4, an implicit method with the exact Jacobian, for stiff problems of few parameters.
 
 Rosenbrock method of order 4(3) with 6 stages, L-stable and stiffly accurate, dense output of order 3: Hairer & Wanner,
 Solving Ordinary Differential Equations II, §IV.7 and §VI.4, whose transformed variables are used. The Jacobian of the
@@ -7,10 +7,13 @@ flow is minus the Hessian, computed anew at every accepted state. Each lane solv
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from solver.numerics.methods.flow import Flow, rms
+from solver.numerics.methods.scheme import Scheme, rms
+from solver.numerics.models.objective import Factors
 
 _GAMMA = 0.25
 _A5 = [1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950]
@@ -36,13 +39,14 @@ _DENSE = [
 ]
 
 
-class Rosenbrock(Flow):
+class Rosenbrock(Scheme):
     """Six stages u_i with (1/(hγ) + H) u_i = f(y + Σ a_ij u_j) + Σ c_ij u_j / h, where f = −∇ℓ and H is the Hessian."""
 
+    NAME = "rosenbrock"
     ERROR_ORDER = 4
-    BETA = 0.0
 
     def _allocate(self) -> None:
+        super()._allocate()
         objective = self.objective
         self._stages = torch.zeros(
             (6, objective.n_lanes, objective.n_parameters), dtype=objective.dtype, device=objective.device
@@ -55,18 +59,21 @@ class Rosenbrock(Flow):
 
         self._a, self._c, self._dense = rows(_A), rows(_C), rows(_DENSE)
 
-    def _step(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        objective, start = self.objective, self.factors.flat
-        stages, shape = self._stages.view(6, -1), start.shape
-        matrix = objective.hessian(self.factors) + self._identity / (_GAMMA * h.unsqueeze(2))
+    def step(self, start: Factors, slope: Tensor, h: Tensor, active: list[bool]) -> tuple[Tensor, Tensor]:
+        objective = self.objective
+        stages, shape = self._stages.view(6, -1), slope.shape
+        hessian = objective.hessian(start)
+        # The largest sum of a row bounds the largest curvature.
+        self.stiffness = (h[:, 0] * torch.linalg.matrix_norm(hessian, ord=math.inf)).tolist()
+        matrix = hessian + self._identity / (_GAMMA * h.unsqueeze(2))
         # A step so long that a negative curvature makes this singular comes out as not finite, and is rejected.
         factored, pivots, _ = torch.linalg.lu_factor_ex(matrix)
         for stage in range(6):
-            gradient = self._slope
+            gradient = slope
             if stage > 0:
                 combination = torch.mv(stages[:stage].T, self._a[stage]).view(shape)
-                torch.add(start, combination, out=self._point.flat)
-                objective.loss_and_gradient(self._point, self._stage_gradient)
+                torch.add(start.flat, combination, out=self.point.flat)
+                objective.loss_and_gradient(self.point, self._stage_gradient)
                 gradient = self._stage_gradient.flat
             right = -gradient
             if stage > 0:
@@ -74,16 +81,14 @@ class Rosenbrock(Flow):
             solved = torch.linalg.lu_solve(factored, pivots, right.unsqueeze(2))
             self._stages[stage].copy_(solved.squeeze(2))
         # The last stage is the difference of the two embedded solutions.
-        self._point.flat.add_(self._stages[5])
-        loss = objective.loss_and_gradient(self._point, objective.view(self._end_slope))
-        self.evaluations = [count + 6 for count in self.evaluations]
+        self.point.flat.add_(self._stages[5])
+        loss = objective.loss_and_gradient(self.point, objective.view(self.end_slope))
+        self.taken = [6 if one else 0 for one in active]
         return loss, rms(self._stages[5])
 
-    def inside(self, lane: int, fraction: float) -> Tensor:
-        """θ(t + fraction·h) in the step just accepted; of order 3 in h. Valid until the next ``advance``."""
-        assert self._accepted[lane], "dense output looks back over an accepted step"
-        start, end = self.factors.flat[lane], self._point.flat[lane]
+    def inside(self, lane: int, fraction: float, start: Factors, slope: Tensor, h: float) -> Tensor:  # noqa: ARG002
+        """Of order 3 in h."""
+        begin, end = start.flat[lane], self.point.flat[lane]
         first, second = (torch.mv(self._stages[:5, lane].T, row) for row in self._dense)
         rest = 1.0 - fraction
-        inner = start * rest + fraction * (end + rest * (first + fraction * second))
-        return inner.to("cpu", torch.float64)
+        return begin * rest + fraction * (end + rest * (first + fraction * second))

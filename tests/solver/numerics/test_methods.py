@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from solver.numerics.methods.adam import FullBatchAdam
-from solver.numerics.methods.dormand_prince import DormandPrince
 from solver.numerics.methods.first_order import FirstOrder
+from solver.numerics.methods.flow import Flow
 from solver.numerics.methods.gradient_descent import Descent
 from solver.numerics.methods.group_rmsprop import GroupedRMSprop
 from solver.numerics.models.layers import Layers
@@ -33,7 +33,7 @@ MODEL = DeepMatrixFactorization(depth=3, init_scale=0.3, hidden_width=5)
 
 def flow_to(time: float, rtol: float = 1e-12) -> Tensor:
     _, layers, start = build(PROBLEM, MODEL)
-    method = DormandPrince(layers, start, GradientFlow(rtol=rtol, atol=1e-15), max_time=time)
+    method = Flow(layers, start, GradientFlow(rtol=rtol, atol=1e-15, method="dormand-prince"), max_time=time)
     assert method.times is not None
     while method.times[0] < time:
         method.advance(0, NEVER)
@@ -76,10 +76,10 @@ def test_gradient_descent_leaves_the_flow_at_order_one() -> None:
     assert np.log2(errors[1] / errors[2]) == pytest.approx(1.0, abs=0.2)
 
 
-def fixed_steps(n_steps: int, time: float) -> tuple[DormandPrince, Tensor, Tensor]:
+def fixed_steps(n_steps: int, time: float) -> tuple[Flow, Tensor, Tensor]:
     """The pair with its control overruled, and the states inside its last step: at a third of it and at the end."""
     _, layers, start = build(PROBLEM, MODEL)
-    method = DormandPrince(layers, start, GradientFlow(rtol=1e-2, atol=1e30))
+    method = Flow(layers, start, GradientFlow(rtol=1e-2, atol=1e30, method="dormand-prince"))
     for _ in range(n_steps):
         method._h = [time / n_steps]
         assert method.advance(0, NEVER) == [True]
@@ -112,7 +112,7 @@ def test_the_error_follows_the_tolerance() -> None:
 
 def test_max_time_is_met_exactly() -> None:
     _, layers, start = build(PROBLEM, MODEL)
-    method = DormandPrince(layers, start, GradientFlow(), max_time=0.7)
+    method = Flow(layers, start, GradientFlow(), max_time=0.7)
     for _ in range(200):
         method.advance(0, NEVER)
         if method.times == [0.7]:
@@ -131,7 +131,7 @@ def test_an_aligned_mode_rises_in_the_time_that_its_law_says(depth: int) -> None
     problem = MatrixCompletion(entries=entries, loss="half-sum")
     model = DeepMatrixFactorization(depth=depth, init="identity", init_scale=1e-2)
     _, layers, start = build(problem, model)
-    method = DormandPrince(layers, start, GradientFlow(rtol=1e-9, atol=1e-12))
+    method = Flow(layers, start, GradientFlow(rtol=1e-9, atol=1e-12))
     assert method.times is not None
     # The loss of W = σI is (1 − σ)², which is 1/4 at one half.
     while method.losses[0] > 0.25:
@@ -254,12 +254,12 @@ def test_a_batch_equals_its_lanes_one_by_one() -> None:
     """Each lane of a flow batch has its own steps: the batch must not change them."""
     seeds = (0, 1, 2)
     _, layers, start = build(PROBLEM, MODEL, seeds=seeds)
-    together = DormandPrince(layers, start, GradientFlow())
+    together = Flow(layers, start, GradientFlow())
     for _ in range(40):
         together.advance(0, NEVER)
     for lane, seed in enumerate(seeds):
         _, alone_layers, alone_start = build(PROBLEM, MODEL, seeds=(seed,))
-        alone = DormandPrince(alone_layers, alone_start, GradientFlow())
+        alone = Flow(alone_layers, alone_start, GradientFlow())
         for _ in range(40):
             alone.advance(0, NEVER)
         assert alone.steps == [together.steps[lane]]
@@ -268,14 +268,14 @@ def test_a_batch_equals_its_lanes_one_by_one() -> None:
 
 def test_dropping_lanes_does_not_change_the_others() -> None:
     _, layers, start = build(PROBLEM, MODEL, seeds=(0, 1, 2))
-    method = DormandPrince(layers, start, GradientFlow())
+    method = Flow(layers, start, GradientFlow())
     for _ in range(10):
         method.advance(0, NEVER)
     method.keep([1])
     for _ in range(10):
         method.advance(0, NEVER)
     _, alone_layers, alone_start = build(PROBLEM, MODEL, seeds=(1,))
-    alone = DormandPrince(alone_layers, alone_start, GradientFlow())
+    alone = Flow(alone_layers, alone_start, GradientFlow())
     for _ in range(20):
         alone.advance(0, NEVER)
     torch.testing.assert_close(method.parameters(0), alone.parameters(0), rtol=1e-9, atol=1e-12)
@@ -285,7 +285,7 @@ def test_full_observation_is_fitted() -> None:
     """Gradient flow on a fully observed matrix converges to it: nothing is left to choose."""
     problem = fully_observed(3, 4)
     problems, layers, start = build(problem, DeepMatrixFactorization(depth=2, init_scale=0.1))
-    method = DormandPrince(layers, start, GradientFlow(rtol=1e-8))
+    method = Flow(layers, start, GradientFlow(rtol=1e-8))
     while method.losses[0] > 1e-12 and method.steps[0] < 20_000:
         method.advance(0, NEVER)
     end_matrix = layers.end_matrix(layers.factors(method.parameters(0).unsqueeze(0)))[0].numpy()

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from solver.numerics.assembly import method_of
 from solver.numerics.lanes import lane_run
-from solver.numerics.methods.dormand_prince import DormandPrince
-from solver.numerics.methods.rosenbrock import Rosenbrock
+from solver.numerics.methods.flow import Flow
 from solver.numerics.problems.observed import observed_problem
 from solver.settings import decode, lanes
 from solver.spec import DeepMatrixFactorization, GradientFlow, MatrixCompletion, MatrixProblem
-from tests.solver.numerics.building import CPU, build
+from tests.solver.numerics.building import build
 from tests.solver.numerics.test_methods import NEVER
 from tests.solver.running import exported, history_of, ran
 
@@ -28,7 +25,7 @@ MODEL = DeepMatrixFactorization(depth=3, init_scale=0.3)
 
 def exact(time: float) -> Tensor:
     _, layers, start = build(PROBLEM, MODEL)
-    method = DormandPrince(layers, start, GradientFlow(rtol=1e-12, atol=1e-15), max_time=time)
+    method = Flow(layers, start, GradientFlow(rtol=1e-12, atol=1e-15, method="dormand-prince"), max_time=time)
     assert method.times is not None
     while method.times[0] < time:
         method.advance(0, NEVER)
@@ -38,7 +35,7 @@ def exact(time: float) -> Tensor:
 def fixed_steps(n_steps: int, time: float) -> tuple[Tensor, Tensor]:
     """States a third into the last of equal steps, and at its end, with the control overruled."""
     _, layers, start = build(PROBLEM, MODEL)
-    method = Rosenbrock(layers, start, GradientFlow(rtol=1e-2, atol=1e30))
+    method = Flow(layers, start, GradientFlow(rtol=1e-2, atol=1e30, method="rosenbrock"))
     for _ in range(n_steps):
         method._h = [time / n_steps]
         assert method.advance(0, NEVER) == [True]
@@ -62,7 +59,7 @@ def test_dense_output_has_order_three() -> None:
 def test_both_integrators_follow_one_flow() -> None:
     """At a tight tolerance the explicit and the implicit method end at the same state."""
     _, layers, start = build(PROBLEM, MODEL)
-    method = Rosenbrock(layers, start, GradientFlow(rtol=1e-9, atol=1e-12), max_time=20.0)
+    method = Flow(layers, start, GradientFlow(rtol=1e-9, atol=1e-12, method="rosenbrock"), max_time=20.0)
     assert method.times is not None
     while method.times[0] < 20.0:
         method.advance(0, NEVER)
@@ -71,40 +68,18 @@ def test_both_integrators_follow_one_flow() -> None:
 
 def test_lanes_step_by_themselves_and_can_be_dropped() -> None:
     _, layers, start = build(PROBLEM, MODEL, seeds=(0, 1, 2))
-    together = Rosenbrock(layers, start, GradientFlow())
+    together = Flow(layers, start, GradientFlow(method="rosenbrock"))
     for _ in range(4):
         together.advance(0, NEVER)
     together.keep([1])
     for _ in range(4):
         together.advance(0, NEVER)
     _, alone_layers, alone_start = build(PROBLEM, MODEL, seeds=(1,))
-    alone = Rosenbrock(alone_layers, alone_start, GradientFlow())
+    alone = Flow(alone_layers, alone_start, GradientFlow(method="rosenbrock"))
     for _ in range(8):
         alone.advance(0, NEVER)
     assert together.times == pytest.approx(alone.times)
     torch.testing.assert_close(together.parameters(0), alone.parameters(0), rtol=1e-10, atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, Rosenbrock),
-        ({"optimizer.method": "dormand-prince"}, DormandPrince),
-        ({"problem.shape": [9, 9], "problem.rank": 1, "problem.observations": 40}, DormandPrince),
-    ],
-)
-def test_auto_takes_the_implicit_method_for_few_parameters(changes: dict[str, Any], expected: type) -> None:
-    raw: dict[str, Any] = {
-        "problem": {"kind": "matrix-completion", "shape": [4, 4], "rank": 1, "observations": 8},
-        "model": {"kind": "deep-matrix-factorization", "depth": 4},
-    }
-    for field, value in changes.items():
-        part, _, name = field.partition(".")
-        raw.setdefault(part, {"kind": "gradient-flow"} if part == "optimizer" else {})[name] = value
-    (lane,) = lanes(decode(raw))
-    assert isinstance(lane.spec.problem, MatrixProblem)
-    run = lane_run(lane, observed_problem(lane.spec.problem, 0))
-    assert type(method_of([run], torch.float64, CPU)) is expected
 
 
 @pytest.mark.parametrize("depth", [3, 4])

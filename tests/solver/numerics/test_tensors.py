@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from solver.numerics import cp_rank, theory
-from solver.numerics.methods.dormand_prince import DormandPrince
+from solver.numerics.methods.flow import Flow
 from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.tensor_metrics import TensorMetrics, vector_norms
 from solver.records import Value
@@ -25,10 +25,10 @@ KNOWN = {"step": 1, "time": 0.0, "elapsed_s": 0.0, "evaluations": 1, "step_size"
 
 def measured(model: CP, steps: int = 0) -> tuple[dict[str, Value], ObservedProblem, torch.Tensor]:
     problems, components, start = build_components(PROBLEM, model)
-    method = DormandPrince(components, start, GradientFlow(rtol=1e-8))
+    method = Flow(components, start, GradientFlow(rtol=1e-8))
     while method.steps[0] < steps:
         method.advance(0, -math.inf)
-    metrics = TensorMetrics(problems[0], model.components, Record(rates=4), has_time=True)
+    metrics = TensorMetrics(problems[0], model.components, Record(rates=4), has_time=True, is_flow=False)
     values = metrics.measure(method.parameters(0), KNOWN)
     return dict(zip(metrics.series, values, strict=True)), problems[0], method.parameters(0)
 

@@ -1,0 +1,104 @@
+"""What every scheme for the gradient flow is: one attempted step of each lane, its error, its stiffness, its inside."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from solver.numerics.models.objective import Factors, Objective
+
+
+class Scheme(ABC):
+    """A one-step method on a batch of lanes, with buffers of its own: ``point`` and ``end_slope`` are where it led.
+
+    Its coefficients and its error estimate alone are here; whether a step is accepted, and the length of the next one,
+    is the flow's affair.
+    """
+
+    NAME: ClassVar[str]
+    ERROR_ORDER: ClassVar[int]
+    """The local error falls with this power of the step."""
+    BETA: ClassVar[float] = 0.0
+    """Weight of the last error: Lund's stabilisation damps the see-saw of steps that stability limits."""
+    SAFETY: ClassVar[float] = 0.9
+    SMALLEST_FACTOR: ClassVar[float] = 0.2
+    LARGEST_FACTOR: ClassVar[float] = 6.0
+    FIRST_ERROR: ClassVar[float] = 1e-4
+    """Stands for the error before the scheme's first step."""
+    STATE: ClassVar[tuple[str, ...]] = ()
+    """Tensors and lists with a row a lane that the next step depends on."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.stiffness = [0.0] * objective.n_lanes
+        """h·ρ of the last step, ρ the largest curvature met: beyond 3.3 an explicit pair is unstable."""
+        self.taken = [0] * objective.n_lanes
+        """Gradients of the last attempt."""
+        self._allocate()
+
+    def _allocate(self) -> None:
+        self.point = self.objective.factors()
+        self.end_slope = torch.zeros_like(self.point.flat)
+
+    @abstractmethod
+    def step(self, start: Factors, slope: Tensor, h: Tensor, active: list[bool]) -> tuple[Tensor, Tensor]:
+        """Steps of sizes ``h`` (lanes, 1), from ``start`` with gradient ``slope`` to ``point``, for the active lanes.
+
+        Returns the losses there, and the root mean square of the local error's estimate, in float64. What it gives for
+        other lanes means nothing.
+        """
+
+    @abstractmethod
+    def inside(self, lane: int, fraction: float, start: Factors, slope: Tensor, h: float) -> Tensor:
+        """θ(t + fraction·h) in the step just accepted, in the training precision."""
+
+    def longest(self, lane: int) -> float:  # noqa: ARG002
+        """The longest step that the scheme can take next."""
+        return math.inf
+
+    def factor(self, error: float, last_error: float, growth: float) -> float:  # noqa: ARG002
+        """By what to multiply the step after an accepted one; ``growth`` is this step over the one before.
+
+        Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, §II.4, and II, §IV.2.
+        """
+        alpha = 1.0 / self.ERROR_ORDER - 0.75 * self.BETA
+        return float(self.SAFETY * error**-alpha * last_error**self.BETA)
+
+    def begin(self, lane: int, towards: Tensor) -> None:  # noqa: B027
+        """Takes over a lane; ``towards`` is a guess at the direction of the largest curvature."""
+
+    def rejected(self, lane: int) -> None:  # noqa: B027
+        """Hears that the lane's step was not accepted."""
+
+    def keep(self, lanes: list[int]) -> None:
+        """Goes on with these lanes alone; the objective has dropped the others."""
+        kept = {name: getattr(self, name) for name in self.STATE}
+        self.stiffness = [self.stiffness[lane] for lane in lanes]
+        self.taken = [self.taken[lane] for lane in lanes]
+        self._allocate()
+        for name, value in kept.items():
+            setattr(self, name, value[lanes] if isinstance(value, Tensor) else [value[lane] for lane in lanes])
+
+    def state(self) -> dict[str, Any]:
+        """What the next step depends on besides the flow's own state."""
+        values = {name: getattr(self, name) for name in self.STATE}
+        return {name: value.clone() if isinstance(value, Tensor) else list(value) for name, value in values.items()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what ``state`` gave."""
+        for name, value in state.items():
+            present = getattr(self, name)
+            if isinstance(present, Tensor):
+                present.copy_(value)
+            else:
+                setattr(self, name, list(value))
+
+
+def rms(values: Tensor) -> Tensor:
+    """Root mean square of each row, in float64."""
+    norm: Tensor = torch.linalg.vector_norm(values, dim=1)
+    return norm.to(torch.float64) / math.sqrt(values.shape[1])
