@@ -13,25 +13,21 @@ from solver.spec import Adam
 class FullBatchAdam(FirstOrder):
     """m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂/(sqrt(v̂) + eps). It follows no flow, so it has no time."""
 
-    STATE = (*FirstOrder.STATE, "_updates", "_mean", "_square")
+    STATE = (*FirstOrder.STATE, "_mean", "_square", "_weights")
 
     def __init__(self, objective: Objective, start: Tensor, spec: Adam, steps_between_looks: int | None = None) -> None:
         super().__init__(objective, start, steps_between_looks)
         self.times = None
         self._spec = spec
-        self._updates = 0
         self._mean = torch.zeros_like(self.factors.flat)
         self._square = torch.zeros_like(self.factors.flat)
         self._direction = torch.zeros_like(self.factors.flat)
-        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=objective.dtype, device=objective.device)
+        self._weights = first_weights(objective.device)
+        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=torch.float64, device=objective.device)
 
     def _update(self) -> tuple[Tensor, Tensor]:
-        self._updates += 1
-        adam_direction(self._spec, self._updates, self._gradient.flat, self._mean, self._square, self._direction)
+        adam_direction(self._spec, self._weights, self._gradient.flat, self._mean, self._square, self._direction)
         return self._sizes, self._direction
-
-    def _passed(self, step_sizes: Tensor, moving: Tensor | None) -> None:
-        pass
 
     def _look(self) -> None:
         pass
@@ -45,11 +41,17 @@ class FullBatchAdam(FirstOrder):
         self._direction, self._sizes = self._direction[lanes], self._sizes[lanes]
 
 
-def adam_direction(spec: Adam, update: int, gradient: Tensor, mean: Tensor, square: Tensor, out: Tensor) -> None:
-    """Advances both moments by the update-th gradient (counted from 1); ``out`` receives m̂/(sqrt(v̂) + eps)."""
+def first_weights(device: torch.device) -> Tensor:
+    """β₁^t and β₂^t at t = 0, on the device: a queue of steps must not wait for numbers of the host."""
+    return torch.ones(2, dtype=torch.float64, device=device)
+
+
+def adam_direction(spec: Adam, weights: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, out: Tensor) -> None:
+    """Advances ``weights`` and both moments by a gradient; ``out`` receives m̂/(sqrt(v̂) + eps)."""
+    weights[0].mul_(spec.beta1)
+    weights[1].mul_(spec.beta2)
+    corrections = 1.0 - weights
     mean.lerp_(gradient, 1.0 - spec.beta1)
     square.mul_(spec.beta2).addcmul_(gradient, gradient, value=1.0 - spec.beta2)
-    torch.sqrt(square, out=out)
-    out.div_((1.0 - spec.beta2**update) ** 0.5).add_(spec.eps)
-    torch.div(mean, out, out=out)
-    out.div_(1.0 - spec.beta1**update)
+    torch.div(square, corrections[1], out=out).sqrt_().add_(spec.eps)
+    torch.div(mean, out, out=out).div_(corrections[0])

@@ -18,13 +18,13 @@ class Descent(FirstOrder):
     ) -> None:
         super().__init__(objective, start, steps_between_looks)
         self._step_size = spec.step_size
-        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=objective.dtype, device=objective.device)
+        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=torch.float64, device=objective.device)
 
     def _update(self) -> tuple[Tensor, Tensor]:
         return self._sizes, self._gradient.flat
 
-    def _passed(self, step_sizes: Tensor, moving: Tensor | None) -> None:
-        pass
+    def _size_alone(self) -> float:
+        return self._step_size
 
     def _look(self) -> None:
         self.times = [step * self._step_size for step in self.steps]

@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from solver.numerics.methods.first_order import FirstOrder
 from solver.numerics.models.objective import Objective
+from solver.numerics.problems.losses import squares_of
 from solver.spec import GroupRMSprop
 
 
 class GroupedRMSprop(FirstOrder):
     """v ← αv + (1−α)Σ‖g‖²; θ ← θ − η/(sqrt(v/(1−α^t)) + eps)·g, with one scalar v for all parameters of a lane.
 
-    Every step is a step of gradient descent of the size in effect, so flow time is the sum of those sizes.
+    Every step is a step of gradient descent of the size in effect, so flow time is the sum of those sizes. All scalars
+    are float64 whatever trains.
     """
 
-    STATE = (*FirstOrder.STATE, "_updates", "_second_moment", "_sizes", "_time")
+    STATE = (*FirstOrder.STATE, "_moment", "_weight", "_sizes", "_time")
 
     def __init__(
         self, objective: Objective, start: Tensor, spec: GroupRMSprop, steps_between_looks: int | None = None
     ) -> None:
         super().__init__(objective, start, steps_between_looks)
         self._spec = spec
-        self._updates = 0
-        self._second_moment = torch.zeros((objective.n_lanes, 1), dtype=objective.dtype, device=objective.device)
-        self._sizes = torch.zeros_like(self._second_moment)
-        self._eps = torch.full_like(self._second_moment, spec.eps)
-        self._numerator = torch.full_like(self._second_moment, spec.step_size)
-        # Flow time adds up many small steps: in float64 whatever trains.
-        self._time = torch.zeros((objective.n_lanes, 1), dtype=torch.float64, device=objective.device)
+        self._moment = torch.zeros((objective.n_lanes, 1), dtype=torch.float64, device=objective.device)
+        self._weight = torch.ones((1, 1), dtype=torch.float64, device=objective.device)
+        """α^t."""
+        self._sizes, self._time = torch.zeros_like(self._moment), torch.zeros_like(self._moment)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._squares = squares_of(self._gradient.flat)
 
     def _update(self) -> tuple[Tensor, Tensor]:
-        spec = self._spec
-        self._updates += 1
-        flat = self._gradient.flat
-        squares = torch.bmm(flat.unsqueeze(1), flat.unsqueeze(2)).squeeze(2)
-        self._second_moment.lerp_(squares, 1.0 - spec.alpha)
-        # Constants are tensors and the bias correction a factor of the root: an operation of one number costs 2 µs
-        # with a tensor and 4 with a Python number, and there are four of them.
-        root = torch.add(self._eps, self._second_moment.sqrt(), alpha=(1.0 - spec.alpha**self._updates) ** -0.5)
-        return torch.div(self._numerator, root), flat
+        spec, gradient = self._spec, self._gradient.flat
+        self._moment.lerp_(self._squares().to(torch.float64).unsqueeze(1), 1.0 - spec.alpha)
+        self._weight.mul_(spec.alpha)
+        root = torch.div(self._moment, 1.0 - self._weight).sqrt_().add_(spec.eps)
+        return root.reciprocal_().mul_(spec.step_size), gradient
 
     def _passed(self, step_sizes: Tensor, moving: Tensor | None) -> None:
         self._time.add_(step_sizes)
-        self._sizes = step_sizes if moving is None else torch.where(moving > 0, step_sizes, self._sizes)
+        self._sizes.copy_(step_sizes if moving is None else torch.where(moving > 0, step_sizes, self._sizes))
+
+    def _begin_alone(self) -> None:
+        self._scalars = [self._moment.item(), self._weight.item(), self._sizes.item(), self._time.item()]
+
+    def _size_alone(self) -> float:
+        spec = self._spec
+        moment, weight, _, time = self._scalars
+        moment += (1.0 - spec.alpha) * (self._squares().item() - moment)
+        weight *= spec.alpha
+        size = spec.step_size / (math.sqrt(moment / (1.0 - weight)) + spec.eps)
+        self._scalars = [moment, weight, size, time + size]
+        return size
+
+    def _end_alone(self) -> None:
+        for tensor, value in zip((self._moment, self._weight, self._sizes, self._time), self._scalars, strict=True):
+            tensor.fill_(value)
 
     def _look(self) -> None:
         self.times = self._time[:, 0].tolist()
@@ -55,7 +72,4 @@ class GroupedRMSprop(FirstOrder):
 
     def keep(self, lanes: list[int]) -> None:
         super().keep(lanes)
-        self._second_moment = self._second_moment[lanes]
-        self._sizes = self._sizes[lanes]
-        self._eps, self._numerator = self._eps[lanes], self._numerator[lanes]
-        self._time = self._time[lanes]
+        self._moment, self._sizes, self._time = self._moment[lanes], self._sizes[lanes], self._time[lanes]

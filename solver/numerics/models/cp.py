@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -50,8 +51,11 @@ class Components(Objective):
     def _halves(self, factors: Factors) -> tuple[list[Tensor], list[Tensor]]:
         return khatri_rao(factors.parts[: self._split]), khatri_rao(factors.parts[self._split :])
 
-    def loss_and_gradient(self, at: Factors, out: Factors) -> Float[Tensor, " lanes"]:
-        """Losses at ``at``; ``out`` receives ∂ℓ/∂w_r^n: the end gradient contracted with component r's other modes."""
+    def bound(self, at: Factors, out: Factors) -> Callable[[], Tensor]:
+        """∂ℓ/∂w_r^n is the end gradient contracted with component r's other modes."""
+        return lambda: self._loss_and_gradient(at, out)
+
+    def _loss_and_gradient(self, at: Factors, out: Factors) -> Tensor:
         left, right = self._halves(at)
         torch.bmm(left[0], right[0].mT, out=self._end)
         loss = self._loss.loss_and_gradient(self._end.view(self.n_lanes, -1), self._end_gradient.view(self.n_lanes, -1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from solver.numerics.models.objective import Factors, Objective
 from solver.numerics.problems.losses import Loss
+
+_Product = tuple[Tensor, Tensor, Tensor]
 
 
 class Layers(Objective):
@@ -35,6 +38,7 @@ class Layers(Objective):
         # backs[k] = (W_N … W_{k+2})ᵀ ∇ℓ(W), for the layers between the first and the last.
         self._backs = [buffer(outputs, inputs) for outputs in self.widths[1:-1]]
         self._end_gradient = buffer(rows, inputs)
+        self._flat_end_gradient = self._end_gradient.view(self.n_lanes, -1)
 
     def end_matrix(self, factors: Factors) -> Float[Tensor, "lanes rows columns"]:
         """W_N … W_1 in a buffer that the next call overwrites (depth 1: the layer itself)."""
@@ -46,22 +50,45 @@ class Layers(Objective):
     def end(self, factors: Factors) -> Float[Tensor, "lanes entries"]:
         return self.end_matrix(factors).reshape(self.n_lanes, -1)
 
-    def loss_and_gradient(self, at: Factors, out: Factors) -> Float[Tensor, " lanes"]:
-        """Losses at ``at``; ``out`` receives ∂ℓ/∂W_j = (W_N…W_{j+1})ᵀ ∇ℓ(W) (W_{j−1}…W_1)ᵀ for every layer."""
-        flat_gradient = self._end_gradient.view(self.n_lanes, -1)
-        loss = self._loss.loss_and_gradient(self.end(at), flat_gradient)
+    def bound(self, at: Factors, out: Factors) -> Callable[[], Tensor]:
+        """∂ℓ/∂W_j = (W_N…W_{j+1})ᵀ ∇ℓ(W) (W_{j−1}…W_1)ᵀ for every layer."""
         if self.n_layers == 1:
-            out.flat.copy_(flat_gradient)
-            return loss
-        back = self._end_gradient
+            loss_of_layer = self._loss.bound(at.flat, self._flat_end_gradient)
+
+            def of_one_layer() -> Tensor:
+                value = loss_of_layer()
+                out.flat.copy_(self._flat_end_gradient)
+                return value
+
+            return of_one_layer
+        ahead, back = self._products_of(at, out)
+        loss, bmm = self._loss.bound(self._products[-1].view(self.n_lanes, -1), self._flat_end_gradient), torch.bmm
+
+        def of_layers() -> Tensor:
+            for left, right, product in ahead:
+                bmm(left, right, out=product)
+            value = loss()
+            for left, right, product in back:
+                bmm(left, right, out=product)
+            return value
+
+        return of_layers
+
+    def _products_of(self, at: Factors, out: Factors) -> tuple[list[_Product], list[_Product]]:
+        """The products of a call, each with its two factors and its place: up to the end matrix, and back from it."""
+        ahead = list(zip(at.parts[1:], [at.parts[0], *self._products[:-1]], self._products, strict=True))
+        back: list[_Product] = []
+        gradient = self._end_gradient
         for j in range(self.n_layers - 1, 0, -1):
             below = at.parts[0] if j == 1 else self._products[j - 2]
-            torch.bmm(back, below.mT, out=out.parts[j])
-            back = torch.bmm(at.parts[j].mT, back, out=out.parts[0] if j == 1 else self._backs[j - 1])
-        return loss
+            back.append((gradient, below.mT, out.parts[j]))
+            product = out.parts[0] if j == 1 else self._backs[j - 1]
+            back.append((at.parts[j].mT, gradient, product))
+            gradient = product
+        return ahead, back
 
     def end_gradient(self) -> Float[Tensor, "lanes entries"]:
-        return self._end_gradient.view(self.n_lanes, -1)
+        return self._flat_end_gradient
 
     def hessian(self, at: Factors) -> Float[Tensor, "lanes parameters parameters"]:
         """∂²ℓ/∂θ², exact: the loss's curvature along dW = A_j dW_j B_j, plus what each pair of layers adds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -16,10 +17,14 @@ class Loss(ABC):
     """Losses of end matrices or tensors, one lane a problem; all problems have one shape and one kind of loss."""
 
     @abstractmethod
+    def bound(self, end: Float[Tensor, "lanes entries"], out: Float[Tensor, "lanes entries"]) -> Callable[[], Tensor]:
+        """A call that gives the losses (lanes,) of ``end``; ``out`` receives the gradients there."""
+
     def loss_and_gradient(
         self, end: Float[Tensor, "lanes entries"], out: Float[Tensor, "lanes entries"]
     ) -> Float[Tensor, " lanes"]:
         """Losses; ``out`` receives the gradients in the end matrix or tensor."""
+        return self.bound(end, out)()
 
     @abstractmethod
     def curvature(
@@ -37,6 +42,14 @@ def loss_of(problems: list[ObservedProblem], dtype: torch.dtype, device: torch.d
     if problems[0].measurements is not None:
         return SensingLoss(problems, dtype, device)
     return EntryLoss(problems, dtype, device)
+
+
+def squares_of(rows: Float[Tensor, "lanes n"]) -> Callable[[], Tensor]:
+    """A call that gives Σx² of each row, (lanes,): of a single row by a dot product, in a third of the time."""
+    if len(rows) > 1:
+        return lambda: torch.linalg.vecdot(rows, rows)
+    row, dot = rows.view(-1), torch.dot
+    return lambda: dot(row, row).view(1)
 
 
 class _Residuals:
@@ -59,8 +72,7 @@ class _Residuals:
         With k the coefficient of half a square, the loss is k·Σ g(r − g/2), where g = r, or r clamped to ±δ.
         """
         if not self.is_huber:
-            squares = torch.bmm(residuals.unsqueeze(1), residuals.unsqueeze(2)).reshape(-1)
-            losses = squares.mul_(self.coefficient[:, 0]).mul_(0.5)
+            losses = squares_of(residuals)().mul_(self.coefficient[:, 0]).mul_(0.5)
             residuals.mul_(self.coefficient)
             return losses
         clamped = torch.maximum(torch.minimum(residuals, self._delta), -self._delta)
@@ -97,17 +109,23 @@ class EntryLoss(Loss):
         self._observed = self._observed[lanes]
         self._residuals.keep(lanes)
 
-    def loss_and_gradient(
-        self, end: Float[Tensor, "lanes entries"], out: Float[Tensor, "lanes entries"]
-    ) -> Float[Tensor, " lanes"]:
-        torch.sub(end, self._target, out=out)
+    def bound(self, end: Float[Tensor, "lanes entries"], out: Float[Tensor, "lanes entries"]) -> Callable[[], Tensor]:
+        target, weight, inverse, sub = self._target, self._weight, self._inverse, torch.sub
         if self._residuals.is_huber:
-            out.mul_(self._observed)
-            return self._residuals.apply(out)
-        # The loss c·Σr² is taken from the gradient as Σ(2c·r)²/(4c), which saves a pass over the entries.
-        out.mul_(self._weight)
-        squares = torch.bmm(out.unsqueeze(1), out.unsqueeze(2)).reshape(-1)
-        return squares.mul_(self._inverse)
+
+            def huber() -> Tensor:
+                sub(end, target, out=out).mul_(self._observed)
+                return self._residuals.apply(out)
+
+            return huber
+        squares = squares_of(out)
+
+        def mean_square() -> Tensor:
+            # The loss c·Σr² is taken from the gradient as Σ(2c·r)²/(4c), which saves a pass over the entries.
+            sub(end, target, out=out).mul_(weight)
+            return squares().mul_(inverse)
+
+        return mean_square
 
     def curvature(
         self, end: Float[Tensor, "lanes entries"], tangents: Float[Tensor, "lanes entries directions"]
@@ -136,13 +154,16 @@ class SensingLoss(Loss):
         if len(self._measurements) > 1:
             self._measurements = self._measurements[lanes]
 
-    def loss_and_gradient(
-        self, end: Float[Tensor, "lanes entries"], out: Float[Tensor, "lanes entries"]
-    ) -> Float[Tensor, " lanes"]:
-        residuals = (self._measurements @ end.unsqueeze(2)).sub_(self._values)
-        losses = self._residuals.apply(residuals.squeeze(2))
-        torch.matmul(self._measurements.mT, residuals, out=out.unsqueeze(2))
-        return losses
+    def bound(self, end: Float[Tensor, "lanes entries"], out: Float[Tensor, "lanes entries"]) -> Callable[[], Tensor]:
+        measured, transposed = self._measurements, self._measurements.mT
+
+        def of_measurements() -> Tensor:
+            residuals = (measured @ end.unsqueeze(2)).sub_(self._values)
+            losses = self._residuals.apply(residuals.squeeze(2))
+            torch.matmul(transposed, residuals, out=out.unsqueeze(2))
+            return losses
+
+        return of_measurements
 
     def curvature(
         self, end: Float[Tensor, "lanes entries"], tangents: Float[Tensor, "lanes entries directions"]

@@ -176,6 +176,40 @@ def test_image_gradients_are_exact_wherever_the_factors_are(kind: str, oracle: s
             assert gradient[index].item() == pytest.approx(slope.item(), rel=1e-6, abs=1e-8)
 
 
+@pytest.mark.parametrize("careful", [None, True])
+@pytest.mark.parametrize("kind", ["positive", "negative", "zero"])
+def test_pixels_that_never_change_take_no_part_in_the_products(kind: str, careful: bool | None) -> None:
+    """The same losses and gradients as with all pixels; factors that no image uses have a gradient of exactly zero."""
+    images = torch.tensor(np.random.default_rng(1).integers(0, 2, (17, 12)), dtype=torch.float64)
+    images[:, [1, 6]], images[:, 9] = 0.0, 1.0
+    targets = torch.tensor(np.random.default_rng(2).choice([0.0, 2.0], (17, 2)))
+    weights = weights_of(kind, 12, 4)
+    whole, dropped = torch.empty_like(weights), torch.empty_like(weights)
+    losses = ImageComponents([1, 3], torch.float64, CPU).loss_and_gradient(weights, images, targets, whole)
+    varying = torch.tensor([0, 2, 3, 4, 5, 7, 8, 10, 11])
+    model = ImageComponents([1, 3], torch.float64, CPU, varying, torch.tensor([9]))
+    again = model.loss_and_gradient(weights, images[:, varying], targets, dropped, careful)
+    torch.testing.assert_close(again, losses, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(dropped, whole, rtol=1e-9, atol=1e-11)
+    assert not dropped[1, [1, 6]].any()
+    assert not dropped[0, 9].any()
+    torch.testing.assert_close(model.predict(weights, images[:, varying]), model.predict(weights, images))
+
+
+@pytest.mark.parametrize("kind", ["positive", "negative", "tiny", "zero"])
+def test_gradients_taken_with_care_are_the_same(kind: str) -> None:
+    """What a GPU computes rather than wait for a look at the weights."""
+    images = torch.tensor(np.random.default_rng(1).integers(0, 2, (17, 12)), dtype=torch.float64)
+    targets = torch.tensor(np.random.default_rng(2).choice([0.0, 2.0], (17, 2)))
+    weights = weights_of(kind, 12, 4)
+    model = ImageComponents([1, 3], torch.float64, CPU)
+    looked, careful = torch.empty_like(weights), torch.empty_like(weights)
+    model.loss_and_gradient(weights, images, targets, looked)
+    model.loss_and_gradient(weights, images, targets, careful, careful=True)
+    torch.testing.assert_close(careful, looked, rtol=1e-9, atol=1e-11)
+    assert bool(model.needs_care(weights)) == (kind != "positive")
+
+
 def test_float32_gradients_of_784_factors_are_accurate() -> None:
     """A product of 784 factors near 1.1 overflows float32 nowhere on the way, and the gradient keeps five digits."""
     images = torch.tensor(np.random.default_rng(1).integers(0, 2, (50, 784)), dtype=torch.float64)
@@ -188,17 +222,33 @@ def test_float32_gradients_of_784_factors_are_accurate() -> None:
     assert (rough.double() - exact).abs().max() < 2e-5 * exact.abs().max()
 
 
-def small_method(n_components: list[int], variants: list[str], batch_size: int | None = 64) -> ImageAdam:
+def small_method(
+    n_components: list[int], variants: list[str], batch_size: int | None = 64, watched: bool = True, std: float = 1e-3
+) -> ImageAdam:
     problems = [
         image_problem(ImageTensor(variant=variant, train_images=200, test_images=100), 0)  # type: ignore[arg-type]
         for variant in variants
     ]
     generator = torch.Generator().manual_seed(0)
     starts = [
-        (1.0 + 1e-3 * torch.randn((2, 784, n), generator=generator, dtype=torch.float64)).reshape(-1)
+        (1.0 + std * torch.randn((2, 784, n), generator=generator, dtype=torch.float64)).reshape(-1)
         for n in n_components
     ]
-    return ImageAdam(problems, starts, Adam(step_size=5e-4, batch_size=batch_size), torch.float64, CPU)
+    return ImageAdam(problems, starts, Adam(step_size=5e-4, batch_size=batch_size), torch.float64, CPU, watched)
+
+
+@pytest.mark.parametrize(("std", "needs_care"), [(1e-3, False), (0.4, True)])
+def test_steps_that_are_not_watched_end_where_watched_ones_do(std: float, needs_care: bool) -> None:
+    """On a GPU nobody looks at the weights in between; a stretch in which one is negative is taken again with care."""
+    watched = small_method([2, 1], ["original", "random-labels"], std=std)
+    unwatched = small_method([2, 1], ["original", "random-labels"], watched=False, std=std)
+    for until in (3, 10, 40):
+        watched.advance(until, -1.0)
+        unwatched.advance(until, -1.0)
+    assert unwatched._careful is needs_care
+    assert watched.losses == pytest.approx(unwatched.losses, rel=1e-9)
+    for lane in range(2):
+        torch.testing.assert_close(unwatched.parameters(lane), watched.parameters(lane), rtol=1e-7, atol=1e-9)
 
 
 def test_lanes_that_share_images_do_not_mix() -> None:
@@ -220,9 +270,9 @@ def test_every_image_is_used_in_every_epoch() -> None:
     seen: list[int] = []
     original = method._model.loss_and_gradient
 
-    def spy(weights: Tensor, images: Tensor, targets: Tensor, out: Tensor) -> Tensor:
+    def spy(weights: Tensor, images: Tensor, targets: Tensor, out: Tensor, careful: bool | None = None) -> Tensor:
         seen.append(len(images))
-        return original(weights, images, targets, out)
+        return original(weights, images, targets, out, careful)
 
     method._model.loss_and_gradient = spy  # type: ignore[method-assign]
     method.advance(8, -1.0)
