@@ -63,6 +63,10 @@ def solve(path: Path) -> int:
         from solver.numerics.run import run
 
         outcome = run(directory, order, writer, ear)
+    except ChildProcessError as error:
+        # As if we had been killed ourselves: there is no ending, and resume goes on from the last checkpoint.
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
     except Exception as error:
         # A bug, or a fault nobody foresaw: the traceback is for solver.out, the sentence for the person.
         traceback.print_exc()

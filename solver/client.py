@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from solver import control, rundir
+from solver import control, estimate, rundir
 from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
@@ -60,9 +60,12 @@ class Solver:
         self.wait()
 
 
-def start(directory: RunDirectory, *, detach: bool = False) -> Solver:
-    """A solver for ``directory``. With ``detach`` nobody holds it: the detached limit counts from the start."""
-    return _spawn([*_COMMAND, str(directory.path)], subprocess.DEVNULL if detach else subprocess.PIPE)
+def start(directory: RunDirectory, *, detach: bool = False, cores: int | None = None) -> Solver:
+    """A solver for ``directory``, on at most so many cores.
+
+    With ``detach`` nobody holds it: the detached limit counts from the start.
+    """
+    return _spawn([*_COMMAND, str(directory.path)], subprocess.DEVNULL if detach else subprocess.PIPE, cores)
 
 
 def warm() -> Solver:
@@ -70,7 +73,8 @@ def warm() -> Solver:
     return _spawn([*_COMMAND, "--warm"], subprocess.PIPE)
 
 
-def _spawn(command: list[str], stdin: int) -> Solver:
+def _spawn(command: list[str], stdin: int, cores: int | None = None) -> Solver:
+    limit = {} if cores is None else {"IMPLICIT_TUI_CORES": str(cores)}
     return Solver(
         subprocess.Popen(
             command,
@@ -78,7 +82,7 @@ def _spawn(command: list[str], stdin: int) -> Solver:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | limit | {"PYTHONUNBUFFERED": "1"},
         )
     )
 
@@ -91,14 +95,16 @@ def run_all(
     ``ended`` hears of each order's place and seconds as it ends. ctrl+c stops what runs and is raised again.
     """
     waiting = list(enumerate(orders))
+    # Alone it may use every core; several share them.
+    share = None if len(waiting) == 1 else 1
     running: dict[int, tuple[RunDirectory, Solver, float]] = {}
     done: dict[int, tuple[RunDirectory, float]] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < _cores():
+            while waiting and len(running) < estimate.cores():
                 place, order = waiting.pop(0)
                 directory = rundir.create(order, home)
-                running[place] = (directory, start(directory), time.monotonic())
+                running[place] = (directory, start(directory, cores=share), time.monotonic())
             time.sleep(_LOOK_EVERY_S)
             for place in [place for place, (_, solver, _) in running.items() if not solver.is_alive()]:
                 directory, solver, began = running.pop(place)
@@ -112,10 +118,6 @@ def run_all(
                 solver.kill()
         raise
     return [done[place] for place in sorted(done)]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def devices() -> str:

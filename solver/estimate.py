@@ -27,14 +27,15 @@ from solver.spec import (
 # Sustained products of one core in float64, elements·operations a second, and the cost of a step that does not grow.
 _FLOPS = 6e10
 _OVERHEAD_S = 3e-5
-# Gradients that the flow needs to a loss of 1e-6 (measured at 100 × 100: 1,000 to 8,000 by draw).
-_FLOW_EVALUATIONS = 4_000
+# Gradients that the flow needs to a loss of 1e-6 (measured at 100 × 100: 350 to 9,400 by depth, scale and entries).
+_FLOW_EVALUATIONS = 1_200
 
 # Seconds of a lane that takes the implicit method, its frames included.
 _IMPLICIT_S = 0.6
 MOST_IMPLICIT = 64
-"""Trained numbers of a lane in layers up to which the flow is integrated implicitly unless asked otherwise: a system of
-that size is solved at every step.
+"""Trained numbers of a lane in layers up to which a stiff flow is integrated implicitly unless asked otherwise.
+
+A system of that size is solved at every step.
 """
 
 
@@ -89,8 +90,8 @@ def _of_layers(spec: RunSpec, model: DeepMatrixFactorization, itemsize: int) -> 
     hidden = model.hidden_width or min(rows, columns)
     factors = rows * columns if depth == 1 else hidden * (rows + columns) + (depth - 2) * hidden**2
     flow = isinstance(spec.optimizer, GradientFlow)
-    # Seven stages, the state, a candidate and a sum for the pair; state, gradient and moments otherwise.
-    copies = 10 if flow else 5
+    # State and gradient, with ten buffers of the pair and ten of its partner; state, gradient and moments otherwise.
+    copies = 22 if flow else 5
     memory = itemsize * (copies * factors + 4 * rows * columns)
     # Metrics: one lane's float64 factors, three singular value decompositions and the ground truth.
     memory += 8 * (4 * factors + 8 * rows * columns)
@@ -116,7 +117,7 @@ def _of_components(spec: RunSpec, model: CP, itemsize: int) -> tuple[int, float]
     entries, factors = math.prod(shape), sum(shape) * model.components
     flow = isinstance(spec.optimizer, GradientFlow)
     half = math.isqrt(entries) * model.components
-    memory = itemsize * ((12 if flow else 7) * factors + 6 * entries + 8 * half)
+    memory = itemsize * ((24 if flow else 7) * factors + 6 * entries + 8 * half)
     memory += 8 * (6 * factors + 8 * entries + 8 * half)
     evaluation = 4 * _OVERHEAD_S + 6 * entries * model.components / _FLOPS * itemsize / 8 + half * 2e-9
     evaluations = _evaluations(spec)
@@ -154,6 +155,13 @@ def _nuclear_norm_s(spec: RunSpec) -> float:
         return 0.0
     rows, columns = spec.problem.resolved_shape
     return 400 * 1.3e-9 * min(rows, columns) ** 2 * max(rows, columns)
+
+
+def cores() -> int:
+    """Processors that this process may use; IMPLICIT_TUI_CORES says fewer where several solvers share them."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("IMPLICIT_TUI_CORES", "")
+    return max(1, min(there, int(asked))) if asked.isdigit() else there
 
 
 def free_memory() -> int:

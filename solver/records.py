@@ -22,7 +22,8 @@ WORST_FIRST: tuple[OutcomeKind, ...] = (
     "converged",
 )
 
-Value = float | str | None | list[float | str | None]
+Value = int | float | str | None | list[int | float | str | None]
+"""Whole numbers stay whole, so that a record that was read is written as it was."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,14 +96,14 @@ class Snapshot(Record, frozen=True, tag="snapshot"):
     step: int
     name: str
     shape: list[int]
-    values: list[float | str | None]
+    values: list[int | float | str | None]
 
 
 class Summary(Record, frozen=True, tag="summary"):
     """Numbers of a lane's final state that cost too much for every frame: an estimated rank, say."""
 
     lane: int
-    values: dict[str, float | str | None]
+    values: dict[str, int | float | str | None]
 
 
 class Baseline(Record, frozen=True, tag="baseline"):
@@ -119,8 +120,8 @@ class Event(Record, frozen=True, tag="event"):
     lane: int | None
     name: str
     text: str
-    step: float | None = None
-    time: float | None = None
+    step: int | float | None = None
+    time: int | float | None = None
     """Flow time."""
 
 
@@ -135,9 +136,9 @@ class Claim(Record, frozen=True, tag="claim"):
     text: str
     """The statistic in words, with its numbers."""
     source: str
-    measured: float | None
-    expected: float | None
-    tolerance: float | None
+    measured: int | float | None
+    expected: int | float | None
+    tolerance: int | float | None
     verdict: Verdict
     """pending while lanes that it needs are under way; not-applicable where what it needs is not recorded."""
     relation: Relation = "about"

@@ -16,6 +16,7 @@ from solver.numerics.nuclear_norm import NuclearNorm
 from solver.numerics.problems.datasets import N_PIXELS
 from solver.numerics.problems.images import ImageProblem, unpacked
 from solver.numerics.problems.observed import ObservedProblem
+from solver.numerics.turns import Turn, Turns
 from solver.records import AnyRecord, Baseline, Outcome, Value, plain
 from solver.settings import Lane
 from solver.spec import ImageTensor
@@ -25,11 +26,13 @@ _ITERATIONS_A_TURN = 20
 _PIECE = 5_000
 
 
-class Baselines:
+class Baselines(Turns):
     """Computes the baselines of every problem, one after the other; takes turns with the batches of lanes.
 
     Where ``record.nuclear_norm`` is set, the solution of least nuclear norm follows for each matrix problem.
     """
+
+    MOVES_ON_WITHOUT_RECORDS = True
 
     def __init__(self, problems: list[ObservedProblem | ImageProblem], first_lanes: list[Lane]) -> None:
         self._problems = problems
@@ -44,7 +47,7 @@ class Baselines:
             and not isinstance(problems[k], ImageProblem)
         ]
 
-    def records(self) -> Iterator[list[AnyRecord]]:
+    def records(self) -> Iterator[Turn]:
         """The baselines, some work at a time; an empty list where more is to come."""
         while self._next < len(self._problems):
             k = self._next
@@ -64,7 +67,7 @@ class Baselines:
             self._programs.pop(0)
             yield [Baseline(problem=k, name="nuclear_norm", values=_of_program(program, problem))]
 
-    def end(self, outcome: Outcome) -> list[AnyRecord]:  # noqa: ARG002
+    def end(self, outcome: Outcome) -> Turn:  # noqa: ARG002
         """Nothing to say at an early end."""
         return []
 

@@ -29,6 +29,8 @@ class Batch:
         spec = runs[0].lane.spec
         self._spec = spec
         self._begun = False
+        self.clock = runs[0].metrics.series.index("elapsed_s")
+        """The place of elapsed_s in the frames of every lane of the batch."""
         dtype = torch.float64 if spec.dtype == "float64" else torch.float32
         self._method = method_of(runs, dtype, device)
         self._target = -math.inf if spec.stop.train_loss is None else spec.stop.train_loss
@@ -69,6 +71,7 @@ class Batch:
             "frames_taken": [run.frames_taken for run in self._runs],
             "said": [run.said for run in self._runs],
             "method": self._method.state(),
+            "clock": self.clock,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -161,12 +164,24 @@ class Batch:
         step, loss = method.steps[lane], method.losses[lane]
         if not math.isfinite(loss):
             return [], _diverged(run.lane, step, loss)
-        said: list[Event] = []
+        said = self._hand_overs(lane)
         if run.watches:
-            said, ending = run.watch(method.parameters(lane), step, loss)
+            events, ending = run.watch(method.parameters(lane), step, loss)
+            said += events
             if ending is not None:
                 return said, ending
         return said, self._ending_by_rule(lane, step, loss)
+
+    def _hand_overs(self, lane: int) -> list[Event]:
+        """Who takes the next steps of a flow from here on, where that changes."""
+        method = self._method
+        if not isinstance(method, Flow):
+            return []
+        assert method.times is not None
+        index, step, time = self._runs[lane].lane.index, method.steps[lane], method.times[lane]
+        return [
+            Event(lane=index, name="hand-over", text=text, step=step, time=time) for text in method.hand_overs(lane)
+        ]
 
     def _ending_by_rule(self, lane: int, step: int, loss: float) -> Outcome | None:
         method, stop = self._method, self._spec.stop

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 
 import torch
 
+from solver import estimate
 from solver.numerics import initial
 from solver.numerics.problems.datasets import N_PIXELS
 from solver.settings import Lane
@@ -15,6 +17,10 @@ from solver.spec import CP, Adam, Completion, ImageTensor
 # On a CPU one batched product beats separate ones up to this many entries of a layer (measured: 32 × 32 gains a
 # quarter at 128 lanes, 100 × 100 nothing); on a GPU a batch always wins.
 _LARGEST_BATCHED_LAYER = 32 * 32
+WORTH_A_PROCESS_S = 1.0
+"""Estimated seconds of a run from which on its lanes are spread over processes; one takes some 30 ms to begin."""
+# Elsewhere a fork of a process that has used its system's libraries may not go on.
+_CAN_FORK = sys.platform == "linux"
 
 
 def group(lanes: list[Lane], device: torch.device) -> list[list[Lane]]:
@@ -37,6 +43,28 @@ def _key(lane: Lane, device: torch.device) -> object:
     alone = device.type == "cpu" and _largest_product(lane) > _LARGEST_BATCHED_LAYER
     loss = (problem.loss == "huber", isinstance(problem, Completion) or problem.resolved_observations)
     return tuple(_shapes(lane)), loss, spec.optimizer, spec.stop, lane.index if alone else None
+
+
+def shares(batches: dict[int, list[Lane]], device: torch.device, cores: int) -> list[list[int]]:
+    """Which batches, by number, train in a process of their own together; none where all train in the solver's.
+
+    On a CPU, with one thread for each lane, where there is enough to do. The log and every lane are the same either
+    way, so the number of cores may be the machine's.
+    """
+    n = min(cores, len(batches))
+    if device.type != "cpu" or n < 2 or not _CAN_FORK:
+        return []
+    seconds = {number: sum(estimate.estimate(lane.spec).seconds for lane in batch) for number, batch in batches.items()}
+    if sum(seconds.values()) < WORTH_A_PROCESS_S or any(batch[0].spec.threads > 1 for batch in batches.values()):
+        return []
+    # The longest first, each to whoever has least to do.
+    loads = [0.0] * n
+    result: list[list[int]] = [[] for _ in range(n)]
+    for number in sorted(batches, key=lambda number: -seconds[number]):
+        least = loads.index(min(loads))
+        loads[least] += seconds[number]
+        result[least].append(number)
+    return [sorted(share) for share in result]
 
 
 def largest_batch(lanes: list[Lane]) -> int:

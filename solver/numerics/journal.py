@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from solver import claims, settings
 from solver.control import Ear
@@ -89,9 +89,14 @@ class Journal:
         if waited:
             self.write(State(state="running", wall=now()))
 
-    def listen(self) -> None:
-        """Hears commands; a pause is written down."""
-        self._ear.listen(lambda paused: self.write(State(state="paused" if paused else "running", wall=now())))
+    def listen(self, hold: Callable[[bool], None]) -> None:
+        """Hears commands; a pause is written down, and ``hold`` hears of it."""
+
+        def on_pause(paused: bool) -> None:
+            hold(paused)
+            self.write(State(state="paused" if paused else "running", wall=now()))
+
+        self._ear.listen(on_pause)
 
 
 def now() -> str:

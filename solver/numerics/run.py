@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,10 +19,12 @@ from solver.numerics import checkpoint, problem_file
 from solver.numerics import device as devices
 from solver.numerics.baselines import Baselines
 from solver.numerics.batches import Batch
-from solver.numerics.grouping import group, largest_batch
+from solver.numerics.crew import Crew, Maker, Share
+from solver.numerics.grouping import group, largest_batch, shares
 from solver.numerics.journal import Journal, now
 from solver.numerics.lanes import lane_run
 from solver.numerics.lanes.lane import LaneRun
+from solver.numerics.turns import LocalTurns, Turn, Turns, ahead_of, ended_in
 from solver.records import (
     SCHEMA_VERSION,
     Ending,
@@ -72,28 +75,57 @@ def _train(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) ->
     resumed = checkpoint.load(directory)
     if resumed is None and journal.n_records:
         raise BadSetting(f"run {directory.id} has no checkpoint to go on from: start it anew with n, or `run`")
-    batches, outcomes, position = _begun(directory, lanes, device, journal, ear, resumed)
+    crew = Crew(ear.elapsed_s)
+    try:
+        return _take_turns(
+            directory, *_begun(directory, lanes, device, journal, crew, ear, resumed), journal, crew, ear
+        )
+    finally:
+        crew.dismiss()
+
+
+def _take_turns(
+    directory: RunDirectory,
+    parts: list[Turns],
+    outcomes: list[Outcome],
+    position: int,
+    journal: Journal,
+    crew: Crew,
+    ear: Ear,
+) -> Outcome:
+    """Lets the parts of a run take turns until all are over, or it is to end."""
+    limit_s = directory.order().spec.stop.max_seconds
     journal.write(State(state="running", wall=now()))
     keeper = _Keeper(directory, journal, ear)
-    limit_s = None if spec.stop.max_seconds is None else spec.stop.max_seconds + ear.before_s
-    turns = [batch.records() for batch in batches]
+    limit_s = None if limit_s is None else limit_s + ear.before_s
+    turns = [part.records() for part in parts]
+
+    def write(records: Turn) -> None:
+        for record in records:
+            journal.write(record)
+        outcomes.extend(record.outcome for record in records if isinstance(record, LaneEnding))
+
     while turns:
         # A batch's turn lasts until it has something to write, that of the baselines a number of iterations: the order
         # of the log depends on the spec alone.
         position %= len(turns)
         records = next(turns[position], None)
         if records is None:
-            del turns[position], batches[position]
+            del turns[position], parts[position]
             continue
-        journal.listen()
-        for record in records:
-            journal.write(record)
-        outcomes += [record.outcome for record in records if isinstance(record, LaneEnding)]
-        position += bool(records) or isinstance(batches[position], Baselines)
+        journal.listen(crew.hold)
+        write(records)
+        position += bool(records) or parts[position].MOVES_ON_WITHOUT_RECORDS
         ending = _ending(ear, limit_s)
-        keeper.look(batches, position, last=ending is not None)
         if ending is not None:
-            return worst([*outcomes, *_end_all(batches, ending, journal)])
+            for part in parts:
+                for ahead in part.halt():
+                    write(ahead)
+        keeper.look(parts, position, last=ending is not None)
+        if ending is not None:
+            for part in parts:
+                write(part.end(ending))
+            break
     return worst(outcomes)
 
 
@@ -110,26 +142,17 @@ def _ending(ear: Ear, limit_s: float | None) -> Outcome | None:
     return None
 
 
-def _end_all(batches: list[Batch | Baselines], outcome: Outcome, journal: Journal) -> list[Outcome]:
-    ended = []
-    for batch in batches:
-        for record in batch.end(outcome):
-            journal.write(record)
-            ended += [record.outcome] if isinstance(record, LaneEnding) else []
-    return ended
-
-
 def _begun(
     directory: RunDirectory,
     lanes: list[settings.Lane],
     device: torch.device,
     journal: Journal,
+    crew: Crew,
     ear: Ear,
     resumed: dict[str, Any] | None,
-) -> tuple[list[Batch | Baselines], list[Outcome], int]:
-    """The batches at their start, or where the checkpoint has them; outcomes of lanes that ended; whose turn it is."""
+) -> tuple[list[Turns], list[Outcome], int]:
+    """The parts at their start, or where the checkpoint has them; outcomes of lanes that ended; whose turn it is."""
     of_lane, first = problem_file.problem_of_lane(lanes), problem_file.first_lanes(lanes)
-    batches: list[Batch | Baselines]
     if resumed is None:
         problems = problem_file.build(lanes)
         problem_file.write(directory, problems)
@@ -138,28 +161,73 @@ def _begun(
         # Twice: all frames hang on this line, and one flipped bit must not cost them all.
         for _ in range(2):
             journal.write(_schema(runs, of_lane))
-        members = [[runs[lane.index] for lane in batch] for batch in group(lanes, device)]
-        batches = [Baselines(problems, first), *(Batch(batch, device, ear.elapsed_s) for batch in members)]
-        return batches, [], 0
+        batches = [_Members([runs[lane.index] for lane in batch], None) for batch in group(lanes, device)]
+        return [Baselines(problems, first), *_batches(batches, device, crew)], [], 0
     # What was read and drawn at the start is kept with the run: a file that changed meanwhile does not matter.
     problems = problem_file.read(directory, lanes)
     ear.before_s = resumed["elapsed_s"]
     journal.rewind(resumed["n_records"], again=not resumed["last"])
-    batches = []
-    for state in resumed["batches"]:
-        batch: Batch | Baselines
-        if state["lanes"]:
-            batch = Batch([lane_run(lanes[k], problems[of_lane[k]]) for k in state["lanes"]], device, ear.elapsed_s)
-        else:
-            batch = Baselines(problems, first)
-        batch.restore(state)
-        batches.append(batch)
-    under_way = {lane for batch in batches for lane in batch.lanes()}
+    parts: list[Turns] = []
+    if resumed["baselines"] is not None:
+        baselines = Baselines(problems, first)
+        baselines.restore(resumed["baselines"])
+        parts.append(baselines)
+    saved = [
+        _Members([lane_run(lanes[k], problems[of_lane[k]]) for k in state["lanes"]], state)
+        for state in resumed["batches"]
+    ]
+    parts += _batches(saved, device, crew)
+    under_way = {lane for part in parts for lane in part.lanes()}
     return (
-        batches,
+        parts,
         [outcome for lane, outcome in journal.outcomes.items() if lane not in under_way],
         resumed["position"],
     )
+
+
+class _Members(NamedTuple):
+    """The lanes of a batch that are under way, and its saved state; none at the start."""
+
+    runs: list[LaneRun]
+    state: dict[str, Any] | None
+
+    def lanes(self) -> list[int]:
+        ended = [] if self.state is None else ended_in(ahead_of(self.state))
+        return [run.lane.index for run in self.runs] + ended
+
+    def clock(self) -> int:
+        """The place of elapsed_s in their frames."""
+        if self.state is not None:
+            return int(self.state["clock"])
+        return self.runs[0].metrics.series.index("elapsed_s")
+
+    def maker(self, device: torch.device, elapsed_s: Callable[[], float]) -> Maker:
+        def make() -> LocalTurns:
+            if not self.runs:
+                assert self.state is not None, "a batch begins with lanes"
+                return LocalTurns(None, ahead_of(self.state), self.clock())
+            batch = Batch(self.runs, device, elapsed_s)
+            if self.state is None:
+                return LocalTurns(batch, [])
+            batch.restore(self.state)
+            return LocalTurns(batch, ahead_of(self.state))
+
+        return make
+
+
+def _batches(members: list[_Members], device: torch.device, crew: Crew) -> list[Turns]:
+    """Batches of these lanes, each at its start or where it was saved, here or in the processes of the crew."""
+    makers = [member.maker(device, crew.elapsed_s) for member in members]
+    # A batch that was over by the time it was saved has nothing more to train.
+    under_way = {index: [run.lane for run in member.runs] for index, member in enumerate(members) if member.runs}
+    apart = shares(under_way, device, estimate.cores())
+    taken = {index for share in apart for index in share}
+    found: dict[int, Turns] = {index: make() for index, make in enumerate(makers) if index not in taken}
+    for share in apart:
+        batches = [Share(index, makers[index], members[index].lanes(), members[index].clock()) for index in share]
+        hired = crew.hire(batches)
+        found |= dict(zip(share, hired, strict=True))
+    return [found[index] for index in range(len(members))]
 
 
 def _schema(runs: list[LaneRun], of_lane: list[int]) -> Schema:
@@ -184,12 +252,13 @@ class _Keeper:
         self._directory, self._journal, self._ear = directory, journal, ear
         self._next = time.monotonic() + _FIRST_CHECKPOINT_S
 
-    def look(self, batches: list[Batch | Baselines], position: int, *, last: bool) -> None:
+    def look(self, parts: list[Turns], position: int, *, last: bool) -> None:
         if not (last or self._ear.checkpoint_asked or time.monotonic() >= self._next):
             return
         self._ear.checkpoint_asked = False
         content = {
-            "batches": [batch.state() for batch in batches],
+            "baselines": next((part.state() for part in parts if isinstance(part, Baselines)), None),
+            "batches": [part.state() for part in parts if not isinstance(part, Baselines)],
             "position": position,
             "n_records": self._journal.n_records,
             "elapsed_s": self._ear.elapsed_s(),

@@ -1,0 +1,269 @@
+"""Batches of lanes in processes of their own, one a core, for lanes that gain nothing by being multiplied together.
+
+A worker is a fork of the solver. It takes the turns of its batches in order and sends what each writes; here they are
+given in the order of the log. A worker may be ahead of the log: what it has sent and nobody took is kept, and saved
+with a checkpoint.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any, NamedTuple
+
+import torch
+
+from solver.numerics.turns import LocalTurns, Turn, Turns, ahead_of, decode_outcome, decode_turn, encode, saved
+from solver.records import Frame, LaneEnding, Outcome
+
+# Seconds that the solver waits for a turn before it looks around.
+_WAIT_S = 0.02
+# What a worker may have sent ahead, in bytes; then it waits.
+_MOST_AHEAD = 1 << 26
+
+# First bytes of messages. From a worker: a turn, the end of a batch, a state, last records, an error.
+_TURN, _DONE, _STATE, _LAST, _ERROR = b"t", b"d", b"s", b"l", b"e"
+# To a worker: send the state, or the last records, of a batch; wait; go on.
+_WANT_STATE, _END, _HOLD, _GO = b"s", b"x", b"h", b"g"
+
+
+Maker = Callable[[], LocalTurns]
+"""Makes a batch in the process that trains it."""
+
+
+class Share(NamedTuple):
+    """A batch for a worker."""
+
+    number: int
+    """Among the batches of the run."""
+    make: Maker
+    lanes: list[int]
+    """The lanes that have not ended yet, or whose end is not given yet."""
+    clock: int
+    """The place of elapsed_s in their frames."""
+
+
+class Crew:
+    """The workers of a run."""
+
+    def __init__(self, elapsed_s: Callable[[], float]) -> None:
+        self.elapsed_s = elapsed_s
+        self._workers: list[_Worker] = []
+
+    def hire(self, shares: list[Share]) -> list[RemoteTurns]:
+        """A worker for these batches."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        ours, theirs = Pipe()
+        pid = os.fork()
+        if pid == 0:
+            _be_a_worker(theirs, {share.number: share.make for share in shares})
+        theirs.close()
+        worker = _Worker(self, pid, ours)
+        self._workers.append(worker)
+        worker.batches = {share.number: RemoteTurns(worker, share) for share in shares}
+        return list(worker.batches.values())
+
+    def receive(self, wanted: _Worker, timeout_s: float) -> None:
+        """Takes what has arrived, for at most so long where nothing has; ``wanted`` may always send."""
+        connections = {
+            worker.connection: worker
+            for worker in self._workers
+            if not worker.is_gone and (worker is wanted or worker.n_ahead < _MOST_AHEAD)
+        }
+        for connection in wait(list(connections), timeout_s):
+            assert isinstance(connection, Connection)
+            connections[connection].take()
+
+    def hold(self, is_held: bool) -> None:
+        """All workers wait, or go on."""
+        for worker in self._workers:
+            worker.send(_HOLD if is_held else _GO)
+
+    def dismiss(self) -> None:
+        """Ends the workers."""
+        for worker in self._workers:
+            worker.dismiss()
+
+
+class _Worker:
+    """The solver's end of a worker."""
+
+    def __init__(self, crew: Crew, pid: int, connection: Connection) -> None:
+        self.crew = crew
+        self._pid = pid
+        self.connection = connection
+        self.batches: dict[int, RemoteTurns] = {}
+        self.n_ahead = 0
+        """Bytes received and not yet given."""
+        self.is_gone = False
+
+    def send(self, message: bytes) -> None:
+        try:
+            self.connection.send_bytes(message)
+        except OSError:
+            self._lost()
+
+    def take(self) -> None:
+        """Takes one message. Raises ChildProcessError, or what the worker raised."""
+        try:
+            message = self.connection.recv_bytes()
+        except (EOFError, OSError):
+            self._lost()
+        kind, body = message[:1], message[1:]
+        if kind == _ERROR:
+            text = body.decode()
+            name = text.strip().splitlines()[-1]
+            if name.startswith(("MemoryError", "torch.OutOfMemoryError")):
+                raise MemoryError(name.partition(": ")[2] or "no memory was left")
+            raise RuntimeError(f"in a process of lanes: {name}")
+        batch = self.batches[int.from_bytes(body[:4], "little")]
+        body = body[4:]
+        if kind == _TURN:
+            self.n_ahead += len(body)
+            batch.arrived.append((decode_turn(body), len(body)))
+        elif kind == _DONE:
+            batch.is_done = True
+        else:
+            batch.answer = body
+
+    def _lost(self) -> None:
+        self.is_gone = True
+        _, status = os.waitpid(self._pid, 0)
+        self._pid = 0
+        how = f"was killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "ended"
+        raise ChildProcessError(f"a process that trained lanes of this run {how}")
+
+    def dismiss(self) -> None:
+        self.connection.close()
+        if self._pid:
+            os.kill(self._pid, signal.SIGTERM)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+
+
+class RemoteTurns(Turns):
+    """A batch that trains in a worker."""
+
+    def __init__(self, worker: _Worker, share: Share) -> None:
+        self._worker, self._index, self._clock = worker, share.number.to_bytes(4, "little"), share.clock
+        self._lanes = list(share.lanes)
+        self.arrived: deque[tuple[Turn, int]] = deque()
+        """Turns not yet given, with their sizes."""
+        self.is_done = False
+        self.answer: bytes | None = None
+
+    def records(self) -> Iterator[Turn]:
+        while True:
+            waits = not self.arrived and not self.is_done
+            self._worker.crew.receive(self._worker, _WAIT_S if waits else 0.0)
+            if self.arrived:
+                yield self._given()
+            elif self.is_done:
+                return
+            else:
+                yield []
+
+    def _given(self) -> Turn:
+        turn, size = self.arrived.popleft()
+        self._worker.n_ahead -= size
+        # Seconds are those of the log: a worker that is ahead, or was held, has another clock.
+        elapsed = round(self._worker.crew.elapsed_s(), 6)
+        for record in turn:
+            if isinstance(record, Frame):
+                record.values[self._clock] = elapsed
+            elif isinstance(record, LaneEnding):
+                self._lanes.remove(record.lane)
+        return turn
+
+    def lanes(self) -> list[int]:
+        return list(self._lanes)
+
+    def _asked(self, message: bytes) -> bytes:
+        self.answer = None
+        self._worker.send(message)
+        while self.answer is None:
+            self._worker.crew.receive(self._worker, _WAIT_S)
+        return self.answer
+
+    def state(self) -> dict[str, Any]:
+        # Whatever was sent before it has arrived before it: the state is that after the last turn here.
+        answer = self._asked(_WANT_STATE + self._index)
+        state: dict[str, Any] = torch.load(io.BytesIO(answer), weights_only=True)
+        return saved(state, [*(turn for turn, _ in self.arrived), *ahead_of(state)])
+
+    def halt(self) -> list[Turn]:
+        self._worker.send(_HOLD)
+        self.state()
+        return [self._given() for _ in range(len(self.arrived))]
+
+    def end(self, outcome: Outcome) -> Turn:
+        last = decode_turn(self._asked(_END + self._index + encode(outcome)))
+        self.arrived.append((last, 0))
+        return self._given()
+
+
+def _be_a_worker(connection: Connection, makers: dict[int, Maker]) -> None:
+    """Takes turns until there is nothing more to do, or the solver is gone; never returns."""
+    status = 1
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # What else the solver has open is not ours, its lock and the pipes of other workers above all.
+        os.closerange(3, connection.fileno())
+        os.closerange(connection.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+        _Work(connection, makers).go()
+        status = 0
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass
+    except BaseException:
+        text = traceback.format_exc()
+        sys.stderr.write(text)
+        connection.send_bytes(_ERROR + text.encode())
+    finally:
+        os._exit(status)
+
+
+class _Work:
+    """The worker's side: its batches take turns, and the solver is answered in between."""
+
+    def __init__(self, connection: Connection, makers: dict[int, Maker]) -> None:
+        self._connection = connection
+        self._batches = {index: make() for index, make in makers.items()}
+        self._turns = {index: batch.records() for index, batch in self._batches.items()}
+        self._is_held = False
+
+    def go(self) -> None:
+        position = 0
+        while True:
+            while self._connection.poll(None if self._is_held or not self._turns else 0):
+                self._answer(self._connection.recv_bytes())
+            position %= len(self._turns)
+            index = list(self._turns)[position]
+            turn = next(self._turns[index], None)
+            if turn is None:
+                del self._turns[index]
+                self._send(_DONE, index, b"")
+            elif turn:
+                self._send(_TURN, index, encode(turn))
+                position += 1
+
+    def _answer(self, message: bytes) -> None:
+        kind, index, body = message[:1], int.from_bytes(message[1:5], "little"), message[5:]
+        if kind == _WANT_STATE:
+            buffer = io.BytesIO()
+            torch.save(self._batches[index].state(), buffer)
+            self._send(_STATE, index, buffer.getvalue())
+        elif kind == _END:
+            self._turns.pop(index, None)
+            self._send(_LAST, index, encode(self._batches[index].end(decode_outcome(body))))
+        else:
+            self._is_held = kind == _HOLD
+
+    def _send(self, kind: bytes, index: int, body: bytes) -> None:
+        self._connection.send_bytes(kind + index.to_bytes(4, "little") + body)

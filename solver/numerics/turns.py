@@ -1,0 +1,95 @@
+"""What takes turns in a run: batches of lanes in this process or another, and the baselines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from solver.numerics.batches import Batch
+from solver.records import AnyRecord, LaneEnding, Outcome
+
+Turn = list[AnyRecord]
+"""What one turn writes down."""
+
+decode_turns = msgspec.json.Decoder(list[Turn]).decode
+decode_turn = msgspec.json.Decoder(Turn).decode
+decode_outcome = msgspec.json.Decoder(Outcome).decode
+encode = msgspec.json.Encoder().encode
+
+
+class Turns(ABC):
+    """Something that writes records turn by turn. The order of the log is theirs alone, never that of a clock."""
+
+    MOVES_ON_WITHOUT_RECORDS = False
+    """Whether a turn without records ends it; else it lasts until there is something to write."""
+
+    @abstractmethod
+    def records(self) -> Iterator[Turn]:
+        """Its turns to the end; an empty one where nothing is there yet and the caller may want to look around."""
+
+    @abstractmethod
+    def lanes(self) -> list[int]:
+        """The lanes that are under way."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What going on from the turn last given depends on: plain data and tensors."""
+
+    def halt(self) -> list[Turn]:
+        """Takes no further turn; gives those that were taken already and not given."""
+        return []
+
+    @abstractmethod
+    def end(self, outcome: Outcome) -> Turn:
+        """The last records of all lanes, which end so now."""
+
+
+class LocalTurns(Turns):
+    """A batch that trains in this process, after what it had written ahead when it was saved.
+
+    None for a batch that was over by then.
+    """
+
+    def __init__(self, batch: Batch | None, ahead: list[Turn], clock: int = 0) -> None:
+        self._batch, self._clock = batch, clock
+        self._ahead = deque(ahead)
+
+    def records(self) -> Iterator[Turn]:
+        while self._ahead:
+            yield self._ahead.popleft()
+        if self._batch is not None:
+            yield from self._batch.records()
+
+    def lanes(self) -> list[int]:
+        return ended_in(self._ahead) + ([] if self._batch is None else self._batch.lanes())
+
+    def state(self) -> dict[str, Any]:
+        state = {"lanes": [], "clock": self._clock} if self._batch is None else self._batch.state()
+        return saved(state, list(self._ahead))
+
+    def halt(self) -> list[Turn]:
+        ahead = list(self._ahead)
+        self._ahead.clear()
+        return ahead
+
+    def end(self, outcome: Outcome) -> Turn:
+        return [] if self._batch is None else self._batch.end(outcome)
+
+
+def saved(state: dict[str, Any], ahead: list[Turn]) -> dict[str, Any]:
+    """A batch's state with the turns it has taken beyond the one last given."""
+    return state | {"ahead": encode(ahead).decode()}
+
+
+def ahead_of(state: dict[str, Any]) -> list[Turn]:
+    """The turns that a batch had taken beyond the one last given when it was saved."""
+    return decode_turns(state["ahead"].encode())
+
+
+def ended_in(turns: Iterable[Turn]) -> list[int]:
+    """The lanes that end in these turns."""
+    return [record.lane for turn in turns for record in turn if isinstance(record, LaneEnding)]

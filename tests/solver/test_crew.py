@@ -1,0 +1,201 @@
+"""Lanes in processes of their own: the same log as in one process, and nothing left behind whoever dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from solver import client, control, settings
+from solver.numerics import grouping
+from solver.records import Frame, State
+from tests.solver.running import ran
+from tests.solver.test_resume import StoppingEar, resumed
+from tests.solver.test_run import directory, exported, finished, records, state_of, wait_for, without_clocks
+
+# Batches of different sizes: lanes of one depth train together.
+SWEEP: dict[str, list[Any]] = {"model.depth": [1, 2, 3], "model.init": ["gaussian", "balanced"]}
+CHANGES = {"stop.max_steps": 120, "seeds": 2}
+LONG = {"optimizer.kind": "gradient-descent", "stop.max_steps": 10_000_000, "stop.train_loss": None}
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", 0.0)
+    monkeypatch.setenv("IMPLICIT_TUI_CORES", "3")
+    monkeypatch.setattr("solver.estimate.cores", lambda: 3)
+
+
+def together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", float("inf"))
+
+
+@pytest.mark.usefixtures("apart")
+def test_the_log_is_that_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line by line, but for clocks."""
+    spread = finished(CHANGES, SWEEP)
+    together(monkeypatch)
+    assert without_clocks(spread) == without_clocks(finished(CHANGES, SWEEP))
+
+
+@pytest.mark.usefixtures("apart")
+def test_baselines_claims_and_images_are_those_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {
+        "problem.train_images": 300,
+        "problem.test_images": 200,
+        "optimizer.batch_size": 100,
+        "stop.max_steps": 60,
+    }
+    spread = ran("mnist-rank", changes, {"model.components": [1, 3]})
+    together(monkeypatch)
+    assert without_clocks(spread) == without_clocks(ran("mnist-rank", changes, {"model.components": [1, 3]}))
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("checkpoint_at", [1, 30, 90])
+@pytest.mark.parametrize("resumed_apart", [True, False])
+def test_a_killed_run_is_taken_up_in_as_many_processes_as_there_are(
+    monkeypatch: pytest.MonkeyPatch, checkpoint_at: int, resumed_apart: bool
+) -> None:
+    """What workers were ahead of the log is in the checkpoint, and the log goes on line by line."""
+    whole = finished(CHANGES, SWEEP)
+    made = directory(CHANGES, SWEEP)
+    with pytest.raises(KeyboardInterrupt):
+        resumed(made, StoppingEar(made, checkpoint_at, checkpoint_at + 20, die=True))
+    assert made.can_resume()
+    if not resumed_apart:
+        together(monkeypatch)
+    resumed(made)
+    assert without_clocks(made) == without_clocks(whole)
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_stopped_run_goes_on_to_the_same_end() -> None:
+    whole = exported(finished(CHANGES, SWEEP))
+    made = directory(CHANGES, SWEEP)
+    resumed(made, StoppingEar(made, 0, 40, die=False))
+    stopped = exported(made)
+    assert stopped["outcome"]["kind"] == "stopped"
+    for lane in stopped["lanes"]:
+        steps = lane["series"]["step"]
+        assert steps == sorted(steps)
+    resumed(made)
+    again = exported(made)
+    assert again["outcome"] == whole["outcome"]
+    for lane, expected in zip(again["lanes"], whole["lanes"], strict=True):
+        assert lane["outcome"] == expected["outcome"]
+        assert lane["final"]["singular_values"] == expected["final"]["singular_values"]
+        steps = lane["series"]["step"]
+        assert steps == sorted(steps)
+
+
+def workers_of(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text().split()] if path.exists() else []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; one that has ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
+
+
+@needs_proc
+def test_workers_end_with_their_solver() -> None:
+    made = directory(LONG, SWEEP)
+    solver = client.start(made, cores=2)
+    try:
+        wait_for(lambda: len(workers_of(solver.pid)) == 2)
+        workers = workers_of(solver.pid)
+        os.kill(solver.pid, signal.SIGKILL)
+        wait_for(lambda: not any(is_alive(worker) for worker in workers))
+        # The lock was the solver's alone.
+        assert not made.is_solving()
+    finally:
+        solver.kill()
+
+
+@needs_proc
+def test_a_worker_that_is_killed_is_one_sentence_and_the_run_can_go_on() -> None:
+    made = directory(LONG, SWEEP)
+    solver = client.start(made, cores=2)
+    try:
+        wait_for(lambda: len(workers_of(solver.pid)) == 2 and made.checkpoint.exists())
+        os.kill(workers_of(solver.pid)[0], signal.SIGKILL)
+        assert solver.wait(20) == 1
+    finally:
+        solver.kill()
+    assert "a process that trained lanes of this run was killed by signal 9" in made.output.read_text()
+    assert made.state() == "killed"
+    assert made.can_resume()
+
+
+@needs_proc
+def test_a_pause_holds_the_workers_too() -> None:
+    made = directory(LONG, SWEEP)
+    solver = client.start(made, cores=2)
+    try:
+        wait_for(lambda: len(workers_of(solver.pid)) == 2 and state_of(made) == "running")
+        control.send(made.control, "pause")
+        wait_for(lambda: state_of(made) == "paused")
+        workers = workers_of(solver.pid)
+
+        def ticks() -> int:
+            return sum(sum(map(int, Path(f"/proc/{pid}/stat").read_text().split()[13:15])) for pid in workers)
+
+        wait_for(lambda: held(ticks))
+        control.send(made.control, "resume")
+        before = ticks()
+        wait_for(lambda: ticks() > before)
+        assert client.stop(made)
+    finally:
+        solver.kill()
+
+
+def held(ticks: Any) -> bool:
+    """Whether no worker uses its processor for a while."""
+    import time
+
+    before = ticks()
+    time.sleep(0.3)
+    return bool(ticks() == before)
+
+
+def test_the_rule_is_one_of_the_spec_and_the_cores() -> None:
+    """Large lanes share the cores, the longest first; small runs, GPUs and lanes with threads of their own do not."""
+    cpu = torch.device("cpu")
+
+    def shares(changes: dict[str, Any], sweep: dict[str, list[Any]], cores: int, device: torch.device = cpu) -> Any:
+        raw = settings.apply({}, list(changes.items()), list(sweep.items()))
+        batches = grouping.group(settings.lanes(settings.decode(raw)), device)
+        return grouping.shares(dict(enumerate(batches)), device, cores)
+
+    large = {"problem.kind": "matrix-completion", "problem.shape": [100, 100], "problem.observations": 2000}
+    depths = {"model.depth": [2, 3, 4]}
+    assert shares({**large, "seeds": 2}, depths, 1) == []
+    two = shares({**large, "seeds": 2}, depths, 2)
+    assert sorted(index for share in two for index in share) == list(range(6))
+    assert [len(share) for share in two] == [3, 3]
+    assert len(shares({**large, "seeds": 2}, depths, 16)) == 6
+    assert shares({**large, "threads": 2}, depths, 2) == []
+    assert shares(large, depths, 2, torch.device("cuda")) == []
+    assert shares({"problem.shape": [4, 4], "problem.rank": 1, "problem.observations": 8}, {}, 2) == []
+
+
+def test_frames_of_workers_have_the_solvers_clock() -> None:
+    made = directory({"optimizer.kind": "gradient-descent", "stop.max_steps": 3_000, "stop.train_loss": None}, SWEEP)
+    client.start(made, cores=2).wait(60)
+    clock = exported(made)["lanes"][0]["series"]["elapsed_s"]
+    assert clock == sorted(clock)
+    assert clock[0] > 0
+    assert sum(isinstance(record, Frame) for record in records(made)) > 100
+    assert sum(isinstance(record, State) for record in records(made)) == 1
