@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check install bench reproduction clean
+.PHONY: run test check install bench gpu-check reproduction clean
 
 run: install
 	$(BIN)/implicit-tui
@@ -19,8 +19,13 @@ check: install
 	$(BIN)/lint-imports --no-cache
 	$(MAKE) test
 
+# Six minutes on two cores; writes docs/performance.md and docs/performance.json.
 bench: install
-	$(BIN)/python -m bench
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench
+
+# On a machine with a GPU, with the Python that is there: its tests, and a step of everything.
+gpu-check:
+	$(PYTHON) -m bench.gpu
 
 # Six minutes on two cores; writes docs/reproduction.md.
 reproduction: install

@@ -31,7 +31,7 @@ _OVERHEAD_S = 3e-5
 _FLOW_EVALUATIONS = 1_200
 
 # Seconds of a lane that takes the implicit method, its frames included.
-_IMPLICIT_S = 0.6
+_IMPLICIT_S = 0.3
 MOST_IMPLICIT = 64
 """Trained numbers of a lane in layers up to which a stiff flow is integrated implicitly unless asked otherwise.
 
@@ -82,6 +82,30 @@ def _evaluations(spec: RunSpec) -> int:
     return min(6 * spec.stop.max_steps, _FLOW_EVALUATIONS)
 
 
+def evaluation_s(spec: RunSpec) -> float:
+    """Seconds of a gradient of one lane that trains layers or components."""
+    assert not isinstance(spec.problem, ImageTensor)
+    share = (4 if spec.dtype == "float32" else 8) / 8
+    shape = spec.problem.resolved_shape
+    if isinstance(spec.model, CP):
+        half = math.isqrt(math.prod(shape)) * spec.model.components
+        return 4 * _OVERHEAD_S + 6 * math.prod(shape) * spec.model.components / _FLOPS * share + half * 2e-9
+    rows, columns = shape
+    hidden = spec.model.hidden_width or min(rows, columns)
+    operations = 2 * rows * columns * hidden if spec.model.depth == 2 else 2 * hidden**2 * max(rows, columns)
+    return _OVERHEAD_S + 3 * (spec.model.depth - 1) * operations / _FLOPS * share
+
+
+def frame_s(spec: RunSpec) -> float:
+    """Seconds of a recorded state of such a lane: for a matrix a decomposition, and two more for measured rates."""
+    if isinstance(spec.model, CP):
+        return 3 * evaluation_s(spec)
+    assert isinstance(spec.problem, MatrixProblem)
+    rows, columns = spec.problem.resolved_shape
+    decompositions = 2.9e-9 if spec.record.rates else 1.1e-9
+    return 3e-4 + decompositions * min(rows, columns) ** 2 * max(rows, columns)
+
+
 def _of_layers(spec: RunSpec, model: DeepMatrixFactorization, itemsize: int) -> tuple[int, float]:
     """Bytes and seconds of a lane that trains layers."""
     assert isinstance(spec.problem, MatrixProblem)
@@ -97,17 +121,13 @@ def _of_layers(spec: RunSpec, model: DeepMatrixFactorization, itemsize: int) -> 
     memory += 8 * (4 * factors + 8 * rows * columns)
     # What it takes to begin (target, weights and a permutation, once more in NumPy) and to save a checkpoint.
     memory += 8 * 3 * rows * columns + itemsize * 9 * factors
-    operations = 2 * rows * columns * hidden if depth == 2 else 2 * hidden**2 * max(rows, columns)
-    evaluation = _OVERHEAD_S + 3 * (depth - 1) * operations / _FLOPS * itemsize / 8
     evaluations = _evaluations(spec)
     if depth == 1 and flow:
         evaluations = min(evaluations, 200)
     elif flow and factors <= MOST_IMPLICIT:
-        # The implicit method: some 200 steps, each recorded.
+        # The implicit method: some 100 steps, each recorded.
         return memory, min(_IMPLICIT_S, evaluations * 1e-3)
-    # About 250 frames a lane, each with three singular value decompositions (3.7 ms at 100 × 100).
-    frames = min(250, evaluations)
-    return memory, evaluations * evaluation + frames * (3e-4 + 3.4e-9 * min(rows, columns) ** 2 * max(rows, columns))
+    return memory, evaluations * evaluation_s(spec) + min(250, evaluations) * frame_s(spec)
 
 
 def _of_components(spec: RunSpec, model: CP, itemsize: int) -> tuple[int, float]:
@@ -119,9 +139,8 @@ def _of_components(spec: RunSpec, model: CP, itemsize: int) -> tuple[int, float]
     half = math.isqrt(entries) * model.components
     memory = itemsize * ((24 if flow else 7) * factors + 6 * entries + 8 * half)
     memory += 8 * (6 * factors + 8 * entries + 8 * half)
-    evaluation = 4 * _OVERHEAD_S + 6 * entries * model.components / _FLOPS * itemsize / 8 + half * 2e-9
     evaluations = _evaluations(spec)
-    return memory, evaluations * evaluation + min(400, evaluations) * 3 * evaluation
+    return memory, evaluations * evaluation_s(spec) + min(400, evaluations) * frame_s(spec)
 
 
 def _of_images(spec: RunSpec, problem: ImageTensor, itemsize: int, *, fresh: bool) -> tuple[int, float]:

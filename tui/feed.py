@@ -7,6 +7,7 @@ import threading
 from solver.log import Reader
 from solver.records import AnyRecord
 from solver.rundir import RunDirectory
+from tui.device import Device
 
 _LOOK_EVERY_S = 0.05
 # Read in pieces, so that attaching to a long run shows its beginning at once.
@@ -27,6 +28,9 @@ class Feed:
         """Lines of the log that could not be read."""
         self.environment: dict[str, object] = {}
         """What run.json says of device and versions; empty before it is written."""
+        self.device = ""
+        """Name, memory and use of the run's device; empty before it is known."""
+        self._device = Device()
         self.solver_gone = False
         """No solver holds the run and all it wrote has been read."""
         self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
@@ -60,5 +64,8 @@ class Feed:
             if not self.environment:
                 facts = self._directory.environment().get("environment", {})
                 self.environment = facts if isinstance(facts, dict) else {}
+            if not self.solver_gone:
+                self.device = self._device.text(self.environment)
             look += 1
             self._closed.wait(_LOOK_EVERY_S)
+        self._device.close()

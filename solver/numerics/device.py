@@ -55,7 +55,14 @@ def describe(device: torch.device) -> dict[str, Any]:
     """Name and memory of a device, for run.json and the status line."""
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
-        return {"device": str(device), "name": properties.name, "memory_bytes": properties.total_memory}
+        # The driver's own numbering need not be torch's: the UUID tells which one it is.
+        uuid = str(getattr(properties, "uuid", ""))
+        return {
+            "device": f"cuda:{device.index or 0}",
+            "name": properties.name,
+            "memory_bytes": properties.total_memory,
+            "uuid": f"GPU-{uuid}" if uuid and not uuid.startswith("GPU-") else uuid,
+        }
     return {"device": "cpu", "name": _processor(), "cores": os.cpu_count() or 1}
 
 

@@ -81,10 +81,14 @@ class MatrixMetrics:
         """
         factors = self._layers.factors(parameters.unsqueeze(0))
         loss = self._layers.loss_and_gradient(factors, self._gradient).item()
-        end_matrix = self._layers.end_matrix(factors)[0].clone()
+        end_matrix = self._layers.last_end()[0].clone()
         if not end_matrix.abs().max() < _LARGEST_ENTRY:
             return self._not_finite(known | {"train_loss": known.get("train_loss", loss)})
-        u, singular_values, vt = torch.linalg.svd(end_matrix, full_matrices=False)
+        if self._n_rates:
+            u, singular_values, vt = torch.linalg.svd(end_matrix, full_matrices=False)
+        else:
+            # Vectors cost nearly twice as much again.
+            singular_values = torch.linalg.svdvals(end_matrix)
         values: dict[str, Any] = {"train_loss": loss, **known}
         values["singular_values"] = singular_values[: self._n_values].tolist()
         values["gradient_norm"] = torch.linalg.vector_norm(self._gradient.flat).item()

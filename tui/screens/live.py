@@ -22,6 +22,7 @@ from tui.draw.cells import DIM
 from tui.feed import Feed
 from tui.figures import Figure
 from tui.items import Item, Pictures
+from tui.pace import Pace
 from tui.screens.picture import Picture
 from tui.sheets import Sheet, claims_in_short, event_lines
 from tui.text import inert
@@ -54,6 +55,7 @@ class LiveScreen(Screen[None]):
         self.stopping = False
         """Whether the run was asked to stop and has not ended yet."""
         self._drawn_look = ""
+        self._pace = Pace()
         self._next_list = 0.0
         self._list_waits = False
 
@@ -87,13 +89,14 @@ class LiveScreen(Screen[None]):
 
     def _tick(self) -> None:
         # While frozen the feed still collects; catching up is one redraw.
-        if self._frozen:
+        if self._frozen or not self._pace.is_due():
             return
         changed = self._look() != self._drawn_look
         due = self._list_waits and time.monotonic() >= self._next_list
         if self.history.apply(self.feed.take()) or changed or due:
             with self.app.batch_update():
                 self._draw(at_once=self._look() != self._drawn_look)
+            self._pace.drew(is_live=self.is_live())
 
     def is_live(self) -> bool:
         """Whether a solver still works on the run."""
@@ -140,7 +143,7 @@ class LiveScreen(Screen[None]):
     def _draw_status(self, lane: LaneHistory | None) -> None:
         now = progress(self.history, self.order.spec)
         state = self._state()
-        name = str(self.feed.environment.get("device", self.order.spec.device))
+        name = self.feed.device or self.order.spec.device
         self.query_one(Status).draw(self.history, lane, now, name, state, self._sentence(state))
 
     def _sentence(self, state: str) -> str:

@@ -23,7 +23,7 @@ class FullBatchAdam(FirstOrder):
         self._square = torch.zeros_like(self.factors.flat)
         self._direction = torch.zeros_like(self.factors.flat)
         self._weights = first_weights(objective.device)
-        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=torch.float64, device=objective.device)
+        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=objective.dtype, device=objective.device)
 
     def _update(self) -> tuple[Tensor, Tensor]:
         adam_direction(self._spec, self._weights, self._gradient.flat, self._mean, self._square, self._direction)

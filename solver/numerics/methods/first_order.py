@@ -38,6 +38,8 @@ class FirstOrder(FactorMethod):
         self.losses = self._loss.tolist()
         self._moving = torch.ones((objective.n_lanes, 1), dtype=torch.bool, device=objective.device)
         self._target = torch.zeros((), dtype=torch.float64, device=objective.device)
+        # A number of the host would have to be brought over.
+        self._zero = torch.zeros((), dtype=objective.dtype, device=objective.device)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -47,13 +49,13 @@ class FirstOrder(FactorMethod):
 
     @abstractmethod
     def _update(self) -> tuple[Tensor, Tensor]:
-        """Step sizes (lanes, 1), float64, and directions (lanes, parameters) at the gradient; advances the method.
+        """Step sizes (lanes, 1) and directions (lanes, parameters) at the gradient; advances the method.
 
         On the device alone: what it depends on must not be a number of the host.
         """
 
-    def _passed(self, step_sizes: Tensor, moving: Tensor | None) -> None:
-        """Book-keeping of a step of these sizes, (lanes, 1); with ``moving``, False for frozen lanes."""
+    def _passed(self, moving: Tensor | None) -> None:
+        """Book-keeping of the step just taken; with ``moving``, (lanes, 1), not for lanes where it is False."""
 
     def _begin_alone(self) -> None:
         """Takes the scalars of a single lane from the device."""
@@ -114,8 +116,8 @@ class FirstOrder(FactorMethod):
     def _step_all(self) -> None:
         step_sizes, directions = self._update()
         state = self.factors.flat
-        torch.addcmul(state, directions, step_sizes.to(state.dtype), value=-1.0, out=state)
-        self._passed(step_sizes, None)
+        torch.addcmul(state, directions, step_sizes, value=-1.0, out=state)
+        self._passed(None)
 
     def _note(self, step: int, loss: Tensor) -> None:
         self._loss.copy_(loss)
@@ -137,10 +139,10 @@ class FirstOrder(FactorMethod):
         state, moving = self.factors.flat, self._moving
         step_sizes, directions = self._update()
         # Chosen, not multiplied: a lane that is not finite would turn 0 · NaN into its state.
-        step_sizes = torch.where(moving, step_sizes, 0.0)
-        directions = torch.where(moving, directions, 0.0)
-        torch.addcmul(state, directions, step_sizes.to(state.dtype), value=-1.0, out=state)
-        self._passed(step_sizes, moving)
+        step_sizes = torch.where(moving, step_sizes, self._zero)
+        directions = torch.where(moving, directions, self._zero)
+        torch.addcmul(state, directions, step_sizes, value=-1.0, out=state)
+        self._passed(moving)
         self._count.add_(moving)
         loss = self.objective.loss_and_gradient(self.factors, self._gradient)
         self._loss.copy_(torch.where(moving[:, 0], loss, self._loss))

@@ -18,7 +18,7 @@ class Descent(FirstOrder):
     ) -> None:
         super().__init__(objective, start, steps_between_looks)
         self._step_size = spec.step_size
-        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=torch.float64, device=objective.device)
+        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=objective.dtype, device=objective.device)
 
     def _update(self) -> tuple[Tensor, Tensor]:
         return self._sizes, self._gradient.flat

@@ -30,22 +30,25 @@ class GroupedRMSprop(FirstOrder):
         self._moment = torch.zeros((objective.n_lanes, 1), dtype=torch.float64, device=objective.device)
         self._weight = torch.ones((1, 1), dtype=torch.float64, device=objective.device)
         """α^t."""
+        self._none = torch.zeros((), dtype=torch.float64, device=objective.device)
         self._sizes, self._time = torch.zeros_like(self._moment), torch.zeros_like(self._moment)
 
     def _prepare(self) -> None:
         super()._prepare()
         self._squares = squares_of(self._gradient.flat)
+        self._fresh = torch.zeros((len(self.steps), 1), dtype=torch.float64, device=self.objective.device)
 
     def _update(self) -> tuple[Tensor, Tensor]:
         spec, gradient = self._spec, self._gradient.flat
         self._moment.lerp_(self._squares().to(torch.float64).unsqueeze(1), 1.0 - spec.alpha)
         self._weight.mul_(spec.alpha)
         root = torch.div(self._moment, 1.0 - self._weight).sqrt_().add_(spec.eps)
-        return root.reciprocal_().mul_(spec.step_size), gradient
+        self._fresh = root.reciprocal_().mul_(spec.step_size)
+        return self._fresh.to(gradient.dtype), gradient
 
-    def _passed(self, step_sizes: Tensor, moving: Tensor | None) -> None:
-        self._time.add_(step_sizes)
-        self._sizes.copy_(step_sizes if moving is None else torch.where(moving > 0, step_sizes, self._sizes))
+    def _passed(self, moving: Tensor | None) -> None:
+        self._time.add_(self._fresh if moving is None else torch.where(moving, self._fresh, self._none))
+        self._sizes.copy_(self._fresh if moving is None else torch.where(moving, self._fresh, self._sizes))
 
     def _begin_alone(self) -> None:
         self._scalars = [self._moment.item(), self._weight.item(), self._sizes.item(), self._time.item()]

@@ -35,7 +35,8 @@ class Replayed:
             n_steps -= plain
             if self._taken < self._block or n_steps == 0:
                 return
-            self._graphs = recorded(self._step, self._block), recorded(self._step, 1)
+            of_one = recorded(self._step, 1)
+            self._graphs = of_one if self._block == 1 else recorded(self._step, self._block), of_one
         of_block, of_one = self._graphs
         for _ in range(n_steps // self._block):
             of_block.replay()

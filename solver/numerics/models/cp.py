@@ -36,56 +36,111 @@ class Components(Objective):
 
     def _allocate(self) -> None:
         rows, columns = math.prod(self.shape[: self._split]), math.prod(self.shape[self._split :])
+        self._end = torch.empty((self.n_lanes, rows, columns), dtype=self.dtype, device=self.device)
+        self._end_gradient = torch.empty_like(self._end)
+        self._flat_end, self._flat_end_gradient = (
+            self._end.view(self.n_lanes, -1),
+            self._end_gradient.view(self.n_lanes, -1),
+        )
+        self._halves = (_Half(self.shape[: self._split], self), _Half(self.shape[self._split :], self))
 
-        def buffer(*size: int) -> Tensor:
-            return torch.empty((self.n_lanes, *size), dtype=self.dtype, device=self.device)
-
-        self._end, self._end_gradient = buffer(rows, columns), buffer(rows, columns)
-        self._left_gradient, self._right_gradient = buffer(rows, self.n_components), buffer(columns, self.n_components)
+    def _parts(self, factors: Factors) -> tuple[list[Tensor], list[Tensor]]:
+        return factors.parts[: self._split], factors.parts[self._split :]
 
     def end(self, factors: Factors) -> Float[Tensor, "lanes entries"]:
-        left, right = self._halves(factors)
-        torch.bmm(left[0], right[0].mT, out=self._end)
-        return self._end.view(self.n_lanes, -1)
-
-    def _halves(self, factors: Factors) -> tuple[list[Tensor], list[Tensor]]:
-        return khatri_rao(factors.parts[: self._split]), khatri_rao(factors.parts[self._split :])
+        left, right = (half.bound(part) for half, part in zip(self._halves, self._parts(factors), strict=True))
+        torch.bmm(left(), right().mT, out=self._end)
+        return self._flat_end
 
     def bound(self, at: Factors, out: Factors) -> Callable[[], Tensor]:
         """∂ℓ/∂w_r^n is the end gradient contracted with component r's other modes."""
-        return lambda: self._loss_and_gradient(at, out)
+        (left, right), (left_at, right_at), (left_out, right_out) = self._halves, self._parts(at), self._parts(out)
+        ahead_left, ahead_right = left.bound(left_at), right.bound(right_at)
+        left_product, right_product = left.product(left_at), right.product(right_at)
+        right_transposed, gradient_transposed = right_product.mT, self._end_gradient.mT
+        left_gradient, right_gradient = left.gradient(left_out), right.gradient(right_out)
+        back_left, back_right = left.bound_back(left_at, left_out), right.bound_back(right_at, right_out)
+        end, end_gradient = self._end, self._end_gradient
+        loss, bmm = self._loss.bound(self._flat_end, self._flat_end_gradient), torch.bmm
 
-    def _loss_and_gradient(self, at: Factors, out: Factors) -> Tensor:
-        left, right = self._halves(at)
-        torch.bmm(left[0], right[0].mT, out=self._end)
-        loss = self._loss.loss_and_gradient(self._end.view(self.n_lanes, -1), self._end_gradient.view(self.n_lanes, -1))
-        torch.bmm(self._end_gradient, right[0], out=self._left_gradient)
-        torch.bmm(self._end_gradient.mT, left[0], out=self._right_gradient)
-        _distribute(self._left_gradient, at.parts[: self._split], left, out.parts[: self._split])
-        _distribute(self._right_gradient, at.parts[self._split :], right, out.parts[self._split :])
-        return loss
+        def of_components() -> Tensor:
+            ahead_left()
+            ahead_right()
+            bmm(left_product, right_transposed, out=end)
+            value = loss()
+            bmm(end_gradient, right_product, out=left_gradient)
+            bmm(gradient_transposed, left_product, out=right_gradient)
+            back_left()
+            back_right()
+            return value
+
+        return of_components
 
     def end_gradient(self) -> Float[Tensor, "lanes entries"]:
-        return self._end_gradient.view(self.n_lanes, -1)
+        return self._flat_end_gradient
 
 
-def khatri_rao(factors: list[Float[Tensor, "lanes _ components"]]) -> list[Tensor]:
-    """Khatri–Rao products of the factors from each one to the last, the whole product first."""
-    products = [factors[-1]]
-    for factor in reversed(factors[:-1]):
-        product = factor.unsqueeze(2) * products[0].unsqueeze(1)
-        products.insert(0, product.reshape(len(factor), -1, factor.shape[2]))
-    return products
+class _Half:
+    """The Khatri–Rao product of some of the modes' factors, and the gradient in it handed down to them.
 
+    Everything is written into buffers, and every view of them is made once.
+    """
 
-def _distribute(gradient: Tensor, factors: list[Tensor], products: list[Tensor], out: list[Tensor]) -> None:
-    """The gradient in a Khatri–Rao product handed down to its factors."""
-    for position, factor in enumerate(factors[:-1]):
-        rest = products[position + 1]
-        unfolded = gradient.view(len(factor), factor.shape[1], rest.shape[1], factor.shape[2])
-        torch.sum(unfolded * rest.unsqueeze(1), dim=2, out=out[position])
-        gradient = (unfolded * factor.unsqueeze(2)).sum(1)
-    out[-1].copy_(gradient)
+    def __init__(self, sizes: tuple[int, ...], objective: Components) -> None:
+        def buffer(*size: int) -> Tensor:
+            whole = (objective.n_lanes, *size, objective.n_components)
+            return torch.empty(whole, dtype=objective.dtype, device=objective.device)
+
+        self._rest = [math.prod(sizes[position + 1 :]) for position in range(len(sizes))]
+        # Products of the factors from each one but the last to the last, and the gradients in them.
+        pairs = list(zip(sizes[:-1], self._rest[:-1], strict=True))
+        self._products = [buffer(size, rest) for size, rest in pairs]
+        self._gradients = [buffer(size, rest) for size, rest in pairs]
+        self._work = [buffer(size, rest) for size, rest in pairs]
+
+    def product(self, factors: list[Tensor]) -> Float[Tensor, "lanes rows components"]:
+        """The place of the whole product."""
+        return self._products[0].flatten(1, 2) if self._products else factors[0]
+
+    def gradient(self, out: list[Tensor]) -> Float[Tensor, "lanes rows components"]:
+        """Where the gradient in the whole product goes."""
+        return self._gradients[0].flatten(1, 2) if self._gradients else out[0]
+
+    def bound(self, factors: list[Tensor]) -> Callable[[], Tensor]:
+        """A call that computes the whole product and returns it."""
+        whole, mul = self.product(factors), torch.mul
+        steps = []
+        for position in reversed(range(len(self._products))):
+            last = position + 1 == len(self._products)
+            below = factors[-1] if last else self._products[position + 1].flatten(1, 2)
+            steps.append((factors[position].unsqueeze(2), below.unsqueeze(1), self._products[position]))
+
+        def call() -> Tensor:
+            for factor, rest, product in steps:
+                mul(factor, rest, out=product)
+            return whole
+
+        return call
+
+    def bound_back(self, factors: list[Tensor], out: list[Tensor]) -> Callable[[], None]:
+        """A call that hands the gradient in the whole product down to ``out``."""
+        mul, total = torch.mul, torch.sum
+        steps = []
+        for position, gradient in enumerate(self._gradients):
+            last = position + 1 == len(self._gradients)
+            below = factors[-1] if last else self._products[position + 1].flatten(1, 2)
+            next_gradient = out[-1] if last else self._gradients[position + 1].flatten(1, 2)
+            work, factor = self._work[position], factors[position].unsqueeze(2)
+            steps.append((gradient, below.unsqueeze(1), factor, work, out[position], next_gradient))
+
+        def call() -> None:
+            for gradient, rest, factor, work, of_factor, of_rest in steps:
+                mul(gradient, rest, out=work)
+                total(work, 2, out=of_factor)
+                mul(gradient, factor, out=work)
+                total(work, 1, out=of_rest)
+
+        return call
 
 
 def _balanced_split(shape: tuple[int, ...]) -> int:

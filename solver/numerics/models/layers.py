@@ -37,6 +37,7 @@ class Layers(Objective):
         self._products = [buffer(outputs, inputs) for outputs in self.widths[2:]]
         # backs[k] = (W_N … W_{k+2})ᵀ ∇ℓ(W), for the layers between the first and the last.
         self._backs = [buffer(outputs, inputs) for outputs in self.widths[1:-1]]
+        self._last_layer = buffer(rows, inputs)
         self._end_gradient = buffer(rows, inputs)
         self._flat_end_gradient = self._end_gradient.view(self.n_lanes, -1)
 
@@ -56,6 +57,7 @@ class Layers(Objective):
             loss_of_layer = self._loss.bound(at.flat, self._flat_end_gradient)
 
             def of_one_layer() -> Tensor:
+                self._last_layer = at.parts[0]
                 value = loss_of_layer()
                 out.flat.copy_(self._flat_end_gradient)
                 return value
@@ -86,6 +88,10 @@ class Layers(Objective):
             back.append((at.parts[j].mT, gradient, product))
             gradient = product
         return ahead, back
+
+    def last_end(self) -> Float[Tensor, "lanes rows columns"]:
+        """The end matrices of the last ``loss_and_gradient``, in a buffer that the next call overwrites."""
+        return self._products[-1] if self._products else self._last_layer
 
     def end_gradient(self) -> Float[Tensor, "lanes entries"]:
         return self._flat_end_gradient

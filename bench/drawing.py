@@ -1,0 +1,50 @@
+"""What a frame's metrics and a chart cost."""
+
+from __future__ import annotations
+
+import functools
+import math
+from array import array
+
+import torch
+
+from bench.steps import matrix_lane
+from bench.timing import interleaved, table
+from solver.numerics.matrix_metrics import MatrixMetrics
+from solver.spec import DeepMatrixFactorization, MatrixCompletion, Record
+
+
+def measured() -> dict[str, float]:
+    """Milliseconds."""
+    from tui.draw.plot import Curve, Plot
+
+    cpu, model = torch.device("cpu"), DeepMatrixFactorization(depth=3)
+    problems, layers, start = matrix_lane(MatrixCompletion(), model, range(1), torch.float64, cpu)
+    kinds = {
+        name: MatrixMetrics(problems[0], layers.widths, Record(rates=rates), has_time=True, is_flow=False)
+        for name, rates in (("with rates", 8), ("without rates", 0))
+    }
+    known = {"step": 0.0, "time": 0.0, "elapsed_s": 0.0, "evaluations": 1.0, "step_size": 0.1}
+    curves = []
+    for k in range(10):
+        x = array("d", (float(i) for i in range(2000)))
+        y = array("d", (math.exp(-i / 300) * (k + 1) for i in range(2000)))
+        curves.append(Curve(f"lane {k}", 2 + k, x, y, str(k)))
+    plot, log_plot = Plot(), Plot()
+    log_plot.y_log = True
+    median = interleaved(
+        {
+            **{
+                f"a frame, 100×100 depth 3, {name}": functools.partial(kind.measure, start[0], known)
+                for name, kind in kinds.items()
+            },
+            "chart 100 × 30, 10 × 2,000 points": lambda: plot.draw(100, 30, curves, [], "y", "x"),
+            "the same, log y": lambda: log_plot.draw(100, 30, curves, [], "y", "x"),
+        },
+        rounds=15,
+    )
+    return {name: value / 1e3 for name, value in median.items()}
+
+
+def as_table(found: dict[str, float]) -> str:
+    return table(["recording and drawing", "ms"], [[name, f"{value:.2f}"] for name, value in found.items()])

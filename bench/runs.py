@@ -1,0 +1,182 @@
+"""Whole runs: what recording costs, what a process a core gains, how soon the first step comes, what the app costs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import statistics
+import struct
+import sys
+import tempfile
+import termios
+import time
+from pathlib import Path
+from typing import Any
+
+import presets
+from bench.timing import readable, table
+from solver import client, estimate, history, rundir, settings
+from solver.rundir import Order, RunDirectory
+
+_ROUNDS = 3
+_COMMAND = Path(sys.executable).parent / "implicit-tui"
+_F5 = b"\x1b[15~"
+_NEVER = {"stop.train_loss": 1e-300}
+
+
+def order(name: str, changes: dict[str, Any], size: presets.Size = "default") -> Order:
+    preset = presets.load(name)
+    sweeps = {key: value for key, value in changes.items() if isinstance(value, list)}
+    values = {key: value for key, value in changes.items() if not isinstance(value, list)}
+    raw = settings.apply(preset.at_size(size), list(values.items()), list(sweeps.items()))
+    return Order(spec=preset.decode(raw), preset=preset.info(), created="")
+
+
+def ran(what: Order, home: Path, cores: int | None = None) -> RunDirectory:
+    directory = rundir.create(what, home)
+    client.start(directory, cores=cores).wait()
+    return directory
+
+
+def loop_s(directory: RunDirectory) -> tuple[float, float]:
+    """Seconds to the first recorded state of a run, and from there to its end."""
+    found = history.read(directory.log)
+    first = min(lane.columns["elapsed_s"][0] for lane in found.lanes)
+    return first, found.elapsed_s() - first
+
+
+def recording(home: Path) -> list[dict[str, Any]]:
+    """Long runs of fixed steps, and flows, with what is recorded by default and with next to nothing."""
+    cases: dict[str, dict[str, Any]] = {
+        "gradient descent, depth 3, float64, 10,000 steps": {
+            "model.depth": [3],
+            "optimizer.kind": "gradient-descent",
+            "stop.max_steps": 10_000,
+            **_NEVER,
+        },
+        "GroupRMSprop, depth 2, float32, 30,000 steps": {
+            "model.depth": [2],
+            "optimizer.kind": "group-rmsprop",
+            "dtype": "float32",
+            "stop.max_steps": 30_000,
+            **_NEVER,
+        },
+        "gradient flow, depth 2, to 1e-6": {"model.depth": [2]},
+        "gradient flow, depth 3, to 1e-6": {"model.depth": [3]},
+        "gradient flow, depth 4, to 1e-6": {"model.depth": [4]},
+    }
+    rows = []
+    for name, changes in cases.items():
+        seconds: dict[str, list[float]] = {"recorded": [], "bare": []}
+        for _ in range(_ROUNDS):
+            for kind in seconds:
+                limited = changes
+                if kind == "bare":
+                    every = changes.get("stop.max_steps", 100_000)
+                    limited = {**changes, "record.every": every, "record.geometric": 1, "record.rates": 0}
+                seconds[kind].append(loop_s(ran(order("mf-depth", limited), home, cores=1))[1])
+        recorded, without = (statistics.median(seconds[kind]) for kind in ("recorded", "bare"))
+        rows.append({"name": name, "seconds": recorded, "bare_seconds": without, "share": recorded / without - 1.0})
+    return rows
+
+
+def processes(home: Path) -> list[dict[str, Any]]:
+    """The same runs in one process and in one a core."""
+    rows = []
+    for name in ("mf-depth", "low-rank-recovery", "det-2x2", "tf-rank", "mnist-rank"):
+        seconds: dict[int, list[float]] = {1: [], estimate.cores(): []}
+        for _ in range(2):
+            for cores, values in seconds.items():
+                values.append(sum(loop_s(ran(order(name, {}, "quick"), home, cores=cores))))
+        alone, spread = min(seconds[1]), min(seconds[estimate.cores()])
+        rows.append({"name": name, "one_process": alone, "one_a_core": spread, "ratio": alone / spread})
+    return rows
+
+
+def starting(home: Path) -> dict[str, float]:
+    """Seconds from the start of the solver process to the first recorded state, and of the whole command before it."""
+    first = []
+    for _ in range(_ROUNDS):
+        begin = time.time()
+        directory = rundir.create(order("mf-depth", {"stop.max_steps": 1}, "quick"), home)
+        client.start(directory).wait()
+        began = directory.path.stat().st_ctime - begin
+        first.append(loop_s(directory)[0] + max(0.0, began))
+    return {"to_first_step_s": statistics.median(first)}
+
+
+def with_app(home: Path, name: str = "mf-dynamics", rounds: int = 5) -> dict[str, float]:
+    """A run that the app starts and shows, 120 × 40, and the same run headless, in turns."""
+    os.environ["IMPLICIT_TUI_HOME"] = str(home)
+    os.environ["TERM"] = "xterm-256color"
+    seconds: dict[str, list[float]] = {"headless": [], "app": []}
+    for _ in range(rounds):
+        seconds["headless"].append(sum(loop_s(ran(order(name, {}), home))))
+        seconds["app"].append(sum(loop_s(shown(home, name))))
+    headless, app = (statistics.median(values) for values in seconds.values())
+    return {"headless_s": headless, "with_app_s": app, "slower_by": app / headless - 1.0}
+
+
+def shown(home: Path, name: str) -> RunDirectory:
+    """The directory of a run that was started and watched in the app, in a terminal of its own."""
+    runs = home / "runs"
+    before = set(runs.iterdir()) if runs.exists() else set()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(_COMMAND, ["implicit-tui", name])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    try:
+        drain(terminal, 2.5)
+        os.write(terminal, _F5)
+        deadline = time.monotonic() + 120.0
+        while time.monotonic() < deadline:
+            drain(terminal, 0.1)
+            fresh = set(runs.iterdir()) - before if runs.exists() else set()
+            if fresh and history.read((made := RunDirectory(fresh.pop())).log).ending is not None:
+                return made
+        raise TimeoutError("the app did not run it to its end")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+def drain(terminal: int, seconds: float) -> None:
+    """Reads what the app paints for so long, as a terminal does."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if select.select([terminal], [], [], left)[0]:
+            os.read(terminal, 1 << 16)
+
+
+def home() -> Path:
+    """A place for the benchmark's own runs."""
+    return Path(tempfile.mkdtemp(prefix="implicit-tui-bench-"))
+
+
+def as_tables(
+    recorded: list[dict[str, Any]], spread: list[dict[str, Any]], start: dict[str, float], app: dict[str, float]
+) -> str:
+    recording_table = table(
+        ["a lane of 100×100", "seconds, recorded", "next to nothing recorded", "recording costs"],
+        [
+            [one["name"], readable(one["seconds"]), readable(one["bare_seconds"]), f"{100 * one['share']:.0f} %"]
+            for one in recorded
+        ],
+    )
+    spread_table = table(
+        ["preset, quick", "one process, s", "one a core, s", "ratio"],
+        [
+            [one["name"], readable(one["one_process"]), readable(one["one_a_core"]), readable(one["ratio"])]
+            for one in spread
+        ],
+    )
+    return (
+        f"{recording_table}\n\nLanes in one process, and in one a core; the logs are the same:\n\n{spread_table}\n\n"
+        f"From the start of `run` to the first step, torch's import included: {start['to_first_step_s']:.1f} s. "
+        f"A run with the app attached took {app['with_app_s']:.2f} s, headless {app['headless_s']:.2f} s: "
+        f"{100 * app['slower_by']:.1f} % more."
+    )

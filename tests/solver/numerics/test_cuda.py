@@ -1,0 +1,200 @@
+"""On a GPU: the same numbers as on the CPU, and loops in which the host never waits for the device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from solver.numerics.methods.adam import FullBatchAdam
+from solver.numerics.methods.first_order import FirstOrder
+from solver.numerics.methods.flow import Flow
+from solver.numerics.methods.gradient_descent import Descent
+from solver.numerics.methods.group_rmsprop import GroupedRMSprop
+from solver.numerics.methods.image_adam import ImageAdam
+from solver.numerics.methods.replay import Replayed
+from solver.numerics.models.cp import Components
+from solver.numerics.models.layers import Layers
+from solver.numerics.models.objective import Objective
+from solver.numerics.problems.images import image_problem
+from solver.numerics.problems.losses import loss_of
+from solver.spec import (
+    CP,
+    Adam,
+    DeepMatrixFactorization,
+    GradientDescent,
+    GradientFlow,
+    GroupRMSprop,
+    ImageTensor,
+    MatrixCompletion,
+    TensorCompletion,
+)
+from tests.solver.numerics.building import CPU, build, build_components
+from tests.solver.running import exported, ran
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is available here")
+
+CUDA = torch.device("cuda")
+NEVER = -math.inf
+LANES = (0, 1, 2)
+
+
+@pytest.fixture(autouse=True)
+def _full_precision() -> Iterator[None]:
+    """float32 products are float32: TF32 must be off, as torch has it."""
+    assert not torch.backends.cuda.matmul.allow_tf32
+    yield
+    torch.cuda.synchronize()
+
+
+def matrices(device: torch.device, dtype: torch.dtype = torch.float64) -> tuple[Objective, Tensor]:
+    problem = MatrixCompletion(shape=(20, 20), rank=2, observations=160)
+    problems, layers, start = build(problem, DeepMatrixFactorization(depth=3, init_scale=1e-2), LANES, dtype)
+    return Layers(layers.widths, loss_of(problems, dtype, device), len(LANES), dtype, device), start.to(device)
+
+
+def tensors(device: torch.device, dtype: torch.dtype = torch.float64) -> tuple[Objective, Tensor]:
+    problem = TensorCompletion(shape=(4, 5, 3, 4), rank=1, observations=150)
+    problems, components, start = build_components(problem, CP(components=6, init_std=0.2), LANES, dtype)
+    loss = loss_of(problems, dtype, device)
+    return Components(components.shape, 6, loss, len(LANES), dtype, device), start.to(device)
+
+
+@pytest.mark.parametrize("make", [matrices, tensors])
+def test_losses_and_gradients_are_those_of_the_cpu(make: object) -> None:
+    assert callable(make)
+    found = []
+    for device in (CPU, CUDA):
+        objective, start = make(device)
+        gradient = objective.factors()
+        losses = objective.loss_and_gradient(objective.factors(start), gradient)
+        found.append((losses.cpu(), gradient.flat.cpu()))
+    torch.testing.assert_close(found[1][0], found[0][0], rtol=1e-12, atol=0)
+    torch.testing.assert_close(found[1][1], found[0][1], rtol=1e-10, atol=1e-14)
+
+
+def methods(device: torch.device) -> list[FirstOrder]:
+    made: list[FirstOrder] = [Descent(*matrices(device), GradientDescent(step_size=0.5))]
+    made.append(GroupedRMSprop(*matrices(device), GroupRMSprop(step_size=1e-2, eps=1e-6)))
+    made.append(GroupedRMSprop(*tensors(device), GroupRMSprop(step_size=1e-2, eps=1e-6)))
+    made.append(FullBatchAdam(*matrices(device), Adam(step_size=1e-2)))
+    return made
+
+
+@pytest.mark.parametrize("kind", range(4), ids=["descent", "rmsprop", "rmsprop tensors", "adam"])
+def test_recorded_blocks_take_the_steps_of_the_cpu(kind: int) -> None:
+    """A thousand steps, most of them replayed, with looks at odd places and lanes that leave."""
+    on_cpu, on_gpu = methods(CPU)[kind], methods(CUDA)[kind]
+    for until in (1, 40, 41, 300, 1_000):
+        for method in (on_cpu, on_gpu):
+            while max(method.steps) < until:
+                method.advance(until, NEVER)
+        assert on_gpu.steps == on_cpu.steps
+        assert on_gpu.losses == pytest.approx(on_cpu.losses, rel=1e-6)
+        if until == 300:
+            on_cpu.keep([0, 2])
+            on_gpu.keep([0, 2])
+    assert on_gpu.step_sizes() == pytest.approx(on_cpu.step_sizes(), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", range(4), ids=["descent", "rmsprop", "rmsprop tensors", "adam"])
+def test_the_host_never_waits_between_looks(kind: int) -> None:
+    method = methods(CUDA)[kind]
+    method.advance(64, NEVER)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        method._block.take(100)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("scheme", ["auto", "dormand-prince", "chebyshev"])
+def test_the_flow_is_that_of_the_cpu(scheme: str) -> None:
+    ends = []
+    for device in (CPU, CUDA):
+        objective, start = matrices(device)
+        spec = GradientFlow(method=scheme)  # type: ignore[arg-type]
+        flow = Flow(objective, start, spec, max_time=150.0)
+        assert flow.times is not None
+        while min(flow.times) < 150.0:
+            flow.advance(0, NEVER)
+        ends.append(torch.stack([flow.parameters(lane) for lane in range(len(LANES))]))
+    torch.testing.assert_close(ends[1], ends[0], rtol=1e-4, atol=1e-4)
+
+
+def test_rodas_runs_there_and_agrees() -> None:
+    problem = MatrixCompletion(entries=[(0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.0)], loss="half-sum")
+    model = DeepMatrixFactorization(depth=3, init="balanced", init_scale=0.1, det_sign="positive")
+    ends = []
+    for device in (CPU, CUDA):
+        problems, layers, start = build(problem, model, LANES)
+        there = Layers(layers.widths, loss_of(problems, torch.float64, device), len(LANES), torch.float64, device)
+        flow = Flow(there, start.to(device), GradientFlow(), max_time=500.0)
+        assert flow.times is not None
+        while min(flow.times) < 500.0:
+            flow.advance(0, NEVER)
+        assert {flow.scheme(lane) for lane in range(len(LANES))} == {"rosenbrock"}
+        ends.append(torch.stack([flow.parameters(lane) for lane in range(len(LANES))]))
+    torch.testing.assert_close(ends[1], ends[0], rtol=1e-3, atol=1e-3)
+
+
+def image_method(device: torch.device, std: float) -> ImageAdam:
+    specs = [
+        ImageTensor(train_images=200, test_images=100),
+        ImageTensor(train_images=200, test_images=100, variant="random-labels"),
+    ]
+    problems = [image_problem(spec, 0) for spec in specs]
+    generator = torch.Generator().manual_seed(0)
+    starts = [
+        (1.0 + std * torch.randn((2, 784, n), generator=generator, dtype=torch.float64)).reshape(-1) for n in (2, 1)
+    ]
+    return ImageAdam(problems, starts, Adam(step_size=5e-4, batch_size=64), torch.float64, device)
+
+
+@pytest.mark.parametrize("std", [1e-3, 0.4])
+def test_images_take_the_steps_of_the_cpu(std: float) -> None:
+    """With and without negative weights, whole epochs replayed."""
+    on_cpu, on_gpu = image_method(CPU, std), image_method(CUDA, std)
+    for until in (3, 50, 400):
+        on_cpu.advance(until, NEVER)
+        on_gpu.advance(until, NEVER)
+        for lane in range(2):
+            torch.testing.assert_close(on_gpu.parameters(lane), on_cpu.parameters(lane), rtol=1e-6, atol=1e-7)
+            assert on_gpu.measured(lane) == pytest.approx(on_cpu.measured(lane), rel=1e-5)
+
+
+def test_image_steps_never_wait_for_the_device() -> None:
+    method = image_method(CUDA, 1e-3)
+    method.advance(20, NEVER)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        method._take(20, 60, careful=False)
+        method._take(60, 64, careful=True)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_replayed_step_is_taken_as_often_as_asked() -> None:
+    total = torch.zeros((), dtype=torch.int64, device=CUDA)
+    steps = Replayed(lambda: total.add_(1), 8, CUDA)  # type: ignore[arg-type]
+    asked = 0
+    for n in (3, 3, 3, 1, 8, 20, 0, 7):
+        steps.take(n)
+        asked += n
+        assert total.item() == asked
+
+
+def test_a_run_on_the_gpu_ends_as_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From settings to export, three lanes in a batch there and alone here."""
+    monkeypatch.setenv("IMPLICIT_TUI_HOME", str(tmp_path))
+    ends = []
+    for device in ("cpu", "cuda"):
+        made = ran("mf-depth", {"device": device, "seeds": 3, "problem.shape": [20, 20], "problem.observations": 160})
+        ends.append([lane.final["singular_values"] for lane in exported(made).lanes])
+        assert made.environment()["environment"]["device"].startswith(device)
+    np.testing.assert_allclose(ends[1], ends[0], rtol=1e-3, atol=1e-3)
