@@ -102,7 +102,7 @@ def frame_s(spec: RunSpec) -> float:
         return 3 * evaluation_s(spec)
     assert isinstance(spec.problem, MatrixProblem)
     rows, columns = spec.problem.resolved_shape
-    decompositions = 2.9e-9 if spec.record.rates else 1.1e-9
+    decompositions = 4.0e-9 if spec.record.rates else 1.4e-9
     return 3e-4 + decompositions * min(rows, columns) ** 2 * max(rows, columns)
 
 

@@ -218,6 +218,8 @@ class Batch:
 
     def _end(self, endings: dict[int, Outcome]) -> list[AnyRecord]:
         """The last records of these lanes, which leave the batch."""
+        if not endings:
+            return []
         records: list[AnyRecord] = []
         for lane, outcome in endings.items():
             run = self._runs[lane]

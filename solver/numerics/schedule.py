@@ -9,7 +9,7 @@ from solver.spec import GradientFlow, ImageTensor, RunSpec
 
 # Frames of a method with fixed steps, half of them at even distances: as many as this share of the time pays for.
 _SHARE = 0.04
-_FEWEST, _MOST = 32.0, 200.0
+_FEWEST, _MOST = 24.0, 200.0
 # Steps recorded in each factor e; an integrator takes few steps and each says much.
 _PER_E_FOLD_OF_FLOW = 64
 # Every frame of images looks at all of them.

@@ -32,7 +32,7 @@ class Record(Settings, frozen=True):
     """Which states of a lane are recorded, and how much of each."""
 
     every: Count | None = None
-    """Every k-th step is recorded besides the geometric ones; 30 to 100 times in max_steps unless given."""
+    """Every k-th step is recorded besides the geometric ones; 12 to 100 times in max_steps unless given."""
     per_step: Annotated[int, Meta(ge=1, le=16)] = 2
     """Frames in each recorded step of an integrator, the inner ones by dense output; one at most for other methods."""
     singular_values: Annotated[int, Meta(ge=1, le=100)] = 16

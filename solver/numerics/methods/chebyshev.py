@@ -57,6 +57,7 @@ class Chebyshev(Scheme):
         shape = (6, objective.n_lanes, objective.n_parameters)
         self._rows = torch.zeros(shape, dtype=objective.dtype, device=objective.device)
         self._gradient = objective.view(self._rows[2])
+        self._newest = [objective.view(self._rows[3 + place]) for place in range(3)]
         self._work = objective.factors()
 
     def begin(self, lane: int, towards: Tensor) -> None:
@@ -66,6 +67,8 @@ class Chebyshev(Scheme):
         self._curvature[lane], self._age[lane] = 0.0, _STEPS_BETWEEN_ESTIMATES
 
     def rejected(self, lane: int) -> None:
+        # A value that is not finite would survive a coefficient of zero.
+        self._rows[:, lane].zero_()
         self._age[lane] = _STEPS_BETWEEN_ESTIMATES
 
     def longest(self, lane: int) -> float:
@@ -91,18 +94,15 @@ class Chebyshev(Scheme):
         rows = self._rows
         rows[0].copy_(start.flat)
         rows[1].copy_(slope)
-        # A not finite value of a step before would survive a coefficient of zero.
-        rows[2:].zero_()
         # Y_0 stands for Y_{−1} too, whose coefficient is zero.
         rows[4].copy_(start.flat)
-        newest = 4
+        newest = 1
         for j, coefficients in enumerate(table):
             if j > 0:
-                self.objective.loss_and_gradient(self._work, self._gradient)
-            newest = 3 + (newest - 2) % 3
-            self._combine(coefficients)
-            rows[newest].copy_(self._work.flat)
-        self.point.flat.copy_(self._work.flat)
+                self.objective.loss_and_gradient(self._newest[newest], self._gradient)
+            newest = (newest + 1) % 3
+            self._combine(coefficients, self._newest[newest].flat)
+        self.point.flat.copy_(self._newest[newest].flat)
         loss = self.objective.loss_and_gradient(self.point, self.objective.view(self.end_slope))
         self.taken = [taken + (s if one else 0) for taken, s, one in zip(self.taken, stages, active, strict=True)]
         self._age = [age + 1 if one else age for age, one in zip(self._age, active, strict=True)]
@@ -116,15 +116,17 @@ class Chebyshev(Scheme):
         lanes = [_of_rows(s, size, max(stages)) for s, size in zip(stages, sizes, strict=True)]
         return torch.tensor(lanes, dtype=self.objective.dtype).permute(1, 2, 0).contiguous().to(self.objective.device)
 
-    def _combine(self, coefficients: Tensor) -> None:
-        """The sum of the rows with these coefficients (row, lane)."""
-        rows, out = self._rows, self._work.flat
+    def _combine(self, coefficients: Tensor, out: Tensor) -> None:
+        """The sum of the rows with these coefficients (row, lane), in the row that has none."""
+        rows = self._rows
         if rows.shape[1] == 1:
-            torch.mv(rows.view(6, -1).T, coefficients[:, 0], out=out.view(-1))
+            torch.mv(rows.view(6, -1).T, coefficients[:, 0], out=self._work.flat.view(-1))
+            out.copy_(self._work.flat)
             return
         torch.mul(rows[0], coefficients[0].unsqueeze(1), out=out)
         for row, coefficient in zip(rows[1:], coefficients[1:], strict=True):
-            out.addcmul_(row, coefficient.unsqueeze(1))
+            if row.data_ptr() != out.data_ptr():
+                out.addcmul_(row, coefficient.unsqueeze(1))
 
     def _estimate(self, start: Factors, slope: Tensor, wanted: list[bool]) -> None:
         """The largest curvature of the wanted lanes, by power iterations on differences of gradients."""

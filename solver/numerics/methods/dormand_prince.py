@@ -43,37 +43,57 @@ class DormandPrince(Scheme):
     def _allocate(self) -> None:
         super()._allocate()
         objective = self.objective
-        shape = (7, objective.n_lanes, objective.n_parameters)
-        self._stages = torch.zeros(shape, dtype=objective.dtype, device=objective.device)
-        # Gradients, not slopes: every combination below is subtracted.
+
+        def constant(values: list[float] | list[list[float]]) -> Tensor:
+            return torch.tensor(values, dtype=objective.dtype, device=objective.device)
+
+        # The start and the gradients at the seven stages; gradients, not slopes: they are subtracted.
+        shape = (8, objective.n_lanes, objective.n_parameters)
+        self._rows = torch.zeros(shape, dtype=objective.dtype, device=objective.device)
+        self._stages = self._rows[1:]
         self.end_slope = self._stages[6]
         self._slopes = [objective.view(self._stages[stage]) for stage in range(7)]
-        self._sum, self._before_last = torch.zeros_like(self._stages[0]), torch.zeros_like(self._stages[0])
-        self._a = [torch.tensor(row, dtype=objective.dtype, device=objective.device) for row in _A]
-        self._error = torch.tensor(_ERROR, dtype=objective.dtype, device=objective.device)
-        self._dense = torch.tensor(_DENSE, dtype=objective.dtype, device=objective.device)
+        self._before_last = objective.factors()
+        # The last stage is the new state, and its gradient the first of the next step.
+        self._points = [self.point] * 5 + [self._before_last, self.point]
+        self._sum = torch.zeros_like(self._stages[0])
+        self._a = [constant(row) for row in _A]
+        self._error, self._dense = constant(_ERROR), constant(_DENSE)
+        # Of one lane each point is a single product: 1 for the start, and −h·a for the gradients.
+        self._of_start = constant([[1.0] + [0.0] * 7] * 7)
+        self._of_gradients = constant([[0.0, *row] + [0.0] * (7 - len(row)) for row in _A])
+        self._coefficients = torch.zeros_like(self._of_start)
+        flat = self._rows.view(8, -1)
+        self._products = [
+            (flat[: stage + 1].T, self._coefficients[stage, : stage + 1], self._points[stage].flat.view(-1))
+            for stage in range(7)
+        ]
 
     def step(self, start: Factors, slope: Tensor, h: Tensor, active: list[bool]) -> tuple[Tensor, Tensor]:
+        self._rows[0].copy_(start.flat)
         self._stages[0].copy_(slope)
-        stages, combination = self._stages.view(7, -1), self._sum.view(-1)
-        loss = h
+        loss, is_alone = h, len(active) == 1
+        if is_alone:
+            torch.addcmul(self._of_start, self._of_gradients, h, value=-1.0, out=self._coefficients)
         for stage in range(1, 7):
-            torch.mv(stages[:stage].T, self._a[stage], out=combination)
-            torch.addcmul(start.flat, self._sum, h, value=-1.0, out=self.point.flat)
-            if stage == 5:
-                self._before_last.copy_(self.point.flat)
-            # The last stage is the new state, and its gradient the first of the next step.
-            loss = self.objective.loss_and_gradient(self.point, self._slopes[stage])
-        torch.mv(stages.T, self._error, out=combination)
+            if is_alone:
+                rows, coefficients, point = self._products[stage]
+                torch.mv(rows, coefficients, out=point)
+            else:
+                torch.mv(self._stages[:stage].view(stage, -1).T, self._a[stage], out=self._sum.view(-1))
+                torch.addcmul(start.flat, self._sum, h, value=-1.0, out=self._points[stage].flat)
+            loss = self.objective.loss_and_gradient(self._points[stage], self._slopes[stage])
+        torch.mv(self._stages.view(7, -1).T, self._error, out=self._sum.view(-1))
         self.taken = [6 if one else 0 for one in active]
         self._look_for_stiffness(h)
         return loss, h[:, 0].to(torch.float64) * rms(self._sum)
 
     def _look_for_stiffness(self, h: Tensor) -> None:
         # The last two stages are at one time: their gradients differ by the curvature (Hairer & Wanner II, §IV.2).
-        moved = torch.sub(self.point.flat, self._before_last, out=self._before_last)
-        changed = torch.linalg.vector_norm(self._stages[6] - self._stages[5], dim=1)
-        curvature = changed / torch.linalg.vector_norm(moved, dim=1).clamp_min(1e-300)
+        before = self._before_last.flat
+        moved = torch.linalg.vector_norm(torch.sub(self.point.flat, before, out=before), dim=1)
+        changed = torch.linalg.vector_norm(torch.sub(self._stages[6], self._stages[5], out=before), dim=1)
+        curvature = changed / moved.clamp_min(1e-300)
         self.stiffness = (h[:, 0] * curvature).tolist()
 
     def towards(self, lane: int) -> Tensor:
