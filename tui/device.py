@@ -24,13 +24,18 @@ class Device:
         self._use = ""
         self._asked: subprocess.Popen[str] | None = None
 
-    def text(self, environment: Mapping[str, object]) -> str:
-        """As in ``cuda:0 NVIDIA H100 · 3.1 of 80.0 GiB · 45 %``, or the bare device where no more is known."""
+    def text(self, environment: Mapping[str, object], *, is_live: bool = True) -> str:
+        """As in ``cuda:0 NVIDIA H100 · 3.1 of 80.0 GiB · 45 %``, or the bare device where no more is known.
+
+        What is in use is of interest while the run is live.
+        """
         device = str(environment.get("device", ""))
         if not device.startswith("cuda"):
             return device
         self._hear()
-        if self._asked is None and time.monotonic() >= self._next:
+        if not is_live:
+            self._use = ""
+        elif self._asked is None and time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY_S
             self._ask(str(environment.get("uuid") or device.partition(":")[2] or "0"))
         name = re.sub(r"\s+", " ", str(environment.get("name", "")))

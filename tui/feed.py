@@ -64,8 +64,7 @@ class Feed:
             if not self.environment:
                 facts = self._directory.environment().get("environment", {})
                 self.environment = facts if isinstance(facts, dict) else {}
-            if not self.solver_gone:
-                self.device = self._device.text(self.environment)
+            self.device = self._device.text(self.environment, is_live=not self.solver_gone)
             look += 1
             self._closed.wait(_LOOK_EVERY_S)
         self._device.close()

@@ -94,10 +94,15 @@ def _headline(history: History, name: str, width: int) -> Line:
     return f"{sign} {name} {verdict}  {numbers}"[:width], colour
 
 
-def event_lines(history: History, width: int) -> list[Line]:
-    """Everything that was said of the run and its lanes, in order; endings after."""
+def event_lines(history: History, width: int, *, in_short: bool = False) -> list[Line]:
+    """Everything that was said of the run and its lanes, in order; endings after.
+
+    ``in_short`` leaves out which scheme takes over where several lanes would say so again and again.
+    """
     lines: list[Line] = []
     for event in history.events:
+        if in_short and event.name == "hand-over" and len(history.lanes) > 1:
+            continue
         known = event.lane is not None and event.lane < len(history.lanes)
         who = f"{history.label(history.lanes[event.lane])}: " if known and event.lane is not None else ""
         lines.append((inert(f"{who}{event.text}", 400), TEXT))

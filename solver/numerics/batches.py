@@ -180,7 +180,8 @@ class Batch:
         assert method.times is not None
         index, step, time = self._runs[lane].lane.index, method.steps[lane], method.times[lane]
         return [
-            Event(lane=index, name="hand-over", text=text, step=step, time=time) for text in method.hand_overs(lane)
+            Event(lane=index, name="hand-over", text=f"step {step}: {text}", step=step, time=time)
+            for text in method.hand_overs(lane)
         ]
 
     def _ending_by_rule(self, lane: int, step: int, loss: float) -> Outcome | None:

@@ -133,7 +133,7 @@ class LiveScreen(Screen[None]):
         width, height = widget.size
         if not width or not height:
             return
-        lines = event_lines(self.history, 1_000)
+        lines = event_lines(self.history, 1_000, in_short=True)
         shown = lines[-height:]
         shown += [(text, DIM) for text in self.order.preset.look_for[: height - len(shown)]]
         rows = [row((inert(text, 400), colour), width=width) for text, colour in shown]

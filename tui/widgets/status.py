@@ -6,6 +6,7 @@ from textwrap import wrap
 
 from solver.history import History, LaneHistory
 from solver.progress import Progress
+from solver.spec import FLOW_METHODS
 from tui.draw.cells import DIM, TEXT
 from tui.text import duration, inert, quantity
 from tui.widgets.rows import BAD, BUSY, GOOD, Rows, row
@@ -55,6 +56,8 @@ def _numbers(
     # The most important last: the first are left out first where there is no room.
     told = [device]
     if lane is not None and len(lane):
+        if "method" in lane.columns:
+            told.append(FLOW_METHODS[int(lane.columns["method"][-1])])
         if "time" in lane.columns:
             told.append(f"time {quantity(lane.columns['time'][-1])}")
         told.append(f"{quantity(now.evaluations_per_s)} eval/s")
