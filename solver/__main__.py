@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
 def solve(path: Path) -> int:
     """Trains what spec.json of the directory asks for; the exit status is 0 unless the run diverged or failed."""
     from solver.control import Ear
-    from solver.log import Writer
+    from solver.log import DiskFull, Writer
     from solver.records import Ending, Outcome
     from solver.rundir import RunDirectory
 
@@ -63,7 +63,7 @@ def solve(path: Path) -> int:
         from solver.numerics.run import run
 
         outcome = run(directory, order, writer, ear)
-    except ChildProcessError as error:
+    except (ChildProcessError, DiskFull) as error:
         # As if we had been killed ourselves: there is no ending, and resume goes on from the last checkpoint.
         print(error, file=sys.stderr)
         return EXIT_FAILED

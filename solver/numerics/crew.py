@@ -7,6 +7,7 @@ with a checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -19,8 +20,19 @@ from typing import Any, NamedTuple
 
 import torch
 
-from solver.numerics.turns import LocalTurns, Turn, Turns, ahead_of, decode_outcome, decode_turn, encode, saved
-from solver.records import Frame, LaneEnding, Outcome
+from solver.numerics.turns import (
+    LocalTurns,
+    Turn,
+    Turns,
+    ahead_of,
+    decode_outcome,
+    decode_turn,
+    encode,
+    ended_in,
+    saved,
+    stamped,
+)
+from solver.records import Outcome
 
 # Seconds that the solver waits for a turn before it looks around.
 _WAIT_S = 0.02
@@ -61,9 +73,14 @@ class Crew:
         sys.stdout.flush()
         sys.stderr.flush()
         ours, theirs = Pipe()
+        # A signal to the whole group is the solver's to hear: it stops its workers itself.
+        kept = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         pid = os.fork()
         if pid == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_SETMASK, kept)
             _be_a_worker(theirs, {share.number: share.make for share in shares})
+        signal.pthread_sigmask(signal.SIG_SETMASK, kept)
         theirs.close()
         worker = _Worker(self, pid, ours)
         self._workers.append(worker)
@@ -105,10 +122,9 @@ class _Worker:
         self.is_gone = False
 
     def send(self, message: bytes) -> None:
-        try:
+        # Where it is gone, what it said last is still to be read.
+        with contextlib.suppress(OSError):
             self.connection.send_bytes(message)
-        except OSError:
-            self._lost()
 
     def take(self) -> None:
         """Takes one message. Raises ChildProcessError, or what the worker raised."""
@@ -135,7 +151,7 @@ class _Worker:
 
     def _lost(self) -> None:
         self.is_gone = True
-        _, status = os.waitpid(self._pid, 0)
+        _, status = os.waitpid(self._pid, 0) if self._pid else (0, 0)
         self._pid = 0
         how = f"was killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "ended"
         raise ChildProcessError(f"a process that trained lanes of this run {how}")
@@ -143,7 +159,7 @@ class _Worker:
     def dismiss(self) -> None:
         self.connection.close()
         if self._pid:
-            os.kill(self._pid, signal.SIGTERM)
+            os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
             self._pid = 0
 
@@ -173,14 +189,9 @@ class RemoteTurns(Turns):
     def _given(self) -> Turn:
         turn, size = self.arrived.popleft()
         self._worker.n_ahead -= size
-        # Seconds are those of the log: a worker that is ahead, or was held, has another clock.
-        elapsed = round(self._worker.crew.elapsed_s(), 6)
-        for record in turn:
-            if isinstance(record, Frame):
-                record.values[self._clock] = elapsed
-            elif isinstance(record, LaneEnding):
-                self._lanes.remove(record.lane)
-        return turn
+        for lane in ended_in([turn]):
+            self._lanes.remove(lane)
+        return stamped(turn, self._clock, self._worker.crew.elapsed_s())
 
     def lanes(self) -> list[int]:
         return list(self._lanes)
@@ -188,9 +199,10 @@ class RemoteTurns(Turns):
     def _asked(self, message: bytes) -> bytes:
         self.answer = None
         self._worker.send(message)
-        while self.answer is None:
+        while (answer := self.answer) is None:
             self._worker.crew.receive(self._worker, _WAIT_S)
-        return self.answer
+        self.answer = None
+        return answer
 
     def state(self) -> dict[str, Any]:
         # Whatever was sent before it has arrived before it: the state is that after the last turn here.
@@ -213,18 +225,19 @@ def _be_a_worker(connection: Connection, makers: dict[int, Maker]) -> None:
     """Takes turns until there is nothing more to do, or the solver is gone; never returns."""
     status = 1
     try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         # What else the solver has open is not ours, its lock and the pipes of other workers above all.
         os.closerange(3, connection.fileno())
-        os.closerange(connection.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+        most = os.sysconf("SC_OPEN_MAX")
+        os.closerange(connection.fileno() + 1, most if most > 0 else 1 << 20)
         _Work(connection, makers).go()
         status = 0
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass
     except BaseException:
         text = traceback.format_exc()
-        sys.stderr.write(text)
         connection.send_bytes(_ERROR + text.encode())
+        sys.stderr.write(text)
+        sys.stderr.flush()
     finally:
         os._exit(status)
 
@@ -239,18 +252,22 @@ class _Work:
         self._is_held = False
 
     def go(self) -> None:
+        # What was taken ahead before the run was taken up is the solver's to give, or to save.
+        for index, batch in self._batches.items():
+            for turn in batch.halt():
+                self._send(_TURN, index, encode(turn))
         position = 0
         while True:
             while self._connection.poll(None if self._is_held or not self._turns else 0):
                 self._answer(self._connection.recv_bytes())
             position %= len(self._turns)
             index = list(self._turns)[position]
-            turn = next(self._turns[index], None)
-            if turn is None:
+            taken: Turn | None = next(self._turns[index], None)
+            if taken is None:
                 del self._turns[index]
                 self._send(_DONE, index, b"")
-            elif turn:
-                self._send(_TURN, index, encode(turn))
+            elif taken:
+                self._send(_TURN, index, encode(taken))
                 position += 1
 
     def _answer(self, message: bytes) -> None:

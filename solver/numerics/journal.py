@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+
+import msgspec
 
 from solver import claims, settings
 from solver.control import Ear
 from solver.history import History
 from solver.log import DiskFull, Writer
-from solver.records import AnyRecord, Frame, LaneEnding, State
+from solver.records import AnyRecord, Frame, LaneEnding, Schema, State
 from solver.rundir import Order
 
 # How often a run that waits for room on the disk looks for it.
@@ -34,32 +38,61 @@ class Journal:
         """Records in the log, state lines left out: their number depends on clocks."""
         self.outcomes = {record.lane: record.outcome for record in writer.found if isinstance(record, LaneEnding)}
         """Outcomes of lanes that ended before the run was taken up."""
-        self._skip = 0
+        self.hold: Callable[[bool], None] = lambda _: None
+        """Hears that the run waits, and that it goes on."""
+        self._clocks: dict[int, int] = {}
+        self._made: Counter[str] = Counter()
 
-    def rewind(self, n_records: int, *, again: bool) -> None:
-        """Goes on after the first ``n_records`` records, where a checkpoint was saved.
+    def rewind(self, n_records: int, made: list[str]) -> None:
+        """Goes on where a checkpoint was saved: after the first ``n_records`` records, less those named by ``made``.
 
-        With ``again`` those that the log has beyond them are made a second time, and not written again.
+        What the log has besides will mostly be made a second time, and is not written again. It is told by what it
+        says, not counted: a stop writes last states that nobody makes again, in an order that depends on clocks.
         """
-        kept = [record for record in self._writer.found if not isinstance(record, State)][:n_records]
+        for record in self._writer.found:
+            self._note_clocks(record)
+        records = [record for record in self._writer.found if not isinstance(record, State)]
+        earlier, kept = Counter(made), []
+        for record in records[:n_records]:
+            if earlier[name := self._name(record)]:
+                earlier[name] -= 1
+            else:
+                kept.append(record)
+        self._made = Counter(made) + Counter(self._name(record) for record in records[n_records:])
         self._note(kept)
-        self._skip = self.n_records - n_records if again else 0
         self._writer.found.clear()
 
+    def made(self) -> list[str]:
+        """Names of the records in the log that a run taken up from here would make, or have made, beside it."""
+        return list(self._made.elements())
+
     def write(self, record: AnyRecord) -> None:
-        if not isinstance(record, State):
-            if self._skip:
-                self._skip -= 1
-            else:
-                self.n_records += 1
-                self._append(record)
-            self._note([record])
-            if isinstance(record, LaneEnding) or (
-                isinstance(record, Frame) and self._n_frames % _FRAMES_BETWEEN_CLAIMS == 0
-            ):
-                self.judge()
+        if isinstance(record, State):
+            self._append(record)
             return
-        self._append(record)
+        self._note_clocks(record)
+        if self._made and self._made[name := self._name(record)]:
+            self._made -= Counter([name])
+        else:
+            self.n_records += 1
+            self._append(record)
+        self._note([record])
+        if isinstance(record, LaneEnding) or (
+            isinstance(record, Frame) and self._n_frames % _FRAMES_BETWEEN_CLAIMS == 0
+        ):
+            self.judge()
+
+    def _note_clocks(self, record: AnyRecord) -> None:
+        if isinstance(record, Schema):
+            self._clocks = {lane.index: lane.series.index("elapsed_s") for lane in record.lanes}
+
+    def _name(self, record: AnyRecord) -> str:
+        """What the record says, clocks left out, in short."""
+        if isinstance(record, Frame) and record.lane in self._clocks:
+            values = list(record.values)
+            values[self._clocks[record.lane]] = 0
+            record = Frame(lane=record.lane, values=values)
+        return hashlib.blake2b(msgspec.json.encode(record), digest_size=12).hexdigest()
 
     def judge(self, *, at_end: bool = False) -> None:
         """Writes each claim whose numbers or verdict have changed; at the end only stopped lanes keep it open."""
@@ -84,16 +117,22 @@ class Journal:
                 self._writer.append(record)
                 break
             except DiskFull:
+                if not waited:
+                    self.hold(True)
                 waited = True
+                self._ear.listen(lambda _: None)
+                if self._ear.stop_reason:
+                    raise
                 time.sleep(_DISK_LOOK_S)
         if waited:
+            self.hold(False)
             self.write(State(state="running", wall=now()))
 
-    def listen(self, hold: Callable[[bool], None]) -> None:
-        """Hears commands; a pause is written down, and ``hold`` hears of it."""
+    def listen(self) -> None:
+        """Hears commands; a pause is written down."""
 
         def on_pause(paused: bool) -> None:
-            hold(paused)
+            self.hold(paused)
             self.write(State(state="paused" if paused else "running", wall=now()))
 
         self._ear.listen(on_pause)

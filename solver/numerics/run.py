@@ -76,34 +76,36 @@ def _train(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) ->
     if resumed is None and journal.n_records:
         raise BadSetting(f"run {directory.id} has no checkpoint to go on from: start it anew with n, or `run`")
     crew = Crew(ear.elapsed_s)
+    journal.hold = crew.hold
     try:
-        return _take_turns(
-            directory, *_begun(directory, lanes, device, journal, crew, ear, resumed), journal, crew, ear
-        )
+        return _take_turns(directory, _begun(directory, lanes, device, journal, crew, ear, resumed), journal, ear)
     finally:
         crew.dismiss()
 
 
-def _take_turns(
-    directory: RunDirectory,
-    parts: list[Turns],
-    outcomes: list[Outcome],
-    position: int,
-    journal: Journal,
-    crew: Crew,
-    ear: Ear,
-) -> Outcome:
+class _Begun(NamedTuple):
+    """A run at its start, or where a checkpoint has it."""
+
+    parts: list[Turns]
+    outcomes: dict[int, Outcome]
+    """Of the lanes that have ended."""
+    position: int
+    """Whose turn it is."""
+
+
+def _take_turns(directory: RunDirectory, begun: _Begun, journal: Journal, ear: Ear) -> Outcome:
     """Lets the parts of a run take turns until all are over, or it is to end."""
+    parts, outcomes, position = begun
     limit_s = directory.order().spec.stop.max_seconds
+    limit_s = None if limit_s is None else limit_s + ear.before_s
     journal.write(State(state="running", wall=now()))
     keeper = _Keeper(directory, journal, ear)
-    limit_s = None if limit_s is None else limit_s + ear.before_s
     turns = [part.records() for part in parts]
 
     def write(records: Turn) -> None:
         for record in records:
             journal.write(record)
-        outcomes.extend(record.outcome for record in records if isinstance(record, LaneEnding))
+        outcomes.update({record.lane: record.outcome for record in records if isinstance(record, LaneEnding)})
 
     while turns:
         # A batch's turn lasts until it has something to write, that of the baselines a number of iterations: the order
@@ -113,7 +115,7 @@ def _take_turns(
         if records is None:
             del turns[position], parts[position]
             continue
-        journal.listen(crew.hold)
+        journal.listen()
         write(records)
         position += bool(records) or parts[position].MOVES_ON_WITHOUT_RECORDS
         ending = _ending(ear, limit_s)
@@ -126,7 +128,7 @@ def _take_turns(
             for part in parts:
                 write(part.end(ending))
             break
-    return worst(outcomes)
+    return worst([outcomes[lane] for lane in sorted(outcomes)])
 
 
 def _ending(ear: Ear, limit_s: float | None) -> Outcome | None:
@@ -150,8 +152,7 @@ def _begun(
     crew: Crew,
     ear: Ear,
     resumed: dict[str, Any] | None,
-) -> tuple[list[Turns], list[Outcome], int]:
-    """The parts at their start, or where the checkpoint has them; outcomes of lanes that ended; whose turn it is."""
+) -> _Begun:
     of_lane, first = problem_file.problem_of_lane(lanes), problem_file.first_lanes(lanes)
     if resumed is None:
         problems = problem_file.build(lanes)
@@ -162,11 +163,11 @@ def _begun(
         for _ in range(2):
             journal.write(_schema(runs, of_lane))
         batches = [_Members([runs[lane.index] for lane in batch], None) for batch in group(lanes, device)]
-        return [Baselines(problems, first), *_batches(batches, device, crew)], [], 0
+        return _Begun([Baselines(problems, first), *_batches(batches, device, crew)], {}, 0)
     # What was read and drawn at the start is kept with the run: a file that changed meanwhile does not matter.
     problems = problem_file.read(directory, lanes)
     ear.before_s = resumed["elapsed_s"]
-    journal.rewind(resumed["n_records"], again=not resumed["last"])
+    journal.rewind(resumed["n_records"], resumed["made"])
     parts: list[Turns] = []
     if resumed["baselines"] is not None:
         baselines = Baselines(problems, first)
@@ -178,11 +179,8 @@ def _begun(
     ]
     parts += _batches(saved, device, crew)
     under_way = {lane for part in parts for lane in part.lanes()}
-    return (
-        parts,
-        [outcome for lane, outcome in journal.outcomes.items() if lane not in under_way],
-        resumed["position"],
-    )
+    ended = {lane: outcome for lane, outcome in journal.outcomes.items() if lane not in under_way}
+    return _Begun(parts, ended, resumed["position"])
 
 
 class _Members(NamedTuple):
@@ -203,14 +201,11 @@ class _Members(NamedTuple):
 
     def maker(self, device: torch.device, elapsed_s: Callable[[], float]) -> Maker:
         def make() -> LocalTurns:
-            if not self.runs:
-                assert self.state is not None, "a batch begins with lanes"
-                return LocalTurns(None, ahead_of(self.state), self.clock())
-            batch = Batch(self.runs, device, elapsed_s)
-            if self.state is None:
-                return LocalTurns(batch, [])
-            batch.restore(self.state)
-            return LocalTurns(batch, ahead_of(self.state))
+            batch = Batch(self.runs, device, elapsed_s) if self.runs else None
+            ahead = [] if self.state is None else ahead_of(self.state)
+            if batch is not None and self.state is not None:
+                batch.restore(self.state)
+            return LocalTurns(batch, ahead, self.clock(), elapsed_s)
 
         return make
 
@@ -261,9 +256,8 @@ class _Keeper:
             "batches": [part.state() for part in parts if not isinstance(part, Baselines)],
             "position": position,
             "n_records": self._journal.n_records,
+            "made": self._journal.made(),
             "elapsed_s": self._ear.elapsed_s(),
-            # The records that end a run early are not among those a resumed run makes again.
-            "last": last,
         }
         try:
             checkpoint.save(self._directory, content)

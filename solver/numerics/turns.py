@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from solver.numerics.batches import Batch
-from solver.records import AnyRecord, LaneEnding, Outcome
+from solver.records import AnyRecord, Frame, LaneEnding, Outcome
 
 Turn = list[AnyRecord]
 """What one turn writes down."""
@@ -54,13 +54,13 @@ class LocalTurns(Turns):
     None for a batch that was over by then.
     """
 
-    def __init__(self, batch: Batch | None, ahead: list[Turn], clock: int = 0) -> None:
-        self._batch, self._clock = batch, clock
+    def __init__(self, batch: Batch | None, ahead: list[Turn], clock: int, elapsed_s: Callable[[], float]) -> None:
+        self._batch, self._clock, self._elapsed_s = batch, clock, elapsed_s
         self._ahead = deque(ahead)
 
     def records(self) -> Iterator[Turn]:
         while self._ahead:
-            yield self._ahead.popleft()
+            yield stamped(self._ahead.popleft(), self._clock, self._elapsed_s())
         if self._batch is not None:
             yield from self._batch.records()
 
@@ -72,12 +72,20 @@ class LocalTurns(Turns):
         return saved(state, list(self._ahead))
 
     def halt(self) -> list[Turn]:
-        ahead = list(self._ahead)
+        ahead = [stamped(turn, self._clock, self._elapsed_s()) for turn in self._ahead]
         self._ahead.clear()
         return ahead
 
     def end(self, outcome: Outcome) -> Turn:
         return [] if self._batch is None else self._batch.end(outcome)
+
+
+def stamped(turn: Turn, clock: int, elapsed_s: float) -> Turn:
+    """The turn with the seconds of the log: whoever was ahead of it, or was held, had another clock."""
+    for record in turn:
+        if isinstance(record, Frame):
+            record.values[clock] = round(elapsed_s, 6)
+    return turn
 
 
 def saved(state: dict[str, Any], ahead: list[Turn]) -> dict[str, Any]:

@@ -16,7 +16,10 @@ class GradientFlow(Settings, frozen=True, tag_field="kind", tag="gradient-flow")
     """The flow dθ/dt = −∇ℓ(θ) itself, integrated with error control."""
 
     rtol: Annotated[float, Meta(ge=1e-13, le=1e-2)] = 1e-4
-    """Local error allowed in a step, relative to the root mean square of the parameters."""
+    """Local error allowed in a step, relative to the root mean square of the parameters.
+
+    Singular values and components that rise after RKC2 has taken over do so at times right to about rtol^(2/3).
+    """
     atol: NonNegative = 1e-9
     """Local error allowed in a step, absolute, in units of a parameter."""
     method: Literal["auto", "dormand-prince", "chebyshev", "rosenbrock"] = "auto"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,11 @@ import pytest
 import torch
 
 from solver import client, control, settings
-from solver.numerics import grouping
+from solver.numerics import checkpoint, grouping
+from solver.numerics.crew import Crew, Share
+from solver.numerics.turns import LocalTurns
 from solver.records import Frame, State
+from solver.rundir import RunDirectory
 from tests.solver.running import ran
 from tests.solver.test_resume import StoppingEar, resumed
 from tests.solver.test_run import directory, exported, finished, records, state_of, wait_for, without_clocks
@@ -163,8 +169,6 @@ def test_a_pause_holds_the_workers_too() -> None:
 
 def held(ticks: Any) -> bool:
     """Whether no worker uses its processor for a while."""
-    import time
-
     before = ticks()
     time.sleep(0.3)
     return bool(ticks() == before)
@@ -199,3 +203,90 @@ def test_frames_of_workers_have_the_solvers_clock() -> None:
     assert clock[0] > 0
     assert sum(isinstance(record, Frame) for record in records(made)) > 100
     assert sum(isinstance(record, State) for record in records(made)) == 1
+
+
+def names(made: RunDirectory) -> Counter[str]:
+    """What lanes recorded, without clocks and endings."""
+    return Counter(line for line in without_clocks(made) if line.startswith("Frame("))
+
+
+def check_nothing_is_lost_or_doubled(made: RunDirectory, whole: RunDirectory) -> None:
+    recorded, expected = names(made), names(whole)
+    assert not expected - recorded, "frames were lost"
+    # A stop adds the last state of a lane, which no schedule asks for.
+    assert max(recorded.values()) == 1, "frames were written twice"
+    for lane in exported(made)["lanes"]:
+        assert lane["outcome"]["kind"] == "converged" or lane["outcome"]["kind"] == "max-steps"
+        times = lane["series"]["time"]
+        assert times == sorted(times)
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_a_stop_that_saves_no_checkpoint_loses_and_doubles_nothing(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    """The disk is full, or the solver is killed, while it saves its last state: an earlier checkpoint holds."""
+    monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", 0.0)
+    monkeypatch.setattr("solver.estimate.cores", lambda: cores)
+    whole = finished(CHANGES, SWEEP)
+    made = directory(CHANGES, SWEEP)
+    save = checkpoint.save
+    saved: list[bool] = []
+
+    def once(to: RunDirectory, content: dict[str, Any]) -> None:
+        if saved:
+            raise OSError(errno.ENOSPC, "no space left")
+        saved.append(True)
+        save(to, content)
+
+    monkeypatch.setattr(checkpoint, "save", once)
+    resumed(made, StoppingEar(made, 10, 40, die=False))
+    monkeypatch.setattr(checkpoint, "save", save)
+    resumed(made)
+    check_nothing_is_lost_or_doubled(made, whole)
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_a_run_that_was_stopped_and_then_killed_loses_and_doubles_nothing(
+    monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    """Stopped, taken up, killed before its next checkpoint, taken up; and killed again just after one."""
+    monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", 0.0)
+    monkeypatch.setattr("solver.estimate.cores", lambda: cores)
+    whole = finished(CHANGES, SWEEP)
+    made = directory(CHANGES, SWEEP)
+    resumed(made, StoppingEar(made, 0, 30, die=False))
+    with pytest.raises(KeyboardInterrupt):
+        resumed(made, StoppingEar(made, 0, 25, die=True))
+    with pytest.raises(KeyboardInterrupt):
+        resumed(made, StoppingEar(made, 5, 15, die=True))
+    resumed(made)
+    check_nothing_is_lost_or_doubled(made, whole)
+
+
+@needs_proc
+def test_a_signal_to_the_whole_group_stops_the_run_as_it_does_the_solver() -> None:
+    made = directory(LONG, SWEEP)
+    solver = client.start(made, cores=2)
+    try:
+        wait_for(lambda: len(workers_of(solver.pid)) == 2 and state_of(made) == "running")
+        workers = workers_of(solver.pid)
+        os.killpg(solver.pid, signal.SIGTERM)
+        assert solver.wait(20) == 0
+        assert not any(is_alive(worker) for worker in workers)
+    finally:
+        solver.kill()
+    assert exported(made)["outcome"]["kind"] == "stopped"
+    assert made.can_resume()
+
+
+def test_an_error_in_a_worker_is_told_even_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    crew = Crew(lambda: 0.0)
+
+    def fails() -> LocalTurns:
+        raise MemoryError("no room for a lane")
+
+    (turns,) = crew.hire([Share(0, fails, [0], 2)])
+    time.sleep(0.3)
+    crew.hold(True)
+    with pytest.raises(MemoryError, match="no room for a lane"):
+        turns.state()
+    crew.dismiss()

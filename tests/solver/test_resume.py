@@ -51,14 +51,14 @@ INTERRUPTED: dict[str, list[Any]] = {"model.depth": [1, 2, 3], "model.init": ["g
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: str(o["optimizer.kind"]))
-@pytest.mark.parametrize("checkpoint_at", [1, 30, 60])
+@pytest.mark.parametrize("checkpoint_at", [1, 30, 45])
 def test_a_run_taken_up_after_a_kill_is_the_uninterrupted_one(optimizer: dict[str, Any], checkpoint_at: int) -> None:
     """Weights and log, bit for bit: what was recorded after the checkpoint is made again and not written twice."""
     changes = {**optimizer, "stop.max_steps": 150, "seeds": 2}
     whole = finished(changes, INTERRUPTED)
     made = directory(changes, INTERRUPTED)
     with pytest.raises(KeyboardInterrupt):
-        resumed(made, StoppingEar(made, checkpoint_at, checkpoint_at + 33, die=True))
+        resumed(made, StoppingEar(made, checkpoint_at, checkpoint_at + 15, die=True))
     assert made.state() == "killed"
     assert made.can_resume()
     resumed(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -69,13 +70,27 @@ class MatrixLane(LaneRun):
         text = f"the law with frozen γ lets σ_1 escape at {where} at the earliest (t*)"
         return Event(lane=self.lane.index, name="predicted-escape", text=text, step=step, time=time)
 
+    @functools.cached_property
+    def _kept_sign(self) -> float:
+        """The determinant's sign that must stay (R20), for depth 2 and more; 0 where it may change.
+
+        It must where it was asked for, and in the counterexample from a balanced start, whose flow keeps it: a long
+        step that loses it there converges to a solution that the flow never reaches.
+        """
+        if self.model.depth == 1:
+            return 0.0
+        if self.model.det_sign != "any":
+            return 1.0 if self.model.det_sign == "positive" else -1.0
+        is_kept = self._counterexample is not None and self.model.init != "gaussian"
+        return self.metrics.det_sign(self.start()) if is_kept else 0.0
+
     @property
     def watches(self) -> bool:
-        """Whether the determinant's sign was asked for and must stay (R20): for depth 2 and more; depth 1 may flip."""
-        return self.model.det_sign != "any" and self.model.depth > 1
+        """Whether there is a sign to keep."""
+        return self._kept_sign != 0.0
 
     def watch(self, parameters: Tensor, step: int, loss: float) -> Watched:
-        wanted = 1.0 if self.model.det_sign == "positive" else -1.0
+        wanted = self._kept_sign
         events, ending = self._watch_branch(parameters, step, loss, wanted)
         if ending is not None or self.metrics.det_sign(parameters) != -wanted:
             return events, ending or self._at_rounding_floor(parameters, step, loss)

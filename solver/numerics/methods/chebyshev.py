@@ -61,6 +61,8 @@ class Chebyshev(Scheme):
         self._work = objective.factors()
 
     def begin(self, lane: int, towards: Tensor) -> None:
+        # What a step that was not this lane's left behind need not be finite.
+        self._rows[:, lane].zero_()
         length = torch.linalg.vector_norm(towards)
         start = towards if bool(length > 0) else torch.ones_like(towards)
         self._direction[lane] = start / torch.linalg.vector_norm(start)

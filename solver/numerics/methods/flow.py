@@ -33,7 +33,10 @@ _MOST_REJECTIONS = 80
 _STIFF = 3.0
 _SURELY_NOT_STIFF = 2.0
 _STEPS_UNTIL_STIFF = 3
-_STEPS_UNTIL_LOOSE = 4
+_STEPS_UNTIL_LOOSE = 8
+# Where the pair gives a lane back after so few steps, the partner keeps it twice as long the next time, up to a limit.
+_STEPS_TOO_FEW = 12
+_LONGEST_UNTIL_LOOSE = 128
 
 _KINDS: tuple[type[Scheme], ...] = (DormandPrince, Chebyshev, Rosenbrock)
 
@@ -52,6 +55,8 @@ class Flow(FactorMethod):
         "_rejected_in_a_row",
         "_at",
         "_in_a_row",
+        "_until_loose",
+        "_since",
         "_hand_overs",
     )
 
@@ -70,6 +75,7 @@ class Flow(FactorMethod):
         """The scheme that takes each lane's next step."""
         self._in_a_row = [0] * n
         """Accepted steps in a row that speak for a hand-over."""
+        self._until_loose, self._since = [_STEPS_UNTIL_LOOSE] * n, [0] * n
         self._hand_overs: list[list[str]] = [[] for _ in range(n)]
         self._slope = torch.zeros_like(self.factors.flat)
         """The gradient at the accepted state."""
@@ -184,6 +190,7 @@ class Flow(FactorMethod):
         if self._partner is None:
             return
         stiffness = scheme.stiffness[lane]
+        self._since[lane] += 1
         if scheme.NAME == DormandPrince.NAME:
             if stiffness > _STIFF:
                 self._in_a_row[lane] += 1
@@ -192,15 +199,18 @@ class Flow(FactorMethod):
             if self._in_a_row[lane] < _STEPS_UNTIL_STIFF:
                 return
             name, longest = self._partner, h
+            again = self.steps[lane] > self._since[lane] <= _STEPS_TOO_FEW
+            longer = min(_LONGEST_UNTIL_LOOSE, 2 * self._until_loose[lane])
+            self._until_loose[lane] = longer if again else _STEPS_UNTIL_LOOSE
             why = f"stability, not accuracy, limits the steps of {scheme.NAME} (h·ρ = {stiffness:.2g})"
         else:
             self._in_a_row[lane] = self._in_a_row[lane] + 1 if stiffness < _SURELY_NOT_STIFF else 0
-            if self._in_a_row[lane] < _STEPS_UNTIL_LOOSE:
+            if self._in_a_row[lane] < self._until_loose[lane]:
                 return
             name = DormandPrince.NAME
             longest = h * _STIFF / stiffness if stiffness > 0 else math.inf
             why = f"accuracy limits the steps of {scheme.NAME} again (h·ρ = {stiffness:.2g})"
-        self._in_a_row[lane] = 0
+        self._in_a_row[lane] = self._since[lane] = 0
         self._at[lane] = name
         new = self._scheme(name)
         if isinstance(scheme, DormandPrince):
@@ -278,7 +288,8 @@ class Flow(FactorMethod):
             scheme.keep(lanes)
         for name in ("_h", "_taken", "_last_error", "_last_step", "rejections", "_rejected_in_a_row", "_at"):
             setattr(self, name, [getattr(self, name)[lane] for lane in lanes])
-        self._in_a_row = [self._in_a_row[lane] for lane in lanes]
+        for name in ("_in_a_row", "_until_loose", "_since"):
+            setattr(self, name, [getattr(self, name)[lane] for lane in lanes])
         self._hand_overs = [self._hand_overs[lane] for lane in lanes]
         self._residual_scale = [self._residual_scale[lane] for lane in lanes]
         self._accepted = [None] * len(lanes)

@@ -194,3 +194,17 @@ def test_it_goes_on_bit_for_bit_from_its_state(after: int) -> None:
     assert one.times == other.times
     assert one.evaluations == other.evaluations
     assert torch.equal(one.parameters(0), other.parameters(0))
+
+
+@pytest.mark.parametrize("rtol", [1e-3, 1e-5, 1e-6])
+def test_no_tolerance_makes_the_schemes_hand_a_lane_to_and_fro(rtol: float) -> None:
+    """Never more gradients than the pair alone takes, whose steps are as long as stability allows."""
+    counts = {}
+    for method in ("auto", "dormand-prince"):
+        _, layers, start = build(STIFF, DEEP)
+        flow = Flow(layers, start, GradientFlow(rtol=rtol, method=method))
+        while flow.losses[0] > 1e-5 and flow.steps[0] < 5_000:
+            flow.advance(0, NEVER)
+        counts[method] = flow.evaluations[0]
+        assert len(flow.hand_overs(0)) <= 8
+    assert counts["auto"] <= 1.1 * counts["dormand-prince"], counts

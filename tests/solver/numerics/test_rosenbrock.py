@@ -177,3 +177,20 @@ def test_a_determinant_below_rounding_ends_the_lane() -> None:
     _, outcome = run.watch(singular, 7, 0.3)
     assert outcome is not None
     assert outcome.cause == "sign"
+
+
+@pytest.mark.parametrize("det_sign", ["positive", "any"])
+def test_a_step_that_jumps_across_a_vanishing_determinant_ends_the_lane(det_sign: str) -> None:
+    """At a loose tolerance and a small loss Rodas4 leaps over det W = 0; from there it would converge falsely."""
+    made = ran(
+        "det-2x2",
+        {"seed": 1, "seeds": 1, "record.rates": 0, "optimizer.rtol": 1e-2, "stop.train_loss": 1e-12},
+        {"model.depth": [3], "model.det_sign": [det_sign]},
+    )
+    (lane,) = exported(made).lanes
+    assert lane.outcome is not None
+    signs = lane.series.det_sign
+    assert signs is not None
+    assert (signs[0], signs[-1]) == (1.0, -1.0)
+    assert (lane.outcome.kind, lane.outcome.cause) == ("stopped", "sign")
+    assert lane.final["train_loss"] > 1e-12
