@@ -178,5 +178,5 @@ def as_tables(
         f"{recording_table}\n\nLanes in one process, and in one a core; the logs are the same:\n\n{spread_table}\n\n"
         f"From the start of `run` to the first step, torch's import included: {start['to_first_step_s']:.1f} s. "
         f"A run with the app attached took {app['with_app_s']:.2f} s, headless {app['headless_s']:.2f} s: "
-        f"{100 * app['slower_by']:.1f} % more."
+        f"{100 * app['slower_by']:+.1f} %, where 3 % more is the most that is allowed."
     )

@@ -36,7 +36,7 @@ def orders() -> dict[str, Order]:
             "low-rank-recovery",
             "paper",
             recovery,
-            {"problem.observations": [2000, 5000], "model.depth": [1, 2, 3, 4]},
+            {"problem.observations": [2000, 5000], "model.depth": [1, 2, 3, 4], "model.init_scale": [1e-3]},
         ),
         "authors": order(
             "low-rank-recovery",
@@ -48,7 +48,7 @@ def orders() -> dict[str, Order]:
                 "optimizer.eps": 1e-4,
                 "stop.max_steps": 100_000,
             },
-            {"problem.observations": [2000], "model.depth": [2, 3, 4]},
+            {"problem.observations": [2000], "model.depth": [2, 3, 4], "model.init_scale": [1e-3]},
         ),
         "robust": order("low-rank-recovery", "quick", {"seeds": 5}),
         "order-3": order(

@@ -17,6 +17,7 @@ from torch import Tensor
 from solver.estimate import MOST_IMPLICIT
 from solver.numerics.methods.chebyshev import Chebyshev
 from solver.numerics.methods.dormand_prince import DormandPrince
+from solver.numerics.methods.hand_over import HandOver
 from solver.numerics.methods.method import FactorMethod
 from solver.numerics.methods.rosenbrock import Rosenbrock
 from solver.numerics.methods.scheme import Scheme, rms
@@ -27,16 +28,6 @@ from solver.spec import FLOW_METHODS, GradientFlow
 _LONGEST_STEP = 1e150
 # Each halves the step at least: after so many it is below rounding of what it was.
 _MOST_REJECTIONS = 80
-
-# Hand-over between the explicit pair and its partner, by h·ρ of accepted steps. The pair is stable up to 3.3; steps
-# that sit there are limited by stability. A partner whose steps the pair could take as well gives them back.
-_STIFF = 3.0
-_SURELY_NOT_STIFF = 2.0
-_STEPS_UNTIL_STIFF = 3
-_STEPS_UNTIL_LOOSE = 8
-# Where the pair gives a lane back after so few steps, the partner keeps it twice as long the next time, up to a limit.
-_STEPS_TOO_FEW = 12
-_LONGEST_UNTIL_LOOSE = 128
 
 _KINDS: tuple[type[Scheme], ...] = (DormandPrince, Chebyshev, Rosenbrock)
 
@@ -54,10 +45,7 @@ class Flow(FactorMethod):
         "rejections",
         "_rejected_in_a_row",
         "_at",
-        "_in_a_row",
-        "_until_loose",
-        "_since",
-        "_hand_overs",
+        "_said",
     )
 
     def __init__(self, objective: Objective, start: Tensor, spec: GradientFlow, max_time: float = math.inf) -> None:
@@ -70,13 +58,12 @@ class Flow(FactorMethod):
         self._rounding = 8.0 * torch.finfo(objective.dtype).eps
         self._residual_scale = objective.loss_of_zero()
         self._schemes: dict[str, Scheme] = {}
-        first, self._partner = _schemes_of(spec, objective)
+        first, partner = _schemes_of(spec, objective)
+        self._hand_over = HandOver(partner, n)
         self._at = [first] * n
         """The scheme that takes each lane's next step."""
-        self._in_a_row = [0] * n
-        """Accepted steps in a row that speak for a hand-over."""
-        self._until_loose, self._since = [_STEPS_UNTIL_LOOSE] * n, [0] * n
-        self._hand_overs: list[list[str]] = [[] for _ in range(n)]
+        self._said: list[list[str]] = [[] for _ in range(n)]
+        """Of hand-overs, until it is asked for."""
         self._slope = torch.zeros_like(self.factors.flat)
         """The gradient at the accepted state."""
         self.losses = objective.loss_and_gradient(self.factors, objective.view(self._slope)).tolist()
@@ -159,7 +146,7 @@ class Flow(FactorMethod):
         self._last_error[lane] = max(error, scheme.FIRST_ERROR)
         self._last_step[lane] = h
         self._h[lane] = min(h * max(scheme.SMALLEST_FACTOR, min(factor, scheme.LARGEST_FACTOR)), _LONGEST_STEP)
-        self._hand_over(lane, scheme, h)
+        self._change(lane, scheme, h)
         if not at_end:
             self._h[lane] = min(self._h[lane], remaining, self._scheme(self._at[lane]).longest(lane))
 
@@ -185,43 +172,22 @@ class Flow(FactorMethod):
             factor = max(factor, min(wanted, 0.5 if error <= 1.0 else 1.0))
         self._h[lane] = min(self._h[lane] * factor, scheme.longest(lane))
 
-    def _hand_over(self, lane: int, scheme: Scheme, h: float) -> None:
-        """Gives the lane to the other scheme where several accepted steps in a row ask for it."""
-        if self._partner is None:
+    def _change(self, lane: int, scheme: Scheme, h: float) -> None:
+        """Gives the lane to another scheme where its accepted steps ask for it."""
+        change = self._hand_over.after(lane, scheme.NAME, scheme.stiffness[lane], h)
+        if change is None:
             return
-        stiffness = scheme.stiffness[lane]
-        self._since[lane] += 1
-        if scheme.NAME == DormandPrince.NAME:
-            if stiffness > _STIFF:
-                self._in_a_row[lane] += 1
-            elif stiffness < _SURELY_NOT_STIFF:
-                self._in_a_row[lane] = 0
-            if self._in_a_row[lane] < _STEPS_UNTIL_STIFF:
-                return
-            name, longest = self._partner, h
-            again = self.steps[lane] > self._since[lane] <= _STEPS_TOO_FEW
-            longer = min(_LONGEST_UNTIL_LOOSE, 2 * self._until_loose[lane])
-            self._until_loose[lane] = longer if again else _STEPS_UNTIL_LOOSE
-            why = f"stability, not accuracy, limits the steps of {scheme.NAME} (h·ρ = {stiffness:.2g})"
-        else:
-            self._in_a_row[lane] = self._in_a_row[lane] + 1 if stiffness < _SURELY_NOT_STIFF else 0
-            if self._in_a_row[lane] < self._until_loose[lane]:
-                return
-            name = DormandPrince.NAME
-            longest = h * _STIFF / stiffness if stiffness > 0 else math.inf
-            why = f"accuracy limits the steps of {scheme.NAME} again (h·ρ = {stiffness:.2g})"
-        self._in_a_row[lane] = self._since[lane] = 0
-        self._at[lane] = name
-        new = self._scheme(name)
+        self._at[lane] = change.to
+        new = self._scheme(change.to)
         if isinstance(scheme, DormandPrince):
             new.begin(lane, scheme.towards(lane))
         self._last_error[lane] = new.FIRST_ERROR
-        self._h[lane] = min(self._h[lane], longest)
-        self._hand_overs[lane].append(f"{name} takes over: {why}")
+        self._h[lane] = min(self._h[lane], change.longest)
+        self._said[lane].append(f"{change.to} takes over: {change.why}")
 
     def hand_overs(self, lane: int) -> list[str]:
         """What there is to say of hand-overs since the last time that it was asked."""
-        said, self._hand_overs[lane] = self._hand_overs[lane], []
+        said, self._said[lane] = self._said[lane], []
         return said
 
     def _settle(self) -> None:
@@ -239,10 +205,12 @@ class Flow(FactorMethod):
 
     def state(self) -> dict[str, Any]:
         self._settle()
-        return super().state() | {"schemes": {name: scheme.state() for name, scheme in self._schemes.items()}}
+        schemes = {name: scheme.state() for name, scheme in self._schemes.items()}
+        return super().state() | {"schemes": schemes, "hand_over": self._hand_over.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
+        self._hand_over.restore(state["hand_over"])
         for name, inner in state["schemes"].items():
             self._scheme(name).restore(inner)
 
@@ -286,11 +254,9 @@ class Flow(FactorMethod):
         self.factors = self.objective.factors(factors)
         for scheme in self._schemes.values():
             scheme.keep(lanes)
-        for name in ("_h", "_taken", "_last_error", "_last_step", "rejections", "_rejected_in_a_row", "_at"):
+        for name in ("_h", "_taken", "_last_error", "_last_step", "rejections", "_rejected_in_a_row", "_at", "_said"):
             setattr(self, name, [getattr(self, name)[lane] for lane in lanes])
-        for name in ("_in_a_row", "_until_loose", "_since"):
-            setattr(self, name, [getattr(self, name)[lane] for lane in lanes])
-        self._hand_overs = [self._hand_overs[lane] for lane in lanes]
+        self._hand_over.keep(lanes)
         self._residual_scale = [self._residual_scale[lane] for lane in lanes]
         self._accepted = [None] * len(lanes)
 
