@@ -14,7 +14,7 @@ from solver import claims, settings
 from solver.control import Ear
 from solver.history import History
 from solver.log import DiskFull, Writer
-from solver.records import AnyRecord, Frame, LaneEnding, Schema, State
+from solver.records import AnyRecord, Ending, Frame, LaneEnding, Schema, State
 from solver.rundir import Order
 
 # How often a run that waits for room on the disk looks for it.
@@ -52,13 +52,14 @@ class Journal:
         for record in self._writer.found:
             self._note_clocks(record)
         records = [record for record in self._writer.found if not isinstance(record, State)]
+        beyond = [record for record in records[n_records:] if not _comes_from_outside(record)]
         earlier, kept = Counter(made), []
         for record in records[:n_records]:
             if earlier[name := self._name(record)]:
                 earlier[name] -= 1
             else:
                 kept.append(record)
-        self._made = Counter(made) + Counter(self._name(record) for record in records[n_records:])
+        self._made = Counter(made) + Counter(self._name(record) for record in beyond)
         self._note(kept)
         self._writer.found.clear()
 
@@ -136,6 +137,11 @@ class Journal:
             self.write(State(state="paused" if paused else "running", wall=now()))
 
         self._ear.listen(on_pause)
+
+
+def _comes_from_outside(record: AnyRecord) -> bool:
+    """Whether it tells of an end that somebody brought about: another such end is another record, if in equal words."""
+    return isinstance(record, Ending) or (isinstance(record, LaneEnding) and record.outcome.is_unfinished)
 
 
 def now() -> str:
