@@ -153,7 +153,7 @@ def as_tables(completed: list[dict[str, Any]], small: list[dict[str, Any]]) -> s
         ],
     )
     second = table(
-        ["depth", "evaluations", "the most", "seconds", "|w|·√(2ℓ), in theory 1"],
+        ["depth", "evaluations", "the most", "seconds", "entry · √(2ℓ), in theory 1"],
         [
             [
                 one["depth"],
