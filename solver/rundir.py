@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,28 @@ class RunDirectory:
         outcome = self.outcome()
         unfinished = outcome is None or outcome.is_unfinished
         return unfinished and not self.is_solving() and (self.checkpoint.exists() or self.previous_checkpoint.exists())
+
+    def changed_at(self) -> float:
+        """Seconds of the clock at which anything was last written here."""
+        newest = 0.0
+        with contextlib.suppress(OSError):
+            newest = max([self.path.stat().st_mtime, *(entry.stat().st_mtime for entry in os.scandir(self.path))])
+        return newest
+
+    def remove(self) -> bool:
+        """Deletes the run for good; says whether it is gone. A live run is left alone.
+
+        It vanishes from the list at once, whatever the deletion of its files takes.
+        """
+        if self.is_solving():
+            return False
+        hidden = self.path.with_name(f".{self.id}.removed")
+        try:
+            self.path.rename(hidden)
+        except OSError:
+            return False
+        shutil.rmtree(hidden, ignore_errors=True)
+        return True
 
     def size_bytes(self) -> int:
         """Bytes of the files in the directory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -212,6 +213,34 @@ def test_a_file_on_the_command_line_is_meant_from_here(tmp_path: Path) -> None:
     assert "square" in square.stderr
 
 
+def test_prune_deletes_old_runs_and_never_live_ones(tmp_path: Path) -> None:
+    for seed in range(3):
+        assert call("run", small_preset(tmp_path), "--quiet", "--seed", str(seed)).returncode == 0
+    first, second, third = [run["id"] for run in json.loads(call("runs", "--json").stdout)]
+    runs = rundir.runs_home()
+    week_ago = time.time() - 7 * 86_400
+    for path in [runs / first, *(runs / first).iterdir()]:
+        os.utime(path, (week_ago, week_ago))
+    assert "which runs are old" in call("prune").stderr
+    assert "0 runs" in call("prune", "--older-than", "8").stdout
+    assert "0 runs" in call("prune", "--keep", "3").stdout
+    assert "0 runs" in call("prune", "--keep", "50").stdout
+    would = call("prune", "--older-than", "6", "--dry-run")
+    assert first in would.stdout
+    assert second not in would.stdout
+    assert (runs / first).exists()
+    assert "1 run deleted" in call("prune", "--older-than", "6").stdout
+    assert [run["id"] for run in json.loads(call("runs", "--json").stdout)] == [second, third]
+    lock = os.open(runs / second / "lock", os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "1 run deleted" in call("prune", "--keep", "0").stdout
+    finally:
+        os.close(lock)
+    assert [run["id"] for run in json.loads(call("runs", "--json").stdout)] == [second]
+    assert list(runs.iterdir()) == [runs / second]
+
+
 def test_a_run_taken_up_does_not_narrate_its_old_endings(tmp_path: Path) -> None:
     limited = ["--set", "stop.max_seconds=0.4", "--quiet"]
     assert call("run", small_preset(tmp_path), *LONG, *limited).returncode == 0
@@ -358,7 +387,10 @@ def test_an_output_pipe_that_closes_is_no_error() -> None:
     process.stderr.close()
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["presets"], ["show", "mf-depth"], ["runs"], ["schema", "spec"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["presets"], ["show", "mf-depth"], ["runs"], ["schema", "spec"], ["prune", "--keep", "1"]],
+)
 def test_light_commands_import_neither_torch_nor_numpy_nor_textual(arguments: list[str]) -> None:
     code = (
         "import sys\n"

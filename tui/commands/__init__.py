@@ -21,6 +21,7 @@ COMMANDS = {
     "attach": "open the app on a run, live or finished",
     "resume": "take a killed or stopped run up again",
     "stop": "stop a live run",
+    "prune": "delete old runs",
     "export": "write a run as JSON, JSON lines or CSV",
     "verify": "run presets at their quick size and judge every claim",
     "info": "show versions, directories and devices",
