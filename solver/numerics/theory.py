@@ -107,13 +107,34 @@ def decoupled_escape_times(
 
 
 def _decoupled_slopes(end_gradient: Tensor, vectors: list[Tensor]) -> list[Tensor]:
-    """−∇ℓ contracted with all vectors of a component but one, for each one."""
+    """−∇ℓ contracted with all vectors of a component but one, for each one.
+
+    By halves of the modes, as a gradient is: two products of matrices for all components, and sums over a half.
+    """
+    split = len(vectors) // 2
+    left, right = vectors[:split], vectors[split:]
+    rows = math.prod(len(vector) for vector in left)
+    unfolded = end_gradient.reshape(rows, -1)
+    return _within(-unfolded @ _outer(right), left) + _within(-unfolded.T @ _outer(left), right)
+
+
+def _outer(vectors: list[Tensor]) -> Tensor:
+    """Outer products of each component's vectors, flattened: (entries, components)."""
+    product = vectors[0]
+    for vector in vectors[1:]:
+        product = (product.unsqueeze(1) * vector).reshape(-1, vector.shape[1])
+    return product
+
+
+def _within(half: Tensor, vectors: list[Tensor]) -> list[Tensor]:
+    """``half`` (entries of these modes, components) contracted with all of a component's vectors but one."""
     modes = string.ascii_lowercase[: len(vectors)]
+    shaped = half.reshape(*(len(vector) for vector in vectors), -1)
     slopes = []
     for n in range(len(vectors)):
         others = [f"{mode}z" for m, mode in enumerate(modes) if m != n]
         rest = [vector for m, vector in enumerate(vectors) if m != n]
-        slopes.append(-torch.einsum(",".join([modes, *others]) + f"->{modes[n]}z", end_gradient, *rest))
+        slopes.append(torch.einsum(",".join([f"{modes}z", *others]) + f"->{modes[n]}z", shaped, *rest))
     return slopes
 
 
