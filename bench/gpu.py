@@ -6,18 +6,22 @@ import importlib.util
 import os
 import sys
 
-import torch
-
-from bench.__main__ import on_device
-from bench.steps import as_table
-from solver.numerics.device import describe
-
 # The project's own options and fixtures need packages that this Python may not have.
 _OPTIONS = ["-q", "-c", os.devnull, "--rootdir=.", "--noconftest", "--import-mode=importlib", "-p", "no:cacheprovider"]
 
 
 def main() -> int:
     """The exit status: 0 where all tests pass, 1 where one fails or none could be run."""
+    missing = [name for name in ("torch", "numpy", "msgspec", "jaxtyping") if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"this Python has no {', '.join(missing)}: name another, as in `make gpu-check PYTHON=.venv/bin/python`")
+        return 1
+    import torch
+
+    from bench.__main__ import on_device
+    from bench.steps import as_table
+    from solver.numerics.device import describe
+
     if not torch.cuda.is_available():
         print("no CUDA device is available here: nothing was checked")
         return 1

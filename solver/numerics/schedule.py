@@ -26,7 +26,7 @@ class Schedule:
     """The recorded steps of a lane.
 
     Up to step p every step is recorded, later about p in each factor e, and every k-th besides; about 2,000 frames in
-    all at most, however long the run. Recording matrices or tensors takes about a twentieth of a long run of fixed
+    all at most, however long the run. Recording matrices or tensors takes a twentieth to a tenth of a long run of fixed
     steps.
     """
 

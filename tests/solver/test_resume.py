@@ -8,7 +8,7 @@ import pytest
 
 from solver import client, control, rundir
 from solver.control import Ear
-from solver.log import Reader, Writer
+from solver.log import DiskFull, Reader, Writer
 from solver.numerics.run import run
 from solver.rundir import RunDirectory
 from tests.solver.running import ran
@@ -169,5 +169,29 @@ def test_every_kind_is_taken_up_bit_for_bit_with_its_baselines_and_claims(kind: 
     with pytest.raises(KeyboardInterrupt):
         resumed(made, StoppingEar(made, at, at + 4, die=True))
     assert made.can_resume()
+    resumed(made)
+    assert without_clocks(made) == without_clocks(whole)
+
+
+def test_a_run_that_waits_for_room_on_the_disk_can_be_stopped_and_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hears the stop while it waits, gives up as if it had been killed, and loses nothing."""
+    changes = {"optimizer.kind": "gradient-descent", "stop.max_steps": 150, "seeds": 2}
+    whole = finished(changes, INTERRUPTED)
+    made = directory(changes, INTERRUPTED)
+    ear = StoppingEar(made, 10, 10**9, die=False)
+    append, n_appended = Writer.append, [0]
+
+    def full_after_a_while(writer: Writer, record: Any) -> None:
+        n_appended[0] += 1
+        if n_appended[0] > 60:
+            ear.stop_reason = "a test stopped it"
+            raise DiskFull(28, "no space left")
+        append(writer, record)
+
+    monkeypatch.setattr(Writer, "append", full_after_a_while)
+    with pytest.raises(DiskFull):
+        resumed(made, ear)
+    monkeypatch.setattr(Writer, "append", append)
+    assert made.state() == "killed"
     resumed(made)
     assert without_clocks(made) == without_clocks(whole)
