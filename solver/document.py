@@ -54,6 +54,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """dσ_r/dt by the formula for any initialisation."""
     predicted_rates_balanced: Columns | None = None
     """N σ_r^(2−2/N) γ_r (A19 Theorem 3), which supposes balanced layers."""
+    truth_alignment: Columns | None = None
+    """‖U*ᵀ u_r‖ ‖V*ᵀ v_r‖: the cosines of the angles of σ_r's vectors with the ground truth's column and row space."""
     unobserved_entry: Column | None = None
     """Of a matrix all but one of whose entries are given (R20)."""
     unobserved_entry_bound: Column | None = None

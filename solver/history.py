@@ -18,6 +18,7 @@ from solver.records import (
     LaneEnding,
     LaneSchema,
     Outcome,
+    Picture,
     Schema,
     Snapshot,
     State,
@@ -35,6 +36,7 @@ VECTORS = (
     "component_rates",
     "predicted_component_rates",
     "predicted_component_rates_balanced",
+    "truth_alignment",
 )
 
 
@@ -52,6 +54,8 @@ class LaneHistory:
         """Vector series by name, one array for each rank r or component."""
         self.snapshots: dict[str, Snapshot] = {}
         """The latest snapshot of each name."""
+        self.pictures: dict[str, list[Picture]] = {}
+        """All pictures of each name, by rising step."""
         self.summary: dict[str, float] = {}
         """Numbers of the final state that no frame has."""
         self.outcome: Outcome | None = None
@@ -119,6 +123,9 @@ class History:
         elif isinstance(record, Snapshot):
             if 0 <= record.lane < len(self.lanes):
                 self.lanes[record.lane].snapshots[record.name] = record
+        elif isinstance(record, Picture):
+            if 0 <= record.lane < len(self.lanes) and record.is_sound:
+                self.lanes[record.lane].pictures.setdefault(record.name, []).append(record)
         elif isinstance(record, LaneEnding):
             if 0 <= record.lane < len(self.lanes):
                 self.lanes[record.lane].outcome = record.outcome

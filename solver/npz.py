@@ -6,10 +6,25 @@ import ast
 import math
 import sys
 import zipfile
+import zlib
 from array import array
 from pathlib import Path
 
 _TYPES = {"<f8": "d", "<i8": "q"}
+# What a file that was cut, flipped or made by somebody else brings about; RuntimeError is one with a password.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    SyntaxError,
+    KeyError,
+    IndexError,
+    EOFError,
+    RuntimeError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 def read(path: Path) -> dict[str, tuple[tuple[int, ...], array[float]]]:
@@ -19,7 +34,7 @@ def read(path: Path) -> dict[str, tuple[tuple[int, ...], array[float]]]:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 arrays[name.removesuffix(".npy")] = _array(archive.read(name))
-    except (zipfile.BadZipFile, SyntaxError, KeyError, IndexError, EOFError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"{path.name} is damaged: {error}") from error
     return arrays
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -99,6 +100,44 @@ class Snapshot(Record, frozen=True, tag="snapshot"):
     values: list[int | float | str | None]
 
 
+# Characters that JSON writes as they are, from the most negative level to the most positive; the middle one is zero.
+_FIRST_LEVEL = ord("#")
+PICTURE_LEVELS = 28
+
+
+class Picture(Record, frozen=True, tag="picture"):
+    """An array of a lane at a step to look at, in coarse levels: a character for each entry, row by row."""
+
+    lane: int
+    step: int
+    name: str
+    shape: list[int]
+    largest: int | float
+    """The magnitude of the outermost levels, PICTURE_LEVELS from zero."""
+    levels: str
+    exact: list[int | float] | None = None
+    """The entries themselves, to four digits, where there are few."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether there is a level for every entry."""
+        n = math.prod(self.shape)
+        is_whole = n == len(self.levels) > 0 and (self.exact is None or len(self.exact) == n)
+        return is_whole and min(self.shape) > 0 and math.isfinite(self.largest)
+
+    def values(self) -> list[float]:
+        """The entries; where there are many, right to a part in twice PICTURE_LEVELS of the largest."""
+        if self.exact is not None:
+            return list(self.exact)
+        unit, zero = self.largest / PICTURE_LEVELS, _FIRST_LEVEL + PICTURE_LEVELS
+        return [(code - zero) * unit for code in self.levels.encode("ascii", "replace")]
+
+
+def levels_of(values: Sequence[int]) -> str:
+    """Whole numbers from −PICTURE_LEVELS to PICTURE_LEVELS as the characters of a picture."""
+    return bytes(value + _FIRST_LEVEL + PICTURE_LEVELS for value in values).decode("ascii")
+
+
 class Summary(Record, frozen=True, tag="summary"):
     """Numbers of a lane's final state that cost too much for every frame: an estimated rank, say."""
 
@@ -167,7 +206,7 @@ class Ending(Record, frozen=True, tag="ending"):
     elapsed_s: float
 
 
-AnyRecord = Schema | Frame | Snapshot | Summary | Baseline | Event | Claim | State | LaneEnding | Ending
+AnyRecord = Schema | Frame | Snapshot | Picture | Summary | Baseline | Event | Claim | State | LaneEnding | Ending
 
 
 def plain(value: float) -> float | str:

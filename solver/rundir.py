@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
 FORMAT = "implicit-tui/spec"
+_HIDDEN = ".removed"
 VERSION = 1
 
 
@@ -97,6 +98,17 @@ class RunDirectory:
     def _newer(self) -> BadSetting:
         return BadSetting(f"run {self.id} was written by a newer version of implicit-tui: update to open it")
 
+    def read_notes(self) -> Notes:
+        """What a person says of the run; nothing where that is missing or damaged."""
+        try:
+            return msgspec.json.decode(self.notes.read_bytes(), type=Notes)
+        except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
+            return Notes()
+
+    def write_notes(self, notes: Notes) -> None:
+        """Keeps what a person says of the run. Raises OSError."""
+        write_private(self.notes, msgspec.json.format(msgspec.json.encode(notes), indent=2) + b"\n")
+
     def environment(self) -> dict[str, Any]:
         """run.json as written by the solver; empty before it knows."""
         try:
@@ -154,17 +166,24 @@ class RunDirectory:
             newest = max([self.path.stat().st_mtime, *(entry.stat().st_mtime for entry in os.scandir(self.path))])
         return newest
 
+    def hide(self) -> Path | None:
+        """Takes the run off the list, where ``restore`` can bring it back from; None for a live run, which stays."""
+        if self.is_solving():
+            return None
+        hidden = self.path.with_name(f".{self.id}{_HIDDEN}")
+        try:
+            self.path.rename(hidden)
+        except OSError:
+            return None
+        return hidden
+
     def remove(self) -> bool:
         """Deletes the run for good; says whether it is gone. A live run is left alone.
 
         It vanishes from the list at once, whatever the deletion of its files takes.
         """
-        if self.is_solving():
-            return False
-        hidden = self.path.with_name(f".{self.id}.removed")
-        try:
-            self.path.rename(hidden)
-        except OSError:
+        hidden = self.hide()
+        if hidden is None:
             return False
         shutil.rmtree(hidden, ignore_errors=True)
         return True
@@ -233,13 +252,14 @@ def create(order: Order, home: Path | None = None) -> RunDirectory:
 
 
 def find(name: str) -> RunDirectory:
-    """The run called ``name``: an id, a unique prefix of one, or ``latest``. Raises NoSuchRun."""
+    """The run called ``name``: an id, a unique prefix of one, its own name, or ``latest``. Raises NoSuchRun."""
     runs = list_runs()
     if not runs:
         raise NoSuchRun(f"there are no runs in {runs_home()} yet: start one with `implicit-tui run mf-depth`")
     if name == "latest":
         return runs[-1]
     matches = [run for run in runs if run.id == name] or [run for run in runs if name and run.id.startswith(name)]
+    matches = matches or [run for run in runs if run.read_notes().name == name]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -254,6 +274,32 @@ def list_runs() -> list[RunDirectory]:
     except OSError:
         return []
     return [RunDirectory(runs_home() / name) for name in names if not name.startswith(".")]
+
+
+def restore(hidden: Path) -> bool:
+    """Brings a hidden run back; says whether it is there again."""
+    try:
+        hidden.rename(hidden.with_name(hidden.name.removeprefix(".").removesuffix(_HIDDEN)))
+    except OSError:
+        return False
+    return True
+
+
+def discard(hidden: Iterable[Path]) -> None:
+    """Deletes hidden runs for good."""
+    for path in hidden:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def purge(older_than_s: float) -> None:
+    """Deletes for good what was hidden longer ago than this: whoever hid it has gone without undoing it."""
+    with contextlib.suppress(OSError):
+        hidden = [
+            entry for entry in os.scandir(runs_home()) if entry.name.startswith(".") and entry.name.endswith(_HIDDEN)
+        ]
+        # Renaming a directory is a change of its inode.
+        old = [entry for entry in hidden if time.time() - entry.stat(follow_symlinks=False).st_ctime >= older_than_s]
+        discard(Path(entry.path) for entry in old)
 
 
 def write_private(path: Path, data: bytes) -> None:

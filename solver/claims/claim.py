@@ -73,6 +73,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """A claim before any run."""
 
     name: str
+    rests_on: tuple[str, ...]
+    """The recorded series and final numbers that the statistic is made of."""
     statement: str
     """What the papers say."""
     source: str

@@ -84,11 +84,12 @@ def _worst(values: list[float], ideal: float) -> float:
 
 
 def _sign_kept(witnesses: list[Witness]) -> Measured | None:
-    usable, flips, frames = [], 0, 0
+    usable, flips, frames, left_out = [], 0, 0, 0
     for witness, model, _ in _lanes(witnesses):
         if model.depth < 2:
             continue
         usable.append(witness)
+        before = frames
         first = _start_sign(witness)
         columns = witness.history.columns
         for loss, sign in zip(columns["train_loss"], columns["det_sign"], strict=True):
@@ -96,13 +97,15 @@ def _sign_kept(witnesses: list[Witness]) -> Measured | None:
                 break
             frames += 1
             flips += sign != first
+        left_out += len(witness.history) - (frames - before)
     if not usable:
         return None
     return Measured(
         value=float(flips),
         expected=0.0,
         tolerance=0.0,
-        text=f"{flips} of {frames} recorded states have another sign of the determinant than the start",
+        text=f"{flips} of {frames} recorded states have another sign of the determinant than the start"
+        + (f"; {left_out} of depth 2, late, are left out" if left_out else ""),
         witnesses=usable,
     )
 
@@ -239,6 +242,7 @@ def _rank_minimised(witnesses: list[Witness]) -> Measured | None:
 DETERMINANTS = [
     Definition(
         name="det-sign-kept",
+        rests_on=("det_sign", "log_abs_det", "train_loss"),
         statement="From a balanced start of depth 2 or more the determinant keeps its sign.",
         source="Razin, Cohen 2020 (arXiv 2005.06398), proof of Theorem 1; the talk",
         statistic="recorded states with another sign than the start's (depth 2: down to a fifth of the first loss)",
@@ -248,6 +252,7 @@ DETERMINANTS = [
     ),
     Definition(
         name="depth-1-differs",
+        rests_on=("det_sign", "unobserved_entry"),
         statement="A single layer leaves the unobserved entry where it started, and its determinant changes sign.",
         source="Razin, Cohen 2020 (arXiv 2005.06398); the talk",
         statistic="share of depth-1 lanes with the sign of z·z′ at the start whose entry stays and whose sign changes",
@@ -257,6 +262,7 @@ DETERMINANTS = [
     ),
     Definition(
         name="norms-diverge",
+        rests_on=("nuclear_norm", "frobenius_norm", "spectral_norm", "schatten_2_over_n"),
         statement="With the determinant's sign that of z·z′ and ε = 0, every norm goes to infinity as the loss goes to "
         "zero.",
         source="Razin, Cohen 2020 (arXiv 2005.06398), Theorem 1",
@@ -268,6 +274,7 @@ DETERMINANTS = [
     ),
     Definition(
         name="entry-above-bound",
+        rests_on=("unobserved_entry", "unobserved_entry_bound"),
         statement="With that sign |w| is never below (|z|−s)(|z′|−s)/(|ε|+s), s = √(2ℓ).",
         source="Razin, Cohen 2020 (arXiv 2005.06398), Theorem 1",
         statistic="smallest |w| over the bound, of all recorded states with a loss small enough for one",
@@ -277,6 +284,7 @@ DETERMINANTS = [
     ),
     Definition(
         name="unobserved-entry-curve",
+        rests_on=("unobserved_entry", "train_loss"),
         statement="The unobserved entry follows |w| = |z·z′|/(|ε| + √(2ℓ)) as the loss goes to zero.",
         source="Razin, Cohen 2020 (arXiv 2005.06398), 2 × 2 experiment",
         statistic="|w|(|ε| + √(2ℓ))/|z·z′| at the final loss",
@@ -286,6 +294,7 @@ DETERMINANTS = [
     ),
     Definition(
         name="other-sign-bounded",
+        rests_on=("frobenius_norm", "train_loss"),
         statement="With the other sign of the determinant the norms stay bounded.",
         source="Razin, Cohen 2020 (arXiv 2005.06398); the talk",
         statistic="growth of the Frobenius norm over the last decade of the loss",
@@ -295,6 +304,7 @@ DETERMINANTS = [
     ),
     Definition(
         name="rank-minimised",
+        rests_on=("effective_rank", "singular_values", "train_loss"),
         statement="While norms diverge the effective rank and the distance from lower rank fall to their infima.",
         source="Razin, Cohen 2020 (arXiv 2005.06398), Theorem 1",
         statistic="effective rank at the end above its infimum over all completions; where larger, the distance from "

@@ -76,6 +76,7 @@ def _below_linear(witnesses: list[Witness]) -> Measured | None:
 IMAGES = [
     Definition(
         name="real-data-low-rank",
+        rests_on=("train_error",),
         statement="Predictors of low tensor rank fit real data far better than random images or random labels.",
         source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on real data; the talk",
         statistic="largest over ranks of the training error on the original data over that on random data",
@@ -86,6 +87,7 @@ IMAGES = [
     ),
     Definition(
         name="low-test-error",
+        rests_on=("test_error",),
         statement="What is fitted with low tensor rank carries over to images not seen, where random data carry "
         "nothing.",
         source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on real data; the talk",
@@ -96,6 +98,7 @@ IMAGES = [
     ),
     Definition(
         name="below-linear",
+        rests_on=("test_error",),
         statement="On MNIST a predictor of low tensor rank does better on new images than the best linear one.",
         source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on real data",
         statistic="mean test error over ranks, over that of the linear least-squares predictor",

@@ -58,6 +58,13 @@ def law_slope(witness: Witness, names: tuple[str, ...], risen: float = _RISEN) -
     return found
 
 
+def law_points(witness: Witness) -> list[tuple[float, float]]:
+    """(σ, measured rate / γ) of every rising value of a matrix or tensor lane; by the law N σ^(2−2/N)."""
+    is_matrix = isinstance(witness.spec.model, DeepMatrixFactorization)
+    found = law_slope(witness, _MATRIX, _RISEN) if is_matrix else law_slope(witness, _TENSOR, 1e-2)
+    return [(math.exp(size), math.exp(rate)) for size, rate in found]
+
+
 def _law(names: tuple[str, ...], what: str, risen: float) -> Callable[[list[Witness]], Measured | None]:
     def measure(witnesses: list[Witness]) -> Measured | None:
         usable = [witness for witness in witnesses if names[1] in witness.history.vectors]
@@ -117,6 +124,7 @@ def _exact(names: tuple[str, ...]) -> Callable[[list[Witness]], Measured | None]
 LAWS = [
     Definition(
         name="singular-value-law",
+        rests_on=("singular_values", "singular_value_rates", "predicted_rates_balanced"),
         statement="A singular value of a balanced product of N layers moves at N σ^(2−2/N) γ.",
         source="Arora et al. 2019 (arXiv 1905.13655), Theorem 3",
         statistic="slope of ln(dσ_r/dt / γ_r) over ln σ_r, by depth: 2−2/N",
@@ -126,6 +134,7 @@ LAWS = [
     ),
     Definition(
         name="rate-formula",
+        rests_on=("singular_value_rates", "predicted_rates"),
         statement="For any initialisation the rate of a singular value is Σ_j u_rᵀ A_j A_jᵀ (−∇ℓ) B_jᵀ B_j v_r.",
         source="chain rule; for balanced layers it is Arora et al. 2019 (arXiv 1905.13655), Theorem 3",
         statistic="largest relative difference between measured rates and the formula",
@@ -135,6 +144,7 @@ LAWS = [
     ),
     Definition(
         name="component-law",
+        rests_on=("component_norms", "component_rates", "predicted_component_rates_balanced"),
         statement="A component of a balanced CP factorization of order N moves at N σ^(2−2/N) γ.",
         source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), Theorem 1",
         statistic="slope of ln(dσ_r/dt / γ_r) over ln σ_r at the smallest initial scale: 2−2/N",
@@ -144,6 +154,7 @@ LAWS = [
     ),
     Definition(
         name="component-formula",
+        rests_on=("component_rates", "predicted_component_rates"),
         statement="For any initialisation the rate of a component is γ_r σ_r² Σ_n 1/‖w_r^n‖².",
         source="chain rule; for balanced components Razin, Maman, Cohen 2021 (arXiv 2102.09972), Theorem 1",
         statistic="largest relative difference between measured rates and the formula",

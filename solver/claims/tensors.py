@@ -170,6 +170,7 @@ def _share_right(prediction: str, what: str) -> Callable[[list[Witness]], Measur
 TENSORS = [
     Definition(
         name="tensor-recovery",
+        rests_on=("normalised_reconstruction_error",),
         statement="CP factorization from a small start recovers a tensor of low rank from few observations.",
         source="Razin, Cohen 2020 (arXiv 2005.06398), tensor experiments; Razin, Maman, Cohen 2021 (arXiv 2102.09972)",
         statistic="median error at the most observations and the smallest start, over that of the linear baseline",
@@ -179,6 +180,7 @@ TENSORS = [
     ),
     Definition(
         name="tensor-rank",
+        rests_on=("cp_rank", "normalised_reconstruction_error"),
         statement="The rank of the solution is that of the ground truth.",
         source="Razin, Cohen 2020 (arXiv 2005.06398), tensor experiments",
         statistic="median estimated CP rank at the most observations and the smallest start",
@@ -188,6 +190,7 @@ TENSORS = [
     ),
     Definition(
         name="component-gaps",
+        rests_on=("component_norms",),
         statement="The smaller the start, the fewer components rise: they move one at a time, and the rest stay "
         "behind.",
         source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on tensor completion; the talk",
@@ -199,6 +202,7 @@ TENSORS = [
     ),
     Definition(
         name="rank-1-reached",
+        rests_on=("distance_from_rank_1", "normalised_reconstruction_error"),
         statement="If a tensor of rank 1 fits the observations, small balanced initialisation leads to one.",
         source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), rank-1 proposition",
         statistic="largest relative distance of a solution from its best approximation of rank 1",
@@ -209,6 +213,7 @@ TENSORS = [
     ),
     Definition(
         name="escape-predicted",
+        rests_on=("predicted_component", "predicted_time", "largest_component"),
         statement="The component that escapes first is the one that escapes first alone in the field −∇L(0).",
         source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), proof of the rank-1 proposition",
         statistic="share of lanes with a prediction in which the predicted component is the first to reach a twentieth "
@@ -221,6 +226,7 @@ TENSORS = [
     ),
     Definition(
         name="escape-condition",
+        rests_on=("condition_component", "largest_component"),
         statement="A component that meets the paper's condition at the start is the one that escapes.",
         source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), rank-1 proposition",
         statistic="share of lanes, of those where a component meets the condition, in which it is the first to escape",

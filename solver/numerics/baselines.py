@@ -97,7 +97,13 @@ class Baselines(Turns):
         elif len(problem.shape) == 2:
             found = _of_matrix(problem, counterexample(spec))
         else:
-            found = {} if problem.ground_truth is None else {"linear": _linear(problem)}
+            found = {}
+            if problem.ground_truth is not None:
+                size = float(np.linalg.norm(problem.ground_truth))
+                found = {
+                    "ground_truth": {"reconstruction_error": 0.0, "frobenius_norm": size},
+                    "linear": _linear(problem),
+                }
         return [Baseline(problem=k, name=name, values=values) for name, values in found.items()]
 
 

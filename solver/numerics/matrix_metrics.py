@@ -54,6 +54,7 @@ class MatrixMetrics:
         self._n_rates = min(record.rates, *problem.shape)
         self._is_square = problem.shape[0] == problem.shape[1]
         self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth)
+        self._truth = None if self._ground_truth is None else theory.singular_spaces(self._ground_truth)
         self.series = self._names(has_time) + ["method", "rejections"] * is_flow
 
     def _names(self, has_time: bool) -> list[str]:
@@ -68,6 +69,7 @@ class MatrixMetrics:
         names += ["unobserved_entry", "unobserved_entry_bound"] * (self._counterexample is not None)
         if self._n_rates:
             names += ["singular_value_rates", "predicted_rates", "predicted_rates_balanced"]
+            names += ["truth_alignment"] * (self._truth is not None)
         return names + ["unbalancedness"] * (self.depth > 1) + ["gradient_norm", "step_size"]
 
     def end_matrix(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, "rows columns"]:
@@ -104,15 +106,35 @@ class MatrixMetrics:
             values["unbalancedness"] = unbalancedness([layer[0] for layer in factors.parts])
         if self._n_rates:
             values |= self._rates(factors, u, singular_values, vt)
+            if self._truth is not None:
+                values["truth_alignment"] = self._alignment(*self._truth, u, vt)
         return [written(values[name]) for name in self.series]
 
     def _not_finite(self, known: dict[str, float]) -> list[Value]:
         lists = {"singular_values": self._n_values}
-        lists |= dict.fromkeys(("singular_value_rates", "predicted_rates", "predicted_rates_balanced"), self._n_rates)
+        by_rank = ("singular_value_rates", "predicted_rates", "predicted_rates_balanced", "truth_alignment")
+        lists |= dict.fromkeys(by_rank, self._n_rates)
         return [
             written([math.nan] * lists[name]) if name in lists else plain(known.get(name, math.nan))
             for name in self.series
         ]
+
+    def _alignment(self, columns: Tensor, rows: Tensor, u: Tensor, vt: Tensor) -> list[float]:
+        """‖U*ᵀ u_r‖ ‖V*ᵀ v_r‖ of the largest singular values: 1 where both vectors lie in the ground truth's spaces."""
+        left = torch.linalg.vector_norm(columns.T @ u[:, : self._n_rates], dim=0)
+        right = torch.linalg.vector_norm(rows.T @ vt[: self._n_rates].T, dim=0)
+        aligned: list[float] = (left * right).tolist()
+        return aligned
+
+    def overlap(self, end_matrix: Float[Tensor, "rows columns"]) -> Tensor | None:
+        """⟨u_r, u*_s⟩ ⟨v_r, v*_s⟩ by r (twice as many as the ground truth has) and s; None without a low-rank truth."""
+        if self._truth is None:
+            return None
+        columns, rows = self._truth
+        k = min(2 * columns.shape[1], *end_matrix.shape)
+        u, _, vt = torch.linalg.svd(end_matrix, full_matrices=False)
+        overlap: Tensor = (u[:, :k].T @ columns) * (vt[:k] @ rows)
+        return overlap
 
     def _errors(self, end_matrix: Tensor) -> dict[str, float]:
         errors: dict[str, float] = {}

@@ -11,6 +11,17 @@ from torch import Tensor
 
 _MOST_ESCAPE_STEPS = 20_000
 _ESCAPE_CHANGE = 0.02
+# A singular value below this part of the largest is zero.
+_NO_RANK = 1e-10
+
+
+def singular_spaces(
+    matrix: Float[Tensor, "rows columns"],
+) -> tuple[Float[Tensor, "rows rank"], Float[Tensor, "columns rank"]] | None:
+    """Left and right singular vectors of a matrix of low rank, by falling singular value; None for one of full rank."""
+    u, singular_values, vt = torch.linalg.svd(matrix, full_matrices=False)
+    rank = int((singular_values > _NO_RANK * singular_values[0]).sum())
+    return (u[:, :rank], vt[:rank].T) if 0 < rank < len(singular_values) else None
 
 
 def balanced_rates(

@@ -183,7 +183,7 @@ def test_a_run_that_waits_for_room_on_the_disk_can_be_stopped_and_taken_up(monke
 
     def full_after_a_while(writer: Writer, record: Any) -> None:
         n_appended[0] += 1
-        if n_appended[0] > 60:
+        if n_appended[0] > 100:
             ear.stop_reason = "a test stopped it"
             raise DiskFull(28, "no space left")
         append(writer, record)

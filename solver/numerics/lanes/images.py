@@ -10,7 +10,7 @@ from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.problems.datasets import N_PIXELS
 from solver.numerics.problems.images import ImageProblem
 from solver.numerics.streams import stream
-from solver.records import Snapshot, Value
+from solver.records import Picture, Snapshot, Value
 from solver.settings import Lane
 from solver.spec import CP
 
@@ -19,6 +19,7 @@ _SERIES = ["step", "elapsed_s", "evaluations", "train_loss", "train_error", "tes
 _DRAWN_COMPONENTS = 12
 _FRAMES_A_PICTURE = 4
 _PICTURE_DIGITS = 3
+_WITHIN_LEVELS = 0.97
 
 
 class ImageMetrics:
@@ -46,12 +47,20 @@ class ImageLane(LaneRun):
         drawn = generator.standard_normal((2, N_PIXELS, self.model.components))
         return torch.tensor(self.model.init_mean + self.model.init_std * drawn).reshape(-1)
 
-    def pictures(self, parameters: Tensor, step: int) -> list[Snapshot]:
-        return self.last_pictures(parameters, step) if self.frames_taken % _FRAMES_A_PICTURE == 0 else []
+    def pictures(self, parameters: Tensor, step: int) -> list[Picture]:
+        if self.frames_taken % _FRAMES_A_PICTURE:
+            return []
+        ratios = self._ratios(parameters)
+        # Some pixels are far out: the others must keep their levels.
+        largest = ratios.abs().flatten().quantile(_WITHIN_LEVELS).item()
+        return self.picture("component_pictures", ratios, (len(ratios), 28, 28), step, largest or None)
 
     def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot]:
-        weights = parameters.view(2, N_PIXELS, -1)[:, :, :_DRAWN_COMPONENTS].abs().clamp_min(1e-12).log()
-        ratios = (weights[1] - weights[0]).T
-        n = len(ratios)
+        ratios = self._ratios(parameters)
         short = torch.tensor(shortened(ratios.reshape(-1).tolist(), _PICTURE_DIGITS))
-        return self.snapshot("component_pictures", short, (n, 28, 28), step)
+        return self.snapshot("component_pictures", short, (len(ratios), 28, 28), step)
+
+    def _ratios(self, parameters: Tensor) -> Tensor:
+        """log|w_1/w_0| of every pixel, component by component."""
+        weights = parameters.view(2, N_PIXELS, -1)[:, :, :_DRAWN_COMPONENTS].abs().clamp_min(1e-12).log()
+        return (weights[1] - weights[0]).T

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from solver.numerics.frames import shortened
 from solver.numerics.schedule import Schedule
-from solver.records import Event, Outcome, Snapshot, Value, plain
+from solver.records import PICTURE_LEVELS, Event, Outcome, Picture, Snapshot, Value, levels_of, plain
 from solver.settings import Lane
 
+# Arrays of so few entries are seen as numbers.
+_FEW_ENTRIES, _EXACT_DIGITS = 256, 4
+# Two dozen pictures of a long lane: every so many recorded steps, later at growing distances.
+_STEPS_A_PICTURE, _GROWTH_OF_DISTANCE, _LAST_PICTURE = 8, 1.2, 4_000
 # Largest end matrix or tensor that is written down.
 _LARGEST_SNAPSHOT = 10_000
 
 # What is to be said of a state, and the outcome if it ends the lane.
 Watched = tuple[list[Event], Outcome | None]
+
+
+def _pictured() -> Iterator[int]:
+    at = 0
+    while at < _LAST_PICTURE:
+        yield at
+        at = max(at + _STEPS_A_PICTURE, round(at * _GROWTH_OF_DISTANCE))
+
+
+_PICTURED = frozenset(_pictured())
 
 
 class Metrics(Protocol):
@@ -62,12 +79,12 @@ class LaneRun(ABC):
         """Whether ``watch`` wants to see the states."""
         return False
 
-    def pictures(self, parameters: Float[Tensor, " parameters"], step: int) -> list[Snapshot]:  # noqa: ARG002
+    def pictures(self, parameters: Float[Tensor, " parameters"], step: int) -> Sequence[Snapshot | Picture]:  # noqa: ARG002
         """Arrays to look at while the lane goes on."""
         return []
 
     @abstractmethod
-    def last_pictures(self, parameters: Float[Tensor, " parameters"], step: int) -> list[Snapshot]:
+    def last_pictures(self, parameters: Float[Tensor, " parameters"], step: int) -> Sequence[Snapshot | Picture]:
         """Arrays of the final state."""
 
     def summary(self, parameters: Float[Tensor, " parameters"]) -> dict[str, float]:  # noqa: ARG002
@@ -80,3 +97,33 @@ class LaneRun(ABC):
             return []
         flat: list[float | str | None] = [plain(value) for value in values.reshape(-1).tolist()]
         return [Snapshot(lane=self.lane.index, step=step, name=name, shape=list(shape), values=flat)]
+
+    @property
+    def is_pictured(self) -> bool:
+        """Whether the state recorded now is one of those that pictures are taken of."""
+        return self.frames_taken in _PICTURED
+
+    def picture(
+        self, name: str, values: Tensor, shape: tuple[int, ...], step: int, largest: float | None = None
+    ) -> list[Picture]:
+        """``values`` in coarse levels up to ``largest``, else their largest; few of them exactly besides.
+
+        None where there are too many, or one is not finite.
+        """
+        flat = values.reshape(-1)
+        if flat.numel() > _LARGEST_SNAPSHOT or not bool(torch.isfinite(flat).all()):
+            return []
+        scale = flat.abs().max().item() if largest is None else largest
+        levels = (flat * (PICTURE_LEVELS / scale if scale else 0.0)).round().clamp(-PICTURE_LEVELS, PICTURE_LEVELS)
+        exact = shortened(flat.tolist(), _EXACT_DIGITS) if flat.numel() <= _FEW_ENTRIES else None
+        return [
+            Picture(
+                lane=self.lane.index,
+                step=step,
+                name=name,
+                shape=list(shape),
+                largest=scale,
+                levels=levels_of(levels.int().tolist()),
+                exact=exact,
+            )
+        ]

@@ -15,7 +15,7 @@ from solver.numerics.lanes.lane import LaneRun, Watched
 from solver.numerics.matrix_metrics import MatrixMetrics
 from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.streams import stream
-from solver.records import Event, Outcome, Snapshot
+from solver.records import Event, Outcome, Picture, Snapshot
 from solver.settings import Lane
 from solver.spec import Adam, DeepMatrixFactorization, GradientDescent, GradientFlow
 
@@ -151,5 +151,19 @@ class MatrixLane(LaneRun):
             cause="branch",
         )
 
-    def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot]:
-        return self.snapshot("end_matrix", self.metrics.end_matrix(parameters), self.problem.shape, step)
+    def pictures(self, parameters: Tensor, step: int) -> list[Picture]:
+        return self._pictures(parameters, step) if self.is_pictured else []
+
+    def _pictures(self, parameters: Tensor, step: int) -> list[Picture]:
+        """The end matrix, and which of the ground truth's singular vectors its own are aligned with."""
+        end_matrix = self.metrics.end_matrix(parameters)
+        if not bool(torch.isfinite(end_matrix).all()):
+            # Nor could it be decomposed.
+            return []
+        shown = self.picture("end_matrix", end_matrix, self.problem.shape, step)
+        overlap = self.metrics.overlap(end_matrix)
+        return shown if overlap is None else shown + self.picture("overlap", overlap, tuple(overlap.shape), step)
+
+    def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
+        exact = self.snapshot("end_matrix", self.metrics.end_matrix(parameters), self.problem.shape, step)
+        return [*self._pictures(parameters, step), *exact]

@@ -13,7 +13,7 @@ from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.streams import stream
 from solver.numerics.tensor_metrics import TensorMetrics
-from solver.records import Event, Snapshot
+from solver.records import Event, Picture, Snapshot
 from solver.settings import Lane
 from solver.spec import CP, Adam, GradientDescent, GradientFlow
 
@@ -100,8 +100,15 @@ class TensorLane(LaneRun):
         others[best] = 0.0
         return best if reach[best] > others.max() else -1
 
-    def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot]:
-        return self.snapshot("end_tensor", self.metrics.end_tensor(parameters), self.problem.shape, step)
+    def pictures(self, parameters: Tensor, step: int) -> list[Picture]:
+        return self._pictures(parameters, step) if self.is_pictured else []
+
+    def _pictures(self, parameters: Tensor, step: int) -> list[Picture]:
+        return self.picture("end_tensor", self.metrics.end_tensor(parameters), self.problem.shape, step)
+
+    def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
+        exact = self.snapshot("end_tensor", self.metrics.end_tensor(parameters), self.problem.shape, step)
+        return [*self._pictures(parameters, step), *exact]
 
     def summary(self, parameters: Tensor) -> dict[str, float]:
         """The largest component, how far the solution is from rank 1, its estimated CP rank, and what was foretold."""
