@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 
+from solver import truth
 from solver.log import Reader
 from solver.records import AnyRecord
 from solver.rundir import RunDirectory
+from solver.truth import Truth
 from tui.device import Device
 
-_LOOK_EVERY_S = 0.05
+_LOOK_EVERY_S, _LOOK_SELDOM_S = 0.05, 0.5
 # Read in pieces, so that attaching to a long run shows its beginning at once.
 _PIECE_BYTES = 1 << 20
 _SOLVER_LOOKS = 10
@@ -28,9 +30,13 @@ class Feed:
         """Lines of the log that could not be read."""
         self.environment: dict[str, object] = {}
         """What run.json says of device and versions; empty before it is written."""
+        self.truths: list[Truth] = []
+        """What the lanes fit, by problem; none before it is written."""
         self.device = ""
         """Name, memory and use of the run's device; empty before it is known."""
         self._device = Device()
+        self.caught_up = False
+        """Everything that the log held at some moment has been read."""
         self.solver_gone = False
         """No solver holds the run and all it wrote has been read."""
         self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
@@ -51,7 +57,7 @@ class Feed:
         look = 0
         while not self._closed.is_set():
             # Asked before reading: records written before the lock was free are then certainly seen.
-            asked = look % _SOLVER_LOOKS == 0
+            asked = self.solver_gone or look % _SOLVER_LOOKS == 0
             gone = asked and self._directory.log.exists() and not self._directory.is_solving()
             records = list(self._reader.read(_PIECE_BYTES))
             if records:
@@ -59,12 +65,16 @@ class Feed:
                     self._records += records
                 self.damaged = self._reader.damaged
                 continue
+            self.caught_up = True
             if asked:
                 self.solver_gone = gone
             if not self.environment:
                 facts = self._directory.environment().get("environment", {})
                 self.environment = facts if isinstance(facts, dict) else {}
+            if not self.truths and self._directory.problem.exists():
+                self.truths = truth.read(self._directory.problem)
             self.device = self._device.text(self.environment, is_live=not self.solver_gone)
             look += 1
-            self._closed.wait(_LOOK_EVERY_S)
+            # A run that has ended may be taken up again, but not in a twentieth of a second.
+            self._closed.wait(_LOOK_SELDOM_S if self.solver_gone else _LOOK_EVERY_S)
         self._device.close()

@@ -9,17 +9,23 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from solver import settings
+from solver.claims.claim import Witness, witnesses_of
+from solver.claims.laws import law_points, order
 from solver.counterexample import counterexample
 from solver.history import History, LaneHistory
 from solver.records import number
-from solver.spec import ImageTensor, RunSpec
+from solver.spec import Adam, ImageTensor, RunSpec
+from tui.bands import quartiles
 from tui.draw.cells import DIM
-from tui.draw.plot import Curve
-from tui.widgets.rows import series_colour
+from tui.draw.curves import Curve
+from tui.draw.palette import MARKS, series_colour
+from tui.text import label
 
 # Lanes are told apart by what else is swept; so many curves are drawn at most.
 _MOST_CURVES = 12
-_MARKS = "123456789"
+_LAW_POINTS = 40
+_MOST_KNOWN = 4
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -31,6 +37,8 @@ class Figure(msgspec.Struct, frozen=True):
     short: str = ""
     x_log: bool = False
     y_log: bool = False
+    opens: bool = True
+    """Whether a run opens with it."""
 
     @property
     def key(self) -> str:
@@ -39,9 +47,22 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 def figures(spec: RunSpec) -> list[Figure]:
-    """The figures that a run of these settings makes, the most telling first; none for most runs."""
+    """The figures that a run of these settings makes, the most telling first. They remember what took long."""
     if counterexample(spec.problem) is not None:
-        return [Figure("unobserved entry against loss", "loss", _entry_curves, "|w| and loss", x_log=True, y_log=True)]
+        return [
+            Figure(
+                "size of the unobserved entry against loss",
+                "loss",
+                _entry_curves,
+                "|w| and loss",
+                x_log=True,
+                y_log=True,
+            )
+        ]
+    return _of_sweeps(spec) + _law(spec)
+
+
+def _of_sweeps(spec: RunSpec) -> list[Figure]:
     observations, components = spec.sweep.get("problem.observations", []), spec.sweep.get("model.components", [])
     if isinstance(spec.problem, ImageTensor) and len(components) > 1:
         return [Figure("error, o test • train", "rank R", _error_curves, "error and R")]
@@ -54,6 +75,38 @@ def figures(spec: RunSpec) -> list[Figure]:
     elif spec.record.cp_rank:
         found.append(_against_observations("cp_rank", "estimated CP rank"))
     return found
+
+
+def _law(spec: RunSpec) -> list[Figure]:
+    """Measured rates over γ against what moves, on the line of the law; where rates are recorded."""
+    if isinstance(spec.problem, ImageTensor) or isinstance(spec.optimizer, Adam) or not spec.record.rates:
+        return []
+    lanes = settings.lanes(spec)
+    known: dict[tuple[int, int], list[tuple[float, float]]] = {}
+
+    def points(witness: Witness) -> list[tuple[float, float]]:
+        # All of a lane's frames are gone through: once for each number of frames.
+        key = witness.history.index, len(witness.history)
+        if key not in known:
+            if len(known) > _MOST_KNOWN * len(lanes):
+                known.clear()
+            known[key] = sorted(law_points(witness))
+        return known[key]
+
+    def curves(history: History) -> list[Curve]:
+        found = []
+        for witness in witnesses_of(history, lanes):
+            lane, n, cloud = witness.history, order(witness), points(witness)
+            if not cloud:
+                continue
+            x, y = array("d", (size for size, _ in cloud)), array("d", (rate for _, rate in cloud))
+            along = array("d", (x[0] * (x[-1] / x[0]) ** (k / _LAW_POINTS) for k in range(_LAW_POINTS + 1)))
+            law = array("d", (n * size ** (2.0 - 2.0 / n) for size in along))
+            found.append(Curve(f"N σ^{2.0 - 2.0 / n:.3g}", DIM, along, law))
+            found.append(Curve(label(history, lane), series_colour(lane.index), x, y, path=True, joined=False))
+        return sorted(found, key=lambda curve: curve.colour != DIM)
+
+    return [Figure("rate over γ against σ: the law", "σ", curves, "the law", x_log=True, y_log=True, opens=False)]
 
 
 def _against_observations(series: str, name: str, *, y_log: bool = False) -> Figure:
@@ -81,7 +134,7 @@ def _swept_curves(history: History, field: str, series: str) -> list[Curve]:
             if math.isfinite(value):
                 groups.setdefault(_others(lane, field), {}).setdefault(float(lane.parameters[field]), []).append(value)
     curves = [
-        _curve(name, index, points, _MARKS[index] if index < len(_MARKS) else "")
+        _curve(name, index, points, MARKS[index] if index < len(MARKS) else "")
         for index, (name, points) in enumerate(list(groups.items())[:_MOST_CURVES])
     ]
     return [*_baseline_curves(history, field, series), *curves]
@@ -105,17 +158,10 @@ def _curve(name: str, colour: int, points: dict[float, list[float]], mark: str, 
         array("d", (x for x, _ in ordered)),
         array("d", (statistics.median(values) for _, values in ordered)),
         mark,
-        array("d", (_quartiles(values)[0] for _, values in ordered)),
-        array("d", (_quartiles(values)[1] for _, values in ordered)),
+        array("d", (quartiles(values)[0] for _, values in ordered)),
+        array("d", (quartiles(values)[2] for _, values in ordered)),
         points=True,
     )
-
-
-def _quartiles(values: list[float]) -> tuple[float, float]:
-    if len(values) < 3:
-        return min(values), max(values)
-    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, high
 
 
 _BASELINE_NAMES = {"nuclear_norm": "least norm", "ground_truth": "ground truth", "linear": "linear"}
@@ -189,16 +235,16 @@ def _entry_curves(history: History) -> list[Curve]:
             continue
         losses, entries = lane.columns["train_loss"], lane.columns["unobserved_entry"]
         x, y = _rising(losses, (abs(value) for value in entries))
-        mark = _MARKS[lane.index] if lane.index < len(_MARKS) else ""
-        curves.append(Curve(history.label(lane), series_colour(lane.index), x, y, ""))
+        mark = MARKS[lane.index] if lane.index < len(MARKS) else ""
+        curves.append(Curve(label(history, lane), series_colour(lane.index), x, y, ""))
         if mark and len(x):
             # The curve is drawn from its end at the smallest loss: the mark belongs there.
-            curves.append(Curve(history.label(lane), series_colour(lane.index), x[:1], y[:1], mark))
+            curves.append(Curve(label(history, lane), series_colour(lane.index), x[:1], y[:1], mark))
     longest = max((lane for lane in history.lanes if "unobserved_entry_bound" in lane.columns), key=len, default=None)
     if longest is not None:
         x, y = _rising(longest.columns["train_loss"], longest.columns["unobserved_entry_bound"])
         if any(value > 0 for value in y):
-            curves.insert(0, Curve("bound", DIM, x, y, ""))
+            curves.insert(0, Curve("bound for the sign of z·z′", DIM, x, y, ""))
     return curves
 
 

@@ -1,259 +1,140 @@
-"""Every action of the app, declared once: keys, hint, help, palette entry and command come from this table."""
+"""Every action of the app, declared once: keys, hints, help, palette entries and the config's names come from here."""
 
 from __future__ import annotations
 
-from typing import Literal
+import contextlib
+import difflib
+import unicodedata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from textual.binding import Binding, BindingType
+
+from solver.refusal import BadSetting
+
+if TYPE_CHECKING:
+    from textual.binding import BindingType
 
 Place = Literal["home", "settings", "live", "runs"]
+Group = Literal["run", "look", "chart", "compare", "list", "app"]
+
+GROUPS: dict[Group, str] = {
+    "run": "The run",
+    "look": "What is shown",
+    "chart": "Inside the chart",
+    "compare": "Beside other runs",
+    "list": "The list",
+    "app": "Everywhere",
+}
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True):
+_TO_ID = str.maketrans("(_ ", "---", "')")
+
+
+class Action(msgspec.Struct, frozen=True):
     """Something a person can do, by key, palette or mouse."""
 
     name: str
     """The method ``action_<name>`` of the screen (or the app, where ``places`` is empty)."""
     keys: str
     """Comma-separated, as Textual names them."""
-    shown: str
-    """The key as a person reads it."""
     label: str
     """One or two words for the hint line."""
     help: str
     """A sentence for the help screen and the palette."""
     places: tuple[Place, ...] = ()
     """The screens that have it; none means everywhere."""
-    hint: bool = True
-    """Whether the hint line names it."""
+    group: Group = "app"
+    hint: bool = False
+    """Whether the hint line names it where there is room."""
     priority: bool = False
     """Whether it acts even while a field has focus."""
+    fixed: bool = False
+    """Whether its keys cannot be changed."""
+
+    @property
+    def id(self) -> str:
+        """What the config calls it: view-1 for view(1)."""
+        return self.name.translate(_TO_ID)
 
 
+_LIVE: tuple[Place, ...] = ("live",)
+_RUNS: tuple[Place, ...] = ("runs",)
+_BOTH: tuple[Place, ...] = ("live", "runs")
+_HOME: tuple[Place, ...] = ("home",)
+_FORM: tuple[Place, ...] = ("settings",)
+
+# The order is that of the hint line.
 ACTIONS = (
-    Action(
-        name="run", keys="enter", shown="enter", label="run", help="Run the chosen preset as it is.", places=("home",)
-    ),
-    Action(
-        name="open",
-        keys="enter",
-        shown="enter",
-        label="open",
-        help="Open the run: live, or replayed.",
-        places=("runs",),
-    ),
-    Action(
-        name="settings",
-        keys="n",
-        shown="n",
-        label="settings",
-        help="Change the settings of the chosen preset, then run it.",
-        places=("home",),
-    ),
-    Action(
-        name="runs", keys="r", shown="r", label="runs", help="List the runs on this machine.", places=("home", "live")
-    ),
-    Action(
-        name="pause",
-        keys="space",
-        shown="space",
-        label="pause",
-        help="Pause the run, or let it go on; take a stopped or killed one up again.",
-        places=("live",),
-    ),
-    Action(
-        name="freeze",
-        keys="v",
-        shown="v",
-        label="freeze",
-        help="Hold the picture still while the run goes on; again to catch up.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="stop",
-        keys="s",
-        shown="s",
-        label="stop",
-        help="Stop the run at its next step and keep what it recorded.",
-        places=("live", "runs"),
-    ),
-    Action(
-        name="export",
-        keys="e",
-        shown="e",
-        label="export",
-        help="Write the run to a file: .json, .csv or .jsonl.",
-        places=("live", "runs"),
-    ),
-    Action(
-        name="lanes",
-        keys="l",
-        shown="l",
-        label="lanes",
-        help="Show all lanes over each other, or one after the other.",
-        places=("live",),
-    ),
-    Action(name="log_x", keys="x", shown="x", label="log x", help="Logarithmic x axis, or linear.", places=("live",)),
-    Action(name="log_y", keys="y", shown="y", label="log y", help="Logarithmic y axis, or linear.", places=("live",)),
-    Action(
-        name="against",
-        keys="t",
-        shown="t",
-        label="steps/time",
-        help="Draw against steps, flow time, or gradient evaluations.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="maximise",
-        keys="z",
-        shown="z",
-        label="maximise",
-        help="The chart alone, or with the list of quantities.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="view(1)",
-        keys="1",
-        shown="1",
-        label="σ",
-        help="Show the singular values.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="view(2)",
-        keys="2",
-        shown="2",
-        label="rank",
-        help="Show the effective rank.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="view(3)",
-        keys="3",
-        shown="3",
-        label="loss",
-        help="Show the training loss.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="view(4)",
-        keys="4",
-        shown="4",
-        label="error",
-        help="Show the reconstruction or held-out error.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="claims",
-        keys="5",
-        shown="5",
-        label="claims",
-        help="Show the claims of the preset; again for what follows, then for the events and other pages.",
-        places=("live",),
-    ),
-    Action(
-        name="figure",
-        keys="6",
-        shown="6",
-        label="figure",
-        help="Show the figure that the lanes make together; again for the next one.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="pictures",
-        keys="7",
-        shown="7",
-        label="pictures",
-        help="Show the components of an image lane, each as a picture; again for the next ones.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="next_quantity",
-        keys="down,j",
-        shown="↓",
-        label="next",
-        help="Show the next quantity of the list.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="previous_quantity",
-        keys="up,k",
-        shown="↑",
-        label="previous",
-        help="Show the previous quantity of the list.",
-        places=("live",),
-        hint=False,
-    ),
-    Action(
-        name="new",
-        keys="n",
-        shown="n",
-        label="new",
-        help="A new run from the settings of this one.",
-        places=("live", "runs"),
-    ),
-    Action(
-        name="back",
-        keys="escape,d",
-        shown="esc",
-        label="back",
-        help="Back to the presets; a live run goes on.",
-        places=("live", "runs"),
-    ),
-    Action(
-        name="back",
-        keys="escape",
-        shown="esc",
-        label="back",
-        help="Back without running.",
-        places=("settings",),
-    ),
-    Action(
-        name="start",
-        keys="f5",
-        shown="f5",
-        label="run",
-        help="Run with these settings (enter in a field does the same).",
-        places=("settings",),
-        priority=True,
-    ),
-    Action(name="help", keys="question_mark,f1", shown="?", label="help", help="Show this help."),
-    Action(
-        name="command_palette",
-        keys="colon",
-        shown=":",
-        label="palette",
-        help="Search all actions by name.",
-        hint=False,
-    ),
-    Action(
-        name="request_quit",
-        keys="q",
-        shown="q",
-        label="quit",
-        help="Leave; a live run is asked about.",
-    ),
-    Action(
-        name="request_quit",
-        keys="ctrl+c",
-        shown="ctrl+c",
-        label="quit",
-        help="The same, from anywhere.",
-        hint=False,
-        priority=True,
-    ),
-)
+    Action("run", "enter", "run", "Run the chosen preset as it is.", _HOME, "run", hint=True),
+    Action("settings", "n", "settings", "Change the settings of the chosen preset, then run it.", _HOME, "run", hint=True),
+    Action("open", "enter", "open", "Open the run: live, or replayed.", _RUNS, "list", hint=True),
+    Action("pause", "space", "pause", "Pause the run, or let it go on; take a stopped or killed one up.", _LIVE, "run", hint=True),
+    Action("stop", "s", "stop", "Stop the run at its next step and keep what it recorded.", _BOTH, "run", hint=True),
+    Action("claims", "5", "claims", "Show the claims of the preset; again for what follows, then the other pages.", _LIVE, "look", hint=True),
+    Action("choose", "slash", "find", "Find a quantity, a lane, a picture or an x axis by its name.", _LIVE, "look", hint=True),
+    Action("filter", "slash", "filter", "Show only the runs with these words in them.", _RUNS, "list", hint=True),
+    Action("compare", "c", "compare", "Lay other runs over this one, or the chosen ones over each other.", _BOTH, "compare", hint=True),
+    Action("mark", "space", "mark", "Choose the run, for compare or delete; again to let it go.", _RUNS, "list", hint=True),
+    Action("export", "e", "export", "Write the run, its chart or the screen to a file or the clipboard.", _BOTH, "run", hint=True),
+    Action("lanes", "l", "lanes", "Show all lanes over each other, or one after the other.", _LIVE, "look", hint=True),
+    Action("log_x", "x", "log x", "Logarithmic x axis, or linear.", _LIVE, "chart", hint=True),
+    Action("log_y", "y", "log y", "Logarithmic y axis, or linear.", _LIVE, "chart", hint=True),
+    Action("replay", "w", "replay", "Watch the run again from its beginning; again holds it.", _LIVE, "look", hint=True),
+    Action("fork", "f", "fork", "A new run from the settings of this one, which is laid over it.", _BOTH, "compare", hint=True),
+    Action("new", "n", "new", "A new run from the settings of this one.", _BOTH, "run", hint=True),
+    Action("runs", "r", "runs", "List the runs on this machine.", ("home", "live"), "app", hint=True),
+    Action("view(1)", "1", "σ", "Show the singular values, component norms or training error.", _LIVE, "look"),
+    Action("view(2)", "2", "rank", "Show the effective rank, or the norm or test error.", _LIVE, "look"),
+    Action("view(3)", "3", "loss", "Show the training loss.", _LIVE, "look"),
+    Action("view(4)", "4", "error", "Show the reconstruction, held-out or test error.", _LIVE, "look"),
+    Action("figure", "6", "figure", "Show the figure that the lanes make together; again for the next one.", _LIVE, "look"),
+    Action("pictures", "7", "pictures", "Show matrices, tensor slices or components as pictures; again for the next.", _LIVE, "look"),
+    Action("explain", "i", "explain", "Show one claim: its formula, its source, and the numbers behind it.", _LIVE, "look"),
+    Action("next_quantity", "down,j", "next", "Show the next row of the list.", _LIVE, "look"),
+    Action("previous_quantity", "up,k", "previous", "Show the row before.", _LIVE, "look"),
+    Action("maximise", "z", "maximise", "The chart alone, or with the list of quantities.", _LIVE, "look"),
+    Action("freeze", "v", "freeze", "Hold the picture still while the run goes on; again to catch up.", _LIVE, "look"),
+    Action("replay_back", "comma", "earlier", "A moment earlier in the run.", _LIVE, "look"),
+    Action("replay_forward", "full_stop", "later", "A moment later.", _LIVE, "look"),
+    Action("against", "t", "steps/time", "Draw against steps, flow time, gradient evaluations or seconds.", _LIVE, "chart"),
+    Action("cursor('left')", "left", "cursor", "Read values: move the cursor to the left.", _LIVE, "chart"),
+    Action("cursor('right')", "right", "cursor", "Move the cursor to the right.", _LIVE, "chart"),
+    Action("cursor('far left')", "ctrl+left", "cursor", "Move the cursor ten cells to the left.", _LIVE, "chart"),
+    Action("cursor('far right')", "ctrl+right", "cursor", "Move the cursor ten cells to the right.", _LIVE, "chart"),
+    Action("zoom('in')", "plus,equals_sign", "zoom in", "Show less of the x axis, about the cursor or the middle.", _LIVE, "chart"),
+    Action("zoom('out')", "minus", "zoom out", "Show more of the x axis.", _LIVE, "chart"),
+    Action("zoom('in y')", "right_square_bracket", "zoom y in", "Show less of the y axis.", _LIVE, "chart"),
+    Action("zoom('out y')", "left_square_bracket", "zoom y out", "Show more of the y axis.", _LIVE, "chart"),
+    Action("zoom('all')", "0", "show all", "Show all of both axes, without a cursor.", _LIVE, "chart"),
+    Action("pan('left')", "shift+left", "pan", "Move the zoomed picture to the left.", _LIVE, "chart"),
+    Action("pan('right')", "shift+right", "pan", "Move the zoomed picture to the right.", _LIVE, "chart"),
+    Action("pan('up')", "shift+up", "pan", "Move the zoomed picture up.", _LIVE, "chart"),
+    Action("pan('down')", "shift+down", "pan", "Move the zoomed picture down.", _LIVE, "chart"),
+    Action("bands", "b", "bands", "Medians with quartile bands over the seeds, or every lane by itself.", _LIVE, "chart"),
+    Action("marker", "m", "markers", "Draw curves in braille, blocks or plain ASCII.", _LIVE, "chart"),
+    Action("pin", "p", "pin", "Keep this run laid over every run that is opened; again to let it go.", _BOTH, "compare"),
+    Action("annotate", "m", "name", "Give the run a name, a note and tags.", _RUNS, "list", hint=True),
+    Action("sort", "o", "sort", "Sort by the next column.", _RUNS, "list"),
+    Action("reverse", "O", "reverse", "Sort the other way round.", _RUNS, "list"),
+    Action("delete", "x,delete", "delete", "Delete the chosen runs; u brings them back.", _RUNS, "list", hint=True),
+    Action("undo", "u", "undo", "Bring back what was deleted last.", _RUNS, "list"),
+    Action("prune", "P", "prune", "Delete old runs, all but the newest or those older than some days.", _RUNS, "list"),
+    Action("back", "escape,d", "back", "Back to the presets; a live run goes on.", _BOTH, "app", hint=True),
+    Action("leave", "escape", "back", "Back without running.", _FORM, "app", hint=True),
+    Action("start", "f5", "run", "Run with these settings (enter in a field does the same).", _FORM, "run", hint=True, priority=True),
+    Action("help", "question_mark,f1", "help", "Show this help.", hint=True),
+    Action("command_palette", "colon", "more", "Search all actions by name.", hint=True),
+    Action("request_quit", "q", "quit", "Leave; a live run is asked about.", hint=True),
+    Action("request_quit", "ctrl+c", "quit", "The same, from anywhere.", priority=True, fixed=True),
+)  # fmt: skip
+
+_ALWAYS = ("help", "command_palette", "request_quit")
+_SHOWN = {
+    "question_mark": "?", "colon": ":", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "comma": ",",
+    "full_stop": ".", "left_square_bracket": "[", "right_square_bracket": "]", "escape": "esc",
+    "left": "←", "right": "→", "up": "↑", "down": "↓",
+}  # fmt: skip
 
 
 def of(place: Place) -> list[Action]:
@@ -263,21 +144,97 @@ def of(place: Place) -> list[Action]:
 
 def bindings(place: Place | None) -> list[BindingType]:
     """The key bindings of a screen, or of the app for None."""
+    from textual.binding import Binding
+
     return [
-        Binding(action.keys, action.name, action.label, show=False, priority=action.priority)
+        Binding(
+            action.keys,
+            action.name,
+            action.label,
+            show=False,
+            priority=action.priority,
+            id=None if action.fixed else action.id,
+        )
         for action in ACTIONS
         if (place in action.places if place is not None else not action.places)
     ]
 
 
-def hint(place: Place, width: int) -> str:
-    """One line of keys and labels: as many as fit, quit and help always."""
-    actions = [action for action in of(place) if action.hint]
-    always = [action for action in actions if action.name in ("help", "request_quit")]
-    chosen = [action for action in actions if action not in always]
-    while chosen:
-        line = "  ".join(f"{action.shown} {action.label}" for action in chosen + always)
-        if len(line) <= width:
-            return line
-        chosen.pop()
-    return "  ".join(f"{action.shown} {action.label}" for action in always)[:width]
+def shown(key: str) -> str:
+    """A key as a person reads it."""
+    modifiers, _, last = key.rpartition("+")
+    return "".join(f"{word}+" for word in modifiers.split("+") if word) + _SHOWN.get(last, last)
+
+
+def _normal(key: str, action: str) -> str:
+    """The key as Textual names it: question_mark for ?. Raises BadSetting for what is no key."""
+    from textual import keys
+
+    modifiers, _, last = key.strip().rpartition("+")
+    if key.strip().endswith("+"):
+        modifiers, last = key.strip()[:-1].rstrip("+"), "+"
+    if len(last) == 1:
+        last, is_named = keys._character_to_key(last), True
+    else:
+        is_named = last in {one.value for one in keys.Keys} | set(keys.KEY_NAME_REPLACEMENTS.values())
+        with contextlib.suppress(KeyError):
+            is_named = is_named or bool(unicodedata.lookup(last.replace("_", " ")))
+    if last and not is_named:
+        raise BadSetting(f"keys.{action} = {key!r} is no key: as in space, f2, ctrl+left, question_mark or ?", "keys")
+    return f"{modifiers}+{last}" if modifiers else last
+
+
+def _parted(text: str) -> list[str]:
+    """Keys parted by commas; a comma by itself is the key."""
+    return ["comma"] if text.strip() == "," else text.split(",")
+
+
+class Keys:
+    """The table with a person's own keys in the place of some. Raises BadSetting for what cannot be."""
+
+    def __init__(self, own: Mapping[str, str]) -> None:
+        known = {action.id for action in ACTIONS}
+        for name in own:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+                raise BadSetting(f"keys.{name} is no action (do you mean {near}?): `config show` lists them", "keys")
+        self.own = {name: ",".join(_normal(key, name) for key in _parted(text)) for name, text in own.items()}
+        self._check_priority()
+        for place in ("home", "settings", "live", "runs"):
+            self._check(place)
+
+    def _check_priority(self) -> None:
+        for action in ACTIONS:
+            for key in self.keys(action).split(","):
+                # It would act while it is typed into a field.
+                if action.priority and not action.fixed and len(key) == 1:
+                    raise BadSetting(f"keys.{action.id} = {key!r} is a letter, which fields need: take f5, say", "keys")
+
+    def _check(self, place: Place) -> None:
+        taken: dict[str, Action] = {}
+        for action in of(place):
+            for key in self.keys(action).split(","):
+                other = taken.setdefault(key, action)
+                if not key or (other.id != action.id and {other.id, action.id} & set(self.own)):
+                    raise BadSetting(
+                        f"keys.{action.id} = {key!r} is {'empty' if not key else f'taken by {other.id}'}: "
+                        "give each action of a screen a key of its own",
+                        "keys",
+                    )
+
+    def keys(self, action: Action) -> str:
+        """Comma-separated."""
+        return action.keys if action.fixed else self.own.get(action.id, action.keys)
+
+    def shown(self, action: Action) -> str:
+        """The first of its keys as a person reads it."""
+        return shown(self.keys(action).partition(",")[0])
+
+    def hints(self, place: Place, width: int) -> list[Action]:
+        """The actions whose key and label fit on one line: help, palette and quit always."""
+        actions = [action for action in of(place) if action.hint]
+        always = [action for action in actions if action.name in _ALWAYS]
+        chosen = [action for action in actions if action not in always]
+        while chosen and sum(len(self.shown(a)) + len(a.label) + 3 for a in chosen + always) - 2 > width:
+            chosen.pop()
+        return chosen + always

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 import msgspec
 
@@ -79,12 +80,17 @@ _ALL = (
         predicted="predicted_component_rates_balanced",
         short="dσ₁/dt, law",
     ),
+    Quantity("truth_alignment", "alignment with the truth", short="alignment"),
     Quantity("log_abs_det", "log |det W|"),
     Quantity("det_sign", "sign of det W"),
     Quantity("unbalancedness", "unbalancedness", log_y=True),
     Quantity("gradient_norm", "gradient norm", log_y=True),
     Quantity("step_size", "step size", log_y=True),
 )
+
+AXES = ("step", "time", "evaluations", "elapsed_s")
+"""What every lane goes forward on; any other scalar series can be an x axis too."""
+_AXIS_NAMES = {"step": "step", "time": "time", "evaluations": "evals", "elapsed_s": "sec."}
 
 VIEWS = {
     1: ("singular_values", "component_norms", "train_error"),
@@ -94,11 +100,27 @@ VIEWS = {
 }
 
 
-def available(history: History) -> list[Quantity]:
-    """The quantities that any lane of the run records."""
+def axis_name(axis: str) -> str:
+    """What an x axis is called, short enough for the corner under the y axis where it counts steps or time."""
+    named = (quantity.title.strip() for quantity in _ALL if quantity.series == axis)
+    return _AXIS_NAMES.get(axis) or next(named, axis)
+
+
+def axes(history: History) -> list[str]:
+    """The series that can be an x axis: those that every lane has, and scalar."""
+    if not history.lanes:
+        return ["step"]
+    every = [name for name in history.lanes[0].columns if all(name in lane.columns for lane in history.lanes)]
+    named = {quantity.series for quantity in _ALL}
+    return [name for name in every if name in AXES or name in named]
+
+
+def available(histories: Sequence[History]) -> list[Quantity]:
+    """The quantities that any lane of the runs records."""
     found = []
+    lanes = [lane for history in histories for lane in history.lanes]
     for quantity in _ALL:
-        for lane in history.lanes:
+        for lane in lanes:
             if quantity.series not in lane.series or quantity.unless in lane.series:
                 continue
             ranks = len(lane.vectors.get(quantity.series, [])) or (1 << 30)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from solver.history import History, LaneHistory
 
 # Control, format (bidirectional marks too), surrogate and private characters, and line and paragraph separators.
 _REFUSED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -14,6 +18,11 @@ def inert(text: str, most: int = 200) -> str:
     if not text.isascii() or not text.isprintable():
         text = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _REFUSED else c for c in text)
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def label(history: History, lane: LaneHistory) -> str:
+    """What a lane is called: settings may hold words from a file."""
+    return inert(history.label(lane), 120)
 
 
 def duration(seconds: float | None) -> str:

@@ -6,24 +6,23 @@ import contextlib
 import json
 import os
 import random
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Select, Static
 
 import presets
-from solver import client, control, fields, rundir, settings
+from solver import control, fields, rundir, settings
 from solver.records import Ending, Event, Outcome, State
-from solver.rundir import RunDirectory
 from solver.spec import MatrixCompletion
 from tests.tui import runs
+from tests.tui.driving import StandIn, caught_up, live, opened, text_of, until
 from tui import keys
 from tui.app import ImplicitApp
-from tui.screens.dialogs import ExportDialog, HelpScreen, QuitDialog
+from tui.screens.dialogs import HelpScreen, QuitDialog
+from tui.screens.export import ExportDialog
 from tui.screens.home import HomeScreen
 from tui.screens.live import LiveScreen
 from tui.screens.runs import RunsScreen
@@ -31,77 +30,10 @@ from tui.screens.settings import SettingsScreen
 from tui.widgets.chart import Chart
 from tui.widgets.quantity_list import QuantityList
 
+pytestmark = pytest.mark.usefixtures("stand_in")
+
 GOLDEN = Path(__file__).parent / "golden"
 SIZES = [(40, 12), (60, 15), (80, 24), (120, 40), (200, 60)]
-
-
-class StandIn:
-    """In place of a solver process: remembers what it was given."""
-
-    def __init__(self) -> None:
-        self.given: list[RunDirectory] = []
-        self.alive = True
-
-    def give(self, directory: RunDirectory) -> None:
-        self.given.append(directory)
-
-    def is_alive(self) -> bool:
-        return self.alive
-
-    def release(self) -> None:
-        self.alive = False
-
-
-@pytest.fixture(autouse=True)
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """No test of the screens starts a solver."""
-    solver = StandIn()
-
-    def start(directory: RunDirectory, **_: object) -> StandIn:
-        solver.give(directory)
-        return solver
-
-    monkeypatch.setattr(client, "warm", lambda: solver)
-    monkeypatch.setattr(client, "start", start)
-    monkeypatch.delenv("SSH_CONNECTION", raising=False)
-    return solver
-
-
-@contextlib.asynccontextmanager
-async def opened(
-    size: tuple[int, int] = (120, 40), run: RunDirectory | None = None, preset: presets.Preset | None = None
-) -> AsyncIterator[Pilot[None]]:
-    app = ImplicitApp(run=run, preset=preset)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await pilot.pause()
-        yield pilot
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], Any], tries: int = 400) -> None:
-    for _ in range(tries):
-        await pilot.pause(0.01)
-        if condition():
-            return
-    raise AssertionError("it did not happen; the screen shows\n" + text_of(pilot))
-
-
-def text_of(pilot: Pilot[None]) -> str:
-    """The screen as text."""
-    strips = pilot.app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
-
-
-def live(pilot: Pilot[None]) -> LiveScreen:
-    assert isinstance(pilot.app.screen, LiveScreen)
-    return pilot.app.screen
-
-
-async def caught_up(pilot: Pilot[None], n_frames: int = runs.N_FRAMES) -> LiveScreen:
-    screen = live(pilot)
-    await until(pilot, lambda: screen.history.lanes and len(screen.history.lanes[-1]) == n_frames)
-    await until(pilot, lambda: screen._drawn_look == screen._look())
-    await pilot.pause(0.15)
-    return screen
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "ended", "failed"])
@@ -239,7 +171,9 @@ async def test_quantities_lanes_and_axes_are_chosen_by_key() -> None:
 async def test_a_click_chooses_a_quantity() -> None:
     async with opened(run=runs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
-        await pilot.click(QuantityList, offset=(3, 7))
+        listed = [text.strip() for text, _ in screen.query_one(QuantityList).rows]
+        place = next(place for place, text in enumerate(listed) if text.startswith("effective rank"))
+        await pilot.click(QuantityList, offset=(3, place))
         assert screen.query_one(Chart).rows[0][0].startswith("effective rank")
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tui.draw.canvas import Canvas
 from tui.draw.cells import changed_spans
-from tui.draw.plot import Curve, Mark, Plot
+from tui.draw.curves import Curve, Mark
+from tui.draw.plot import Plot
 from tui.draw.scale import Scale, label, nice, ticks
 from tui.draw.spark import spark
 

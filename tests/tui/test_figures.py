@@ -7,6 +7,7 @@ import math
 from array import array
 from typing import Any
 
+import msgspec
 import pytest
 
 import presets
@@ -15,14 +16,19 @@ from solver.history import History
 from solver.records import Claim
 from solver.rundir import Order
 from tests.solver.running import ran
-from tests.tui.test_app import live, opened, stand_in, text_of, until  # noqa: F401 (a fixture of every test here)
+from tests.tui.driving import live, opened, text_of, until
+from tui.draw.curves import Curve
 from tui.draw.heat import FIRST_HEAT, LEVELS, gallery, picture, shade
-from tui.draw.plot import Curve, Plot
+from tui.draw.plot import Plot
 from tui.figures import figures
-from tui.items import items, pictures
-from tui.sheets import claims_in_short, compared, sheets
+from tui.items import items
+from tui.pictures import Scene, kinds
+from tui.seen import Seen
+from tui.sheets import claim_sheets, claims_in_short, compared, sheets
 from tui.widgets.chart import Chart
 from tui.widgets.quantity_list import QuantityList
+
+pytestmark = pytest.mark.usefixtures("stand_in")
 
 IMAGES: dict[str, Any] = {
     "problem.train_images": 300,
@@ -82,28 +88,28 @@ def test_the_figure_of_the_counterexample_runs_above_its_bound() -> None:
     (figure,) = figures(order.spec)
     assert (figure.x_log, figure.y_log) == (True, True)
     bound, *curves = figure.curves(run)
-    assert bound.name == "bound"
+    assert bound.name.startswith("bound")
     assert all(list(curve.x) == sorted(curve.x) for curve in [bound, *curves])
     deep = next(curve for curve in curves if curve.name == "det sign positive · depth 3" and len(curve.x) > 1)
     assert deep.y[0] == pytest.approx(1 / math.sqrt(2 * deep.x[0]), rel=0.01)
 
 
-def test_a_run_without_such_sweeps_has_no_figure() -> None:
-    _, order = recorded("2x2")
+def test_a_run_without_such_sweeps_has_the_law_alone_and_does_not_open_with_it() -> None:
     preset = presets.load("mf-depth")
-    assert figures(preset.decode(preset.raw)) == []
-    assert figures(order.spec)
+    (law,) = figures(preset.decode(preset.raw))
+    assert not law.opens
 
 
 def test_the_page_of_claims_says_statement_numbers_and_verdict() -> None:
     run, order = recorded("2x2")
-    page = sheets(run, order.preset.claims)[0]
-    text = "\n".join(line for line, _ in page.lines(run, 80))
+    seen = Seen("2x2", order, run)
+    page = sheets(seen)[0]
+    text = "\n".join(line for line, _ in page.lines(seen, 80))
     assert "✓ norms-diverge holds" in text
     assert "Razin, Cohen 2020" in text
     assert "tolerance:" in text
-    assert all(len(line) <= 80 for line, _ in page.lines(run, 80))
-    rows = page.rows(run, 60, 10)
+    assert all(len(line) <= 80 for line, _ in page.lines(seen, 80))
+    rows = page.rows(seen, 60, 10)
     assert len(rows) == 10
     assert rows[-1][0].startswith("… 5 shows what follows")
     assert claims_in_short(run, order.preset.claims) == "7/7 ✓"
@@ -114,8 +120,11 @@ def test_a_claim_that_fails_is_as_plain_as_one_that_holds() -> None:
     failing.claims["norms-diverge"] = Claim(
         name="norms-diverge", text="t", source="s", measured=1.2, expected=1.0, tolerance=0.05, verdict="fails"
     )
-    (page,) = sheets(failing, ["norms-diverge", "rank-minimised"])
-    lines = [line for line, _ in page.lines(failing, 70)]
+    _, order = recorded("2x2")
+    info = msgspec.structs.replace(order.preset, claims=["norms-diverge", "rank-minimised"])
+    seen = Seen("2x2", msgspec.structs.replace(order, preset=info), failing)
+    (page,) = sheets(seen)
+    lines = [line for line, _ in page.lines(seen, 70)]
     assert lines[0] == "✗ norms-diverge fails  1.2 ≈ 1 ± 0.05"
     assert "… rank-minimised waiting  " in lines
     assert claims_in_short(failing, ["norms-diverge", "rank-minimised"]) == "0/2 ✓ 1 ✗"
@@ -141,15 +150,17 @@ def test_comparisons_are_written_with_their_relation() -> None:
 
 def test_the_table_of_minimisers_is_a_page() -> None:
     run, order = recorded("2x2")
-    table = sheets(run, order.preset.claims)[2]
-    lines = [line for line, _ in table.lines(run, 70)]
+    seen = Seen("2x2", order, run)
+    table = sheets(seen)[2]
+    lines = [line for line, _ in table.lines(seen, 70)]
     assert any(line.startswith("nuclear norm") and line.endswith("2  w = 0") for line in lines)
     assert any(line.startswith("effective rank") and line.endswith("→ 1  |w| → ∞") for line in lines)
 
 
 def test_components_are_drawn_as_pictures() -> None:
     run, _ = recorded("images")
-    rows = pictures(run, None, 70, 20)
+    (components,) = kinds(run)
+    rows = components.rows(Scene(run, None, []), 70, 20)
     assert len(rows) == 20
     assert all(len(text) == len(colours) == 70 for text, colours in rows)
     assert "variant original · components 2" in rows[0][0]
@@ -199,13 +210,13 @@ async def test_keys_show_claims_figure_and_pictures() -> None:
         assert "claims" in text_of(pilot)
 
 
-async def test_a_run_without_components_says_that_it_has_no_pictures() -> None:
+async def test_pages_beyond_the_first_screen_are_reached() -> None:
     made = ran("det-2x2", {"seeds": 1}, {"model.depth": [1]})
     async with opened(run=made) as pilot:
         await until(pilot, lambda: live(pilot).history.ending)
         screen = live(pilot)
         await pilot.press("7")
-        assert "unobserved entry against loss" in rows_of(screen)
+        assert "end matrix W" in rows_of(screen)
         seen = []
         for _ in range(8):
             await pilot.press("5")
@@ -220,5 +231,5 @@ async def test_a_run_without_components_says_that_it_has_no_pictures() -> None:
 def test_every_row_of_the_list_has_a_key_of_its_own() -> None:
     for name in ("images", "recovery", "2x2"):
         run, order = recorded(name)
-        keys = [item.key for item in items(run, order)]
+        keys = [item.key for item in items(Seen(name, order, run), figures(order.spec), claim_sheets(order))]
         assert len(keys) == len(set(keys)), keys

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -22,16 +23,23 @@ COMMANDS = {
     "resume": "take a killed or stopped run up again",
     "stop": "stop a live run",
     "prune": "delete old runs",
-    "export": "write a run as JSON, JSON lines or CSV",
+    "export": "write a run as JSON, JSON lines, CSV or SVG",
     "verify": "run presets at their quick size and judge every claim",
     "info": "show versions, directories and devices",
     "schema": "print the JSON Schema of the spec or the export",
+    "config": "where the app's configuration is, what it says, whether it is right",
+    "completion": "print the completion of a shell",
+    "serve": "show the app in a browser on this machine",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A locale without our characters shows question marks, neither escapes nor a traceback.
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(errors="replace")
     try:
         return _dispatch(list(arguments))
     except BadSetting as error:
@@ -60,7 +68,7 @@ def _dispatch(arguments: list[str]) -> int:
         module.add_arguments(own)
         status: int = module.main(own.parse_args(arguments[1:]))
         return status
-    commands = "\n".join(f"  {name:<9}{text}" for name, text in COMMANDS.items())
+    commands = "\n".join(f"  {name:<11}{text}" for name, text in COMMANDS.items())
     parser.epilog = f"commands:\n{commands}\n\n{parser.epilog}"
     parser.add_argument("target", nargs="?", metavar="PRESET|RUN|FILE", help="open the app on it")
     from tui.commands import app

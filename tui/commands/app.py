@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -29,11 +30,21 @@ def main(target: str | None) -> int:
 
 
 def open_on(preset: Preset | None = None, run: RunDirectory | None = None) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    if not is_terminal and "WebDriver" not in os.environ.get("TEXTUAL_DRIVER", ""):
         complain("the app needs a terminal: use `implicit-tui run mf-depth --out run.json` without one")
         return EXIT_BAD_INPUT
+    from tui import config
+
+    chosen = config.read()
+    if isinstance(sys.__stderr__, io.TextIOWrapper):
+        # What the app paints is UTF-8, whatever the locale says of files.
+        sys.__stderr__.reconfigure(encoding="utf-8")
+    # Textual waits for its next frame before it paints: the answer to a key comes sooner with more of them, and what is
+    # drawn without one is paced by ourselves.
+    os.environ.setdefault("TEXTUAL_FPS", "120")
     from tui.app import ImplicitApp
 
-    app = ImplicitApp(preset=preset, run=run)
+    app = ImplicitApp(preset=preset, run=run, config=chosen)
     app.run()
     return app.return_code or 0

@@ -12,6 +12,7 @@ from solver.paths import typed
 from solver.ratings import DATASETS
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
+from tui import config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", metavar="N")
     parser.add_argument("--steps", metavar="N", help="stop a lane after N steps")
     parser.add_argument("--seconds", metavar="S", help="stop the run after S seconds")
-    parser.add_argument("--size", choices=presets.SIZES, default="default", help="how much work the preset makes of it")
+    parser.add_argument("--size", choices=presets.SIZES, help="how much work the preset makes of it (default)")
 
 
 def chosen(arguments: argparse.Namespace) -> tuple[Preset, RunSpec]:
     """The preset and the spec that the options make of it. Raises BadSetting."""
-    preset = presets.load(arguments.preset)
+    preset, configured = presets.load(arguments.preset), config.read()
     changes = [settings.parse_assignment(text) for text in arguments.settings]
     for option, field in (
         ("seed", "seed"),
@@ -58,7 +59,8 @@ def chosen(arguments: argparse.Namespace) -> tuple[Preset, RunSpec]:
             changes.append((field, settings.parse_value(text)))
     changes = [(field, _from_here(field, value)) for field, value in changes]
     sweeps = [settings.parse_sweep(text) for text in arguments.sweeps]
-    raw = settings.apply(preset.at_size(arguments.size), changes, sweeps)
+    own = configured.with_defaults(preset.at_size(arguments.size or configured.defaults.size))
+    raw = settings.apply(own, changes, sweeps)
     return preset, preset.decode(raw)
 
 

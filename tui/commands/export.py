@@ -6,39 +6,55 @@ import argparse
 import sys
 from pathlib import Path
 
-from solver import client, export, rundir
+from solver import client, rundir
 from solver.refusal import BadSetting
-from solver.rundir import RunDirectory
+from tui.export import FORMATS, data
+
+_LEAST, _MOST = (40, 12), (400, 200)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="an id, the beginning of one, or latest")
     parser.add_argument("--out", default="-", metavar="FILE|-", help="where to (- is stdout, the default)")
-    parser.add_argument("--format", choices=("json", "jsonl", "csv"), default="json")
+    parser.add_argument(
+        "--format",
+        choices=tuple(FORMATS),
+        default="json",
+        help="; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items()),
+    )
+    parser.add_argument("--keys", default="", metavar="K,K,…", help="pressed before a picture is taken, as in 3,x")
+    parser.add_argument("--size", default="120x40", metavar="WxH", help="columns and rows of the screen (120x40)")
 
 
 def main(arguments: argparse.Namespace) -> int:
     directory = rundir.find(arguments.run)
-    if arguments.out == "-":
-        sys.stdout.buffer.write(document(directory, arguments.format))
+    path = None if arguments.out == "-" else client.check_export_path(Path(arguments.out))
+    if arguments.format in ("svg", "screen"):
+        size = _size(arguments.size)
+        directory.order()
+        from tui import config, headless
+
+        keys = [key.strip() for key in arguments.keys.split(",") if key.strip()]
+        written = headless.picture(directory, arguments.format, keys, size, config.read())
+    else:
+        written = data(directory, arguments.format)
+    if path is None:
+        sys.stdout.buffer.write(written)
         sys.stdout.flush()
         return 0
-    path = client.check_export_path(Path(arguments.out))
-    data = document(directory, arguments.format)
     try:
-        rundir.replace_file(path, data)
+        rundir.replace_file(path, written)
     except OSError as error:
         raise BadSetting(f"--out {path} could not be written ({error.strerror}): what was there is unchanged") from None
     print(f"export {path}", file=sys.stderr)
     return 0
 
 
-def document(directory: RunDirectory, kind: str) -> bytes:
-    """The run in one of the formats; jsonl is its log. Raises BadSetting."""
-    if kind == "jsonl":
-        try:
-            return directory.log.read_bytes()
-        except OSError as error:
-            raise BadSetting(f"run {directory.id} has no readable log ({error.strerror}): nothing to export") from None
-    exported = export.build(directory)
-    return export.to_json(exported) if kind == "json" else export.to_csv(exported)
+def _size(text: str) -> tuple[int, int]:
+    """Columns and rows as typed. Raises BadSetting."""
+    width, _, height = text.lower().partition("x")
+    if width.isdecimal() and height.isdecimal():
+        size = int(width), int(height)
+        if all(low <= value <= high for low, value, high in zip(_LEAST, size, _MOST, strict=True)):
+            return size
+    raise BadSetting(f"--size must be columns × rows from 40x12 to 400x200, not {text}: its default is 120x40")

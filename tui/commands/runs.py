@@ -28,7 +28,8 @@ def main(arguments: argparse.Namespace) -> int:
     width = max(len(str(run["id"])) for run in found)
     for run in found:
         size = readable_bytes(float(str(run["size_bytes"])))
-        print(f"{inert(str(run['id'])):<{width}}  {run['state']:<12} {size:>10}  {inert(str(run['title']))}")
+        told = f"{run['name']} · {run['title']}" if run["name"] else str(run["title"])
+        print(f"{inert(str(run['id'])):<{width}}  {run['state']:<12} {size:>10}  {inert(told)}")
     return 0
 
 
@@ -40,8 +41,12 @@ def summary(directory: RunDirectory) -> dict[str, object]:
         created = order.created
     except BadSetting as error:
         preset, title, state, created = "", str(error), "damaged", ""
+    notes = directory.read_notes()
     return {
         "id": directory.id,
+        "name": notes.name,
+        "note": notes.note,
+        "tags": notes.tags,
         "preset": preset,
         "title": title,
         "state": state,

@@ -18,6 +18,20 @@ def put(row: Row, column: int, text: str, colour: int) -> Row:
     return cells[:column] + text + cells[end:], colours[:column] + bytes([colour] * len(text)) + colours[end:]
 
 
+def row(*pieces: tuple[str, int], width: int) -> Row:
+    """A row of ``width`` from pieces of text and their colours, cut or filled with spaces."""
+    text = "".join(piece for piece, _ in pieces)
+    colours = b"".join(bytes([colour] * len(piece)) for piece, colour in pieces)
+    if len(text) > width:
+        text = text[: width - 1] + "…" if width else ""
+    return text.ljust(width), colours[:width].ljust(width, bytes([TEXT]))
+
+
+def widened(line: Row, width: int) -> Row:
+    """The row with blanks after it up to ``width``."""
+    return line[0].ljust(width), line[1].ljust(width, bytes([TEXT]))
+
+
 def fit(lines: list[tuple[str, int]], width: int, height: int) -> list[Row]:
     """``height`` rows of ``width`` that begin with these lines and their colours."""
     rows = [(text[:width].ljust(width), bytes([colour] * width)) for text, colour in lines[:height]]

@@ -12,7 +12,8 @@ LEVELS = 11
 FIRST_HEAT = 100
 """The colour of a cell is FIRST_HEAT + LEVELS · (shade above) + (shade below)."""
 
-_GAP = 2
+GAP = 2
+"""Cells between pictures."""
 _WITHIN_SCALE = 0.9
 
 
@@ -43,12 +44,12 @@ def gallery(
 ) -> list[Row]:
     """Pictures of one size with a caption each, side by side and below each other as they fit, on one scale."""
     sheet = [(" " * width, bytes([TEXT] * width)) for _ in range(height)]
-    across, cell_height = max(1, (width + _GAP) // (columns + _GAP)), (rows + 1) // 2 + 1
+    across, cell_height = max(1, (width + GAP) // (columns + GAP)), (rows + 1) // 2 + 1
     sizes = sorted(abs(value) for _, values in pictures for value in values if math.isfinite(value))
     # Some pixels far out must not darken all others.
     largest = sizes[int(_WITHIN_SCALE * (len(sizes) - 1))] if sizes else 0.0
     for index, (caption, values) in enumerate(pictures):
-        left, top = (index % across) * (columns + _GAP), (index // across) * cell_height
+        left, top = (index % across) * (columns + GAP), (index // across) * cell_height
         if top >= height:
             break
         sheet[top] = put(sheet[top], left, caption[:columns], DIM)

@@ -1,47 +1,46 @@
-"""A line chart as rows of cells: limits that stay put, curves on a braille canvas, marks."""
+"""A line chart as rows of cells: limits that stay put, a part of them zoomed in on, curves, and a cursor."""
 
 from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import msgspec
 
-from tui.draw.canvas import Canvas
+from tui.draw import window
+from tui.draw.canvas import Canvas, Marker
 from tui.draw.cells import DIM, TEXT, Row, fit, put
-from tui.draw.frame import MARGIN, legend, with_y_axis, x_axis
-from tui.draw.scale import Scale, nice
+from tui.draw.curves import Curve, Mark, draw_curve, draw_mark, drawable, place_ends, place_marks
+from tui.draw.frame import MARGIN, legend, plain, with_y_axis, x_axis
+from tui.draw.readout import readout
+from tui.draw.scale import Scale, label, nice
 
 _ROOM = 0.25
 # From these heights on the curves can spare a row.
 _TWO_ROWS_OF_LEGEND, _THREE_ROWS_OF_LEGEND = 14, 17
-_TINY, _HUGE = 1e-300, 1e300
 
 
-class Curve(msgspec.Struct):
-    """One series: x must not fall. Values that are not finite, or not positive on a log axis, are left out."""
+class Drawn(msgspec.Struct, frozen=True):
+    """Where the last drawing put its axes: the body of curves begins at (``left``, ``top``) in cells."""
 
-    name: str
-    """In the legend; curves of one name and colour share an entry."""
-    colour: int
-    x: array[float]
-    y: array[float]
-    mark: str = ""
-    """A character at the last point, so that curves can be told apart without colour; or a word."""
-    low: array[float] = array("d")
-    high: array[float] = array("d")
-    """Where given, an upright bar at each point from low to high: quartiles, say."""
-    points: bool = False
-    """Whether the mark stands at every point: few points that are measurements, joined for the eye."""
+    x: Scale
+    y: Scale
+    whole_x: Scale
+    whole_y: Scale
+    left: int
+    top: int
+    width: int
+    height: int
 
+    def x_fraction(self, column: int) -> float:
+        """How far along the x axis a cell of the chart lies; outside of 0 to 1 beside the body."""
+        return (column - self.left + 0.5) / self.width
 
-class Mark(msgspec.Struct, frozen=True):
-    """A vertical line at a value of x, with a word."""
-
-    x: float
-    text: str
+    def y_fraction(self, row: int) -> float:
+        """How far up the y axis a cell lies."""
+        return 1.0 - (row - self.top + 0.5) / self.height
 
 
 class Plot:
@@ -50,45 +49,141 @@ class Plot:
     def __init__(self) -> None:
         self._x: Scale | None = None
         self._y: Scale | None = None
+        self._zoom_x: Scale | None = None
+        self._zoom_y: Scale | None = None
+        self.marker: Marker = "braille"
         self.x_log = False
         self.y_log = False
         self.from_zero = True
         """Whether a linear x axis begins at zero, as for what counts from there."""
         self.growing = False
         """Whether more points are to come: then a new limit leaves room for them."""
+        self._ends = (0.0, 0.0)
+        """The smallest and the largest x there is."""
+        self.cursor: float | None = None
+        """The x whose values the legend tells; None without a cursor."""
+        self.drawn: Drawn | None = None
+        """Where things stand; None while there are no axes."""
 
     def forget(self) -> None:
-        """Starts the limits anew: another quantity is shown."""
+        """Starts the limits anew: another quantity is shown, or other lanes."""
         self._x = self._y = None
+        self._zoom_y = None
+
+    @property
+    def is_zoomed(self) -> bool:
+        """Whether only a part of the axes is shown."""
+        return self._zoom_x is not None or self._zoom_y is not None
+
+    def reset(self) -> None:
+        """All of both axes, and no cursor."""
+        self._zoom_x = self._zoom_y = self.cursor = None
+
+    def zoom_x(self, factor: float, about: float | None = None) -> None:
+        """Shows ``factor`` times as much of the x axis, about a fraction of it, the cursor, or the middle."""
+        if self.drawn is not None:
+            place = self._cursor_fraction() if about is None else about
+            self._zoom_x = window.zoomed(self.drawn.x, self.drawn.whole_x, factor, 0.5 if place is None else place)
+
+    def zoom_y(self, factor: float, about: float = 0.5) -> None:
+        """Shows ``factor`` times as much of the y axis, about a fraction of it."""
+        if self.drawn is not None:
+            self._zoom_y = window.zoomed(self.drawn.y, self.drawn.whole_y, factor, about)
+
+    def pan(self, across: float, up: float) -> None:
+        """Moves what is shown by fractions of it, on the axes that are zoomed."""
+        if self.drawn is not None:
+            if self._zoom_x is not None and across:
+                self._zoom_x = window.moved(self.drawn.x, self.drawn.whole_x, across)
+            if self._zoom_y is not None and up:
+                self._zoom_y = window.moved(self.drawn.y, self.drawn.whole_y, up)
+
+    def place_cursor(self, fraction: float) -> None:
+        """Puts the cursor at a fraction of the x axis, at its ends at most."""
+        if self.drawn is not None:
+            self.cursor = self.drawn.x.value(min(1.0, max(0.0, fraction)))
+
+    def move_cursor(self, cells: int) -> None:
+        """Moves the cursor by cells; at the edge of what is shown it takes the picture along."""
+        drawn = self.drawn
+        if drawn is None:
+            return
+        place = self._cursor_fraction()
+        if place is None or not 0.0 <= place <= 1.0:
+            # It appears where the eye is: at the newest points that are shown, or at the oldest.
+            edge = self._ends[1] if cells < 0 else self._ends[0]
+            self.cursor = min(max(edge, drawn.x.low), drawn.x.high)
+            return
+        step = cells / max(1, drawn.width - 1)
+        if not 0.0 <= place + step <= 1.0:
+            self.pan(step, 0.0)
+        beyond = drawn.x.value(place + step)
+        whole = drawn.whole_x
+        self.cursor = min(max(beyond, whole.low), whole.high)
+
+    def _cursor_fraction(self) -> float | None:
+        if self.cursor is None or self.drawn is None or not drawable(self.cursor, self.drawn.x.log):
+            return None
+        return self.drawn.x.fraction(self.cursor)
 
     def draw(
-        self, width: int, height: int, curves: Sequence[Curve], marks: Sequence[Mark], title: str, x_name: str
+        self,
+        width: int,
+        height: int,
+        curves: Sequence[Curve],
+        marks: Sequence[Mark],
+        title: str,
+        x_name: str,
+        extent: Sequence[Curve] = (),
     ) -> list[Row]:
-        """``height`` rows of ``width`` cells."""
+        """``height`` rows of ``width`` cells. With ``extent`` the limits hold those curves, whatever is drawn."""
+        self.drawn = None
         if width < 20 or height < 5:
             return fit([(title[:width], TEXT)], width, height)
-        limits = self._limits(curves)
-        if limits is None:
+        whole = self._limits(extent or curves)
+        if whole is None:
             return fit([(title, TEXT), ("no points yet", DIM)], width, height)
-        x, y = limits
-        most = 1 + (height >= _TWO_ROWS_OF_LEGEND) + (height >= _THREE_ROWS_OF_LEGEND)
-        head = legend(title, [(curve.name, curve.colour, curve.mark) for curve in curves], width, most)
-        canvas = Canvas(width - MARGIN, height - 2 - len(head))
+        x, y = self._shown(curves, *whole)
+        head = self._head(width, height, curves, title, x_name)
+        canvas = Canvas(width - MARGIN, height - 2 - len(head), self.marker)
+        self.drawn = Drawn(x, y, *whole, MARGIN, len(head), canvas.width, canvas.height)
         for mark in marks:
-            _draw_mark(canvas, mark, x)
+            draw_mark(canvas, mark, x)
         for curve in curves:
-            _draw_bars(canvas, curve, x, y)
-            _draw_curve(canvas, curve, x, y)
+            draw_curve(canvas, curve, x, y)
         body = canvas.rows()
-        _place_ends(body, curves, x, y)
-        _place_marks(body, marks, x)
-        return [*head, *with_y_axis(body, y), *x_axis(x, width, x_name)]
+        self._place_cursor(body)
+        place_ends(body, canvas, curves, x, y)
+        place_marks(body, canvas, marks, x)
+        rows = [*head, *with_y_axis(body, y), *x_axis(x, width, x_name)]
+        return [plain(row) for row in rows] if self.marker == "ascii" else rows
+
+    def _head(self, width: int, height: int, curves: Sequence[Curve], title: str, x_name: str) -> list[Row]:
+        """The legend, with the values at the cursor where there is one."""
+        most = 1 + (height >= _TWO_ROWS_OF_LEGEND) + (height >= _THREE_ROWS_OF_LEGEND)
+        entries = [(curve.name, curve.colour, curve.mark) for curve in curves]
+        if self.cursor is not None:
+            where = label(float(f"{self.cursor:.4g}"))
+            return legend(f"{x_name} {where}", readout(curves, self.cursor), width, most, as_they_are=True)
+        if self.is_zoomed:
+            title += " (zoomed, 0 shows all)"
+        return legend(title, entries, width, most)
+
+    def _place_cursor(self, body: list[Row]) -> None:
+        place = self._cursor_fraction()
+        if place is None or not 0.0 <= place <= 1.0:
+            return
+        column = min(len(body[0][0]) - 1, int(place * len(body[0][0])))
+        for index, row in enumerate(body):
+            if row[0][column] == " ":
+                body[index] = put(row, column, "│", DIM)
 
     def _limits(self, curves: Sequence[Curve]) -> tuple[Scale, Scale] | None:
         x_range = _range([curve.x for curve in curves], self.x_log)
         y_range = _range([column for curve in curves for column in (curve.y, curve.low, curve.high)], self.y_log)
         if x_range is None or y_range is None:
             return None
+        self._ends = x_range
         if not self.x_log and self.from_zero:
             x_range = (min(0.0, x_range[0]), x_range[1])
         if self.x_log and self._x is None and x_range[0] == x_range[1]:
@@ -97,6 +192,28 @@ class Plot:
         self._x = nice(*x_range, self.x_log, self._x, room)
         self._y = nice(*y_range, self.y_log, self._y, room)
         return self._x, self._y
+
+    def _shown(self, curves: Sequence[Curve], whole_x: Scale, whole_y: Scale) -> tuple[Scale, Scale]:
+        """The part of the axes that is shown; y fits what lies in a zoomed x unless it is zoomed itself."""
+        if self._zoom_x is not None and self._zoom_x.log != whole_x.log:
+            self._zoom_x = None
+        if self._zoom_y is not None and self._zoom_y.log != whole_y.log:
+            self._zoom_y = None
+        x = self._zoom_x or whole_x
+        if self._zoom_y is not None or self._zoom_x is None:
+            return x, self._zoom_y or whole_y
+        seen = _range([column for curve in curves for column in _within(curve, x)], whole_y.log)
+        return x, whole_y if seen is None else nice(*seen, whole_y.log)
+
+
+def _within(curve: Curve, x: Scale) -> list[array[float]]:
+    """The parts of a curve's columns that lie inside ``x``, and a point to either side."""
+    columns = (curve.y, curve.low, curve.high)
+    if curve.path:
+        inside = [index for index, value in enumerate(curve.x) if x.low <= value <= x.high]
+        return [array("d", (curve.y[index] for index in inside if index < len(curve.y)))]
+    start, stop = max(0, bisect_left(curve.x, x.low) - 1), bisect_right(curve.x, x.high) + 1
+    return [column[start:stop] for column in columns]
 
 
 def _range(columns: list[array[float]], log: bool) -> tuple[float, float] | None:
@@ -107,115 +224,10 @@ def _range(columns: list[array[float]], log: bool) -> tuple[float, float] | None
             continue
         smallest, largest = min(column), max(column)
         # min and max are quick but let a NaN through or hide behind one: then every value is looked at.
-        if not (_drawable(smallest, log) and _drawable(largest, log)) or column[0] != column[0]:
-            values = [value for value in column if _drawable(value, log)]
+        if not (drawable(smallest, log) and drawable(largest, log)) or column[0] != column[0]:
+            values = [value for value in column if drawable(value, log)]
             if not values:
                 continue
             smallest, largest = min(values), max(values)
         low, high = min(low, smallest), max(high, largest)
     return None if low > high else (low, high)
-
-
-def _draw_curve(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
-    if len(curve.x) > 4 * canvas.width:
-        _draw_dense(canvas, curve, x, y)
-    else:
-        _draw_sparse(canvas, curve, x, y)
-
-
-def _draw_bars(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
-    place_x, place_y = x.placing(2 * canvas.width - 1), y.placing(4 * canvas.height - 1, flip=True)
-    for value, low, high in zip(curve.x, curve.low, curve.high, strict=False):
-        if _drawable(value, x.log) and _drawable(low, y.log) and _drawable(high, y.log):
-            canvas.column(round(place_x(value)), round(place_y(high)), round(place_y(low)), curve.colour)
-
-
-def _draw_sparse(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
-    """Point by point, joined by straight lines."""
-    place_x, place_y = x.placing(2 * canvas.width - 1), y.placing(4 * canvas.height - 1, flip=True)
-    before: tuple[int, int] | None = None
-    for value_x, value_y in zip(curve.x, curve.y, strict=False):
-        if not _drawable(value_x, x.log) or not _drawable(value_y, y.log):
-            before = None
-            continue
-        point = (round(place_x(value_x)), round(place_y(value_y)))
-        if before is None:
-            canvas.column(point[0], point[1], point[1], curve.colour)
-        elif point != before:
-            canvas.line(*before, *point, curve.colour)
-        before = point
-
-
-def _draw_dense(canvas: Canvas, curve: Curve, x: Scale, y: Scale) -> None:
-    """Column by column: from the smallest to the largest of the points that fall into it.
-
-    The points of a column are found by bisection and compared in C, so thousands of points cost no more than columns.
-    """
-    columns, place = 2 * canvas.width, y.placing(4 * canvas.height - 1, flip=True)
-    values, n = curve.y, min(len(curve.x), len(curve.y))
-    start = bisect_left(curve.x, x.low if not x.log else x.low * (1 - 1e-12), 0, n)
-    before: tuple[int, int] | None = None
-    for column in range(columns):
-        stop = n if column == columns - 1 else bisect_left(curve.x, x.value((column + 0.5) / (columns - 1)), start, n)
-        if stop <= start:
-            continue
-        piece = values[start:stop]
-        start = stop
-        low, high = min(piece), max(piece)
-        if not (_drawable(low, y.log) and _drawable(high, y.log) and low <= high):
-            usable = [value for value in piece if _drawable(value, y.log)]
-            if not usable:
-                before = None
-                continue
-            piece, low, high = array("d", usable), min(usable), max(usable)
-        top = round(place(high))
-        low_dot = round(place(low))
-        if before is not None and before[0] == column - 1:
-            # Joined to the column before, whichever side its last point lies on.
-            if before[1] < top - 1:
-                top = before[1] + 1
-            elif before[1] > low_dot + 1:
-                low_dot = before[1] - 1
-        elif before is not None:
-            canvas.line(*before, column, max(top, min(before[1], low_dot)), curve.colour)
-        canvas.column(column, top, low_dot, curve.colour)
-        before = column, round(place(piece[-1]))
-
-
-def _drawable(value: float, log: bool) -> bool:
-    # Beyond these the arithmetic of an axis would overflow; a diverging run gets there.
-    return _TINY <= value <= _HUGE if log else -_HUGE <= value <= _HUGE
-
-
-def _draw_mark(canvas: Canvas, mark: Mark, x: Scale) -> None:
-    if _drawable(mark.x, x.log) and 0 <= x.fraction(mark.x) <= 1:
-        column = round(x.fraction(mark.x) * (2 * canvas.width - 1))
-        for dot in range(0, 4 * canvas.height, 4):
-            canvas.column(column, dot, dot + 1, DIM)
-
-
-def _place_ends(body: list[Row], curves: Sequence[Curve], x: Scale, y: Scale) -> None:
-    """The mark of each curve at its last point, or at every one."""
-    height, width = len(body), len(body[0][0])
-    # Words last: a mark across one would make it unreadable.
-    for curve in sorted(curves, key=lambda one: len(one.mark)):
-        n = min(len(curve.x), len(curve.y))
-        if not curve.mark or not n:
-            continue
-        for point in range(n) if curve.points else (n - 1,):
-            here_x, here_y = curve.x[point], curve.y[point]
-            if not _drawable(here_x, x.log) or not _drawable(here_y, y.log):
-                continue
-            column = min(width - len(curve.mark), round(x.fraction(here_x) * (2 * width - 1)) >> 1)
-            row = min(height - 1, round((1.0 - y.fraction(here_y)) * (4 * height - 1)) >> 2)
-            if column >= 0 and row >= 0:
-                body[row] = put(body[row], column, curve.mark, curve.colour)
-
-
-def _place_marks(body: list[Row], marks: Sequence[Mark], x: Scale) -> None:
-    width = len(body[0][0])
-    for mark in marks:
-        if _drawable(mark.x, x.log) and 0 <= x.fraction(mark.x) <= 1:
-            column = round(x.fraction(mark.x) * (2 * width - 1)) >> 1
-            column = max(0, min(column, width - len(mark.text)))
-            body[0] = put(body[0], column, mark.text, DIM)

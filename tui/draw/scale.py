@@ -65,14 +65,22 @@ def nice(low: float, high: float, log: bool, before: Scale | None = None, room: 
 
 
 def ticks(scale: Scale, most: int) -> list[float]:
-    """At most ``most`` round values inside the scale: decades (or every k-th), else multiples of 1, 2 or 5."""
+    """At most ``most`` round values inside the scale: decades (or every k-th), else multiples of 1, 2 or 5.
+
+    A logarithmic scale that holds less than two decades has 1, 2 and 5 in each, or even steps where it holds less.
+    """
     if most < 1:
         return []
     if scale.log:
         first, last = math.ceil(math.log10(scale.low) - 1e-9), math.floor(math.log10(scale.high) + 1e-9)
-        every = max(1, -(-(last - first + 1) // most))
-        start = -(-first // every) * every
-        return [10.0**exponent for exponent in range(start, last + 1, every)]
+        if last - first >= 1:
+            every = max(1, -(-(last - first + 1) // most))
+            start = -(-first // every) * every
+            return [10.0**exponent for exponent in range(start, last + 1, every)]
+        finer = [factor * 10.0**exponent for exponent in range(first - 1, last + 1) for factor in (1.0, 2.0, 5.0)]
+        inside = [value for value in finer if scale.low <= value <= scale.high]
+        if 2 <= len(inside) <= most:
+            return inside
     span = scale.high - scale.low
     step = _step(span / most)
     while span / step + 1 > most + 1e-9 and step < span * 4:
@@ -80,6 +88,16 @@ def ticks(scale: Scale, most: int) -> list[float]:
     first = math.ceil(scale.low / step - 1e-9)
     last = math.floor(scale.high / step + 1e-9)
     return [index * step for index in range(first, last + 1)]
+
+
+def labels(values: list[float]) -> list[str]:
+    """The ticks' values, each in at most seven characters where four digits tell them apart, else in more."""
+    short = [label(value) for value in values]
+    for digits in (6, 8, 11):
+        if len(set(short)) == len(short):
+            break
+        short = [f"{value:.{digits}g}" for value in values]
+    return short
 
 
 def label(value: float) -> str:

@@ -1,8 +1,8 @@
-"""Small questions over a screen: where to export to, what becomes of a live run, and the help."""
+"""Small questions over a screen: what becomes of a live run, a run's name, which runs go, and the help."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,48 +11,13 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from solver import client
+from solver import rundir
+from solver.estimate import readable_bytes
 from solver.refusal import BadSetting
+from solver.rundir import Notes, RunDirectory
 from tui import keys
+from tui.commands.prune import old
 from tui.text import inert
-
-
-class ExportDialog(ModalScreen[Path | None]):
-    """Asks where to; a file that is there is replaced only when asked a second time."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_none", "back", show=False, priority=True)]
-
-    def __init__(self, proposed: Path) -> None:
-        super().__init__()
-        self._proposed = proposed
-        self._agreed: Path | None = None
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield Static("Export to (.json, .csv or .jsonl)", markup=False)
-            yield Input(str(self._proposed), id="path", select_on_focus=False)
-            yield Static("enter writes it · esc goes back", id="said", markup=False)
-
-    def on_input_changed(self, _: Input.Changed) -> None:
-        self._agreed = None
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        said = self.query_one("#said", Static)
-        try:
-            path = client.check_export_path(Path(event.value.strip()))
-        except BadSetting as error:
-            said.update(inert(str(error).removeprefix("--out "), 400))
-            return
-        if path.suffix not in (".json", ".csv", ".jsonl"):
-            said.update("the file name must end in .json, .csv or .jsonl")
-        elif path.exists() and self._agreed != path:
-            self._agreed = path
-            said.update("this file exists: enter again replaces it")
-        else:
-            self.dismiss(path)
-
-    def action_dismiss_none(self) -> None:
-        self.dismiss(None)
 
 
 class QuitDialog(ModalScreen[str | None]):
@@ -85,20 +50,107 @@ class QuitDialog(ModalScreen[str | None]):
         self.dismiss(answer)
 
 
+class NotesDialog(ModalScreen[Notes | None]):
+    """Asks for a run's name, a note, and tags."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "back", show=False, priority=True)]
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__()
+        self._notes = notes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            for name, value in (
+                ("name", self._notes.name),
+                ("note", self._notes.note),
+                ("tags", ", ".join(self._notes.tags)),
+            ):
+                with Horizontal(classes="entry"):
+                    yield Static(name, classes="name", markup=False)
+                    yield Input(inert(value, 400), id=name, max_length=400, select_on_focus=False, compact=True)
+            yield Static("enter keeps it · tab next field · a comma parts tags · esc goes back", markup=False)
+
+    def on_input_submitted(self, _: Input.Submitted) -> None:
+        name, note, tags = (self.query_one(f"#{field}", Input).value for field in ("name", "note", "tags"))
+        words = [tag.strip() for tag in tags.split(",")]
+        self.dismiss(Notes(name=name.strip(), note=note.strip(), tags=[tag for tag in words if tag]))
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+class PruneDialog(ModalScreen[list[RunDirectory] | None]):
+    """Asks which runs are old, and says what would go."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "back", show=False, priority=True)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._chosen: list[RunDirectory] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            for name, label, value in (("keep", "keep the newest", "20"), ("days", "older than days", "30")):
+                with Horizontal(classes="entry"):
+                    yield Static(label, classes="name", markup=False)
+                    yield Input(value, id=name, compact=True)
+            yield Static("", id="said", markup=False)
+            yield Static("enter deletes them · live runs stay · esc goes back", markup=False)
+
+    def on_mount(self) -> None:
+        self._count()
+
+    def on_input_changed(self, _: Input.Changed) -> None:
+        self._count()
+
+    def _count(self) -> None:
+        said = self.query_one("#said", Static)
+        keep, days = (self.query_one(f"#{field}", Input).value.strip() for field in ("keep", "days"))
+        self._chosen = []
+        try:
+            limits = int(keep) if keep else None, float(days) if days else None
+        except ValueError:
+            said.update("both are numbers; leave one empty to leave it out")
+            return
+        try:
+            self._chosen = old(rundir.list_runs(), *limits, time.time())
+        except BadSetting as error:
+            said.update(inert(str(error), 200))
+            return
+        size = readable_bytes(sum(run.size_bytes() for run in self._chosen))
+        said.update(f"{len(self._chosen)} run{'s' * (len(self._chosen) != 1)} would be deleted, {size}")
+
+    def on_input_submitted(self, _: Input.Submitted) -> None:
+        self.dismiss(self._chosen)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
 class HelpScreen(ModalScreen[None]):
     """Every key of the screen it was called from, from the one table."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,f1,q,enter", "close", "close", show=False)]
 
-    def __init__(self, place: keys.Place) -> None:
+    def __init__(self, place: keys.Place, table: keys.Keys) -> None:
         super().__init__()
         self._place = place
+        self._keys = table
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog tall"):
-            lines = [f"{action.shown:>7}  {action.help}" for action in keys.of(self._place)]
-            yield Static("\n".join(lines), markup=False)
+            for group, heading in keys.GROUPS.items():
+                actions = [action for action in keys.of(self._place) if action.group == group]
+                if actions:
+                    yield Static(heading, classes="section", markup=False)
+                    yield Static("\n".join(self._line(action) for action in actions), markup=False)
+            yield Static("Mouse: click the list, the keys below and the chart; wheel zooms, drag moves.", markup=False)
             yield Static(_WORDS, id="words", markup=False)
+
+    def _line(self, action: keys.Action) -> str:
+        shown = " ".join(keys.shown(key) for key in self._keys.keys(action).split(","))
+        return f"{shown:>11}  {action.help}"
 
     def action_close(self) -> None:
         self.dismiss(None)
@@ -110,6 +162,7 @@ Words
   σ₁ ≥ σ₂ ≥ …     singular values of W: dσ/dt = N σ^(2−2/N) γ
   γ               how hard the loss pulls on that direction
   effective rank  exp of the entropy of σ/Σσ: 5 equal ones give 5
+  alignment       1 where σ_r's vectors lie in the truth's spaces
   training loss   on the observed entries
   recon. error    on all entries; the zero matrix scores 1
   lane            one trained factorization of the run

@@ -15,9 +15,11 @@ from textual.widgets.option_list import Option
 import presets
 from presets import Preset
 from solver import estimate, rundir
+from solver.fields import Raw
 from solver.refusal import BadSetting
 from tui import keys
 from tui.text import duration, inert
+from tui.widgets.hints import Hints
 
 if TYPE_CHECKING:
     from tui.app import ImplicitApp
@@ -41,7 +43,7 @@ class HomeScreen(Screen[None]):
             with VerticalScroll(id="about-box"):
                 yield Static("", id="about", markup=False)
         yield Static("", id="recent", markup=False)
-        yield Static("", id="hints", markup=False)
+        yield Hints("home")
         yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
 
     def on_mount(self) -> None:
@@ -66,12 +68,11 @@ class HomeScreen(Screen[None]):
         width, height = event.size
         self.set_class(width < 60 or height < 15, "narrow")
         self.set_class(width < 40 or height < 12, "tiny")
-        self.query_one("#hints", Static).update(keys.hint("home", width - 2))
 
     def on_option_list_option_highlighted(self, _: OptionList.OptionHighlighted) -> None:
         preset = self._preset()
         if preset is not None:
-            self.query_one("#about", Static).update(about(preset))
+            self.query_one("#about", Static).update(about(preset, self.app.start_of(preset)))
             self.query_one("#about-box", VerticalScroll).scroll_home(animate=False)
 
     def on_option_list_option_selected(self, _: OptionList.OptionSelected) -> None:
@@ -84,12 +85,12 @@ class HomeScreen(Screen[None]):
     def action_run(self) -> None:
         preset = self._preset()
         if preset is not None:
-            self.app.run_preset(preset, preset.raw)
+            self.app.run_preset(preset, self.app.start_of(preset))
 
     def action_settings(self) -> None:
         preset = self._preset()
         if preset is not None:
-            self.app.edit(preset, preset.raw)
+            self.app.edit(preset, self.app.start_of(preset))
 
     def action_runs(self) -> None:
         self.app.show_runs()
@@ -99,11 +100,11 @@ def _listed(values: list[Any]) -> str:
     return ", ".join(str(value).lower() if isinstance(value, bool) else f"{value}" for value in values)
 
 
-def about(preset: Preset) -> str:
-    """What a preset shows, where it comes from, and what it takes."""
+def about(preset: Preset, raw: Raw) -> str:
+    """What a preset shows, where it comes from, and what it takes with these settings."""
     lines = [inert(preset.title, 200), "", inert(preset.idea, 600), ""]
     try:
-        spec = preset.decode(preset.raw)
+        spec = preset.decode(raw)
         need = estimate.estimate(spec)
         swept = " · ".join(f"{name} {inert(_listed(values), 60)}" for name, values in spec.sweep.items())
         lanes = "1 lane" if need.n_lanes == 1 else f"{need.n_lanes} lanes"

@@ -3,54 +3,53 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
-from textual.screen import Screen
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from solver import control
+from solver import control, rundir
 from solver.export import KILLED
 from solver.history import History, LaneHistory
 from solver.progress import progress
+from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
 from tui import keys
-from tui.draw.cells import DIM
-from tui.feed import Feed
-from tui.figures import Figure
-from tui.items import Item, Pictures
+from tui.draw.cells import DIM, TEXT, row
+from tui.draw.palette import series_colour
 from tui.pace import Pace
-from tui.screens.picture import Picture
-from tui.sheets import Sheet, claims_in_short, event_lines
-from tui.text import inert
+from tui.screens.compare import CompareDialog
+from tui.screens.looking import LookingScreen
+from tui.seen import Follower, Seen
+from tui.sheets import claims_in_short, newest_events
+from tui.text import inert, label
 from tui.widgets.chart import Chart
+from tui.widgets.hints import Hints
 from tui.widgets.quantity_list import QuantityList
-from tui.widgets.rows import Rows, row, series_colour
+from tui.widgets.rows import Rows
+from tui.widgets.slider import Slider
 from tui.widgets.status import Status
-
-if TYPE_CHECKING:
-    from tui.app import ImplicitApp
 
 _LIST_EVERY_S = 0.5
 
 
-class LiveScreen(Screen[None]):
+class LiveScreen(LookingScreen):
     """Watches one run directory; it does not matter who started the run or whether it still goes on."""
 
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("live")
-    app: ImplicitApp
 
-    def __init__(self, directory: RunDirectory, order: Order, frames_per_s: float) -> None:
-        super().__init__()
+    def __init__(
+        self, directory: RunDirectory, order: Order, frames_per_s: float, beside: Sequence[RunDirectory] = ()
+    ) -> None:
+        super().__init__(Follower(directory, order), frames_per_s)
+        self.beside = list(beside)
+        """Runs laid over this one and no other; pinned ones lie over every run."""
         self.directory = directory
         self.order = order
-        self.history = History()
-        self.feed = Feed(directory)
-        self._frames_per_s = frames_per_s
-        self.picture = Picture(self.history, order)
         self._frozen = False
         self.stopping = False
         """Whether the run was asked to stop and has not ended yet."""
@@ -59,95 +58,145 @@ class LiveScreen(Screen[None]):
         self._next_list = 0.0
         self._list_waits = False
 
+    @property
+    def history(self) -> History:
+        """All that the run has recorded, whatever moment is shown."""
+        return self.follower.history
+
     def compose(self) -> ComposeResult:
         yield Static("", id="title", markup=False)
         with Horizontal(id="body"):
             yield QuantityList(id="quantities")
-            yield Chart(id="chart")
+            with Vertical(id="middle"):
+                yield Chart(id="chart")
+                yield Slider(id="slider")
         yield Rows(id="events")
         yield Status(id="status")
-        yield Static("", id="hints", markup=False)
+        yield Hints("live")
         yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one("#title", Static).update(
-            f"{inert(self.order.preset.title or self.order.preset.name, 80)} · {self.directory.id}"
-        )
-        self.feed.start()
-        self.set_interval(1 / self._frames_per_s, self._tick)
+        self.chart.plot.marker = self.app.marker
+        self.follower.feed.start()
+        self.lay_over()
+        self.set_interval(1 / self.frames_per_s, self._tick)
 
     def on_unmount(self) -> None:
-        self.feed.close()
+        self.remember()
+        for follower in (self.follower, *self.others.values()):
+            follower.feed.close()
+
+    def on_screen_resume(self) -> None:
+        self.lay_over()
+
+    def lay_over(self) -> None:
+        """Follows the runs that are chosen or pinned by now, and lets go of those that are not any more."""
+        self.app.pinned = [run for run in self.app.pinned if run.path.exists()]
+        self.beside = [run for run in self.beside if run.path.exists()]
+        wanted = {run.id: run for run in (*self.beside, *self.app.pinned) if run.id != self.directory.id}
+        for gone in [name for name in self.others if name not in wanted]:
+            self.others.pop(gone).feed.close()
+        for name, run in wanted.items():
+            if name not in self.others:
+                try:
+                    self.others[name] = Follower(run, run.order())
+                except BadSetting as error:
+                    self.beside = [one for one in self.beside if one.id != name]
+                    self.app.pinned = [one for one in self.app.pinned if one.id != name]
+                    self.app.complain(str(error))
+                    continue
+                self.others[name].feed.start()
+        beside = "".join(f" · with {other.name}" for other in self.others.values())
+        pinned = " · pinned" if self.app.is_pinned(self.directory) else ""
+        own = self.directory.read_notes().name or self.order.preset.title or self.order.preset.name
+        self.query_one("#title", Static).update(f"{inert(own, 80)} · {inert(self.directory.id)}{pinned}{beside}")
+        self.show(changed=bool(self.history.lanes))
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
         self.set_class(width < 60 or height < 15, "narrow")
         self.set_class(width < 100 or height < 30, "small")
         self.set_class(width < 40 or height < 12, "tiny")
-        self.query_one("#hints", Static).update(keys.hint("live", width - 2))
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self.redraw)
 
     def _tick(self) -> None:
         # While frozen the feed still collects; catching up is one redraw.
-        if self._frozen or not self._pace.is_due():
+        # The first points are shown at once, whatever it cost to open the screen.
+        is_due = self._pace.is_due() or not any(len(lane) for lane in self.history.lanes)
+        if (self._frozen and self.place is None) or not is_due:
             return
+        self.play_on()
         changed = self._look() != self._drawn_look
         due = self._list_waits and time.monotonic() >= self._next_list
-        if self.history.apply(self.feed.take()) or changed or due:
+        # Every one takes up what it has, whether or not another had something.
+        new = sum(follower.take() for follower in (self.follower, *self.others.values())) > 0
+        # In a replay what comes is taken up, and shown when the replay has come there.
+        if (new and self.place is None) or changed or due or self.is_playing:
             with self.app.batch_update():
                 self._draw(at_once=self._look() != self._drawn_look)
             self._pace.drew(is_live=self.is_live())
 
     def is_live(self) -> bool:
         """Whether a solver still works on the run."""
-        return self.history.ending is None and not self.feed.solver_gone
+        return self.follower.is_live()
+
+    def is_caught_up(self) -> bool:
+        """Whether everything recorded when the screen was opened has been drawn."""
+        return self.follower.feed.caught_up and bool(self.history.lanes) and self._drawn_look == self._look()
 
     def _look(self) -> str:
-        """What the status line depends on besides frames: the state, and whether the solver has let go."""
-        return f"{self._state()} {self.feed.solver_gone}"
+        """What the status line depends on besides frames: the state, whether the solver has let go, the moment."""
+        return f"{self._state()} {self.follower.feed.solver_gone} {self.place} {self.is_playing}"
 
     def _state(self) -> str:
-        if self.history.ending is None and self.feed.solver_gone:
+        if self.history.ending is None and self.follower.feed.solver_gone:
             return "killed"
         return self.history.state
+
+    def redraw(self) -> None:
+        self._draw()
 
     def _draw(self, *, at_once: bool = True) -> None:
         if not self.is_mounted:
             return
-        self.picture.update()
-        self.picture.draw(self.query_one(Chart), growing=self.is_live())
-        lane = self._shown_lane()
+        seen = self.seen()
+        self.picture.update(seen, self.others_seen(), None if self.place is None else self.follower.seen())
+        growing = self.is_live() and self.place is None
+        self.picture.draw(self.chart, growing=growing or any(other.is_live() for other in self.others.values()))
+        self.draw_slider()
+        lane = self._shown_lane(seen.history)
         now = time.monotonic()
         self._list_waits = now < self._next_list and not at_once
         if not self._list_waits:
             # Every row of list and status changes with every frame: twice a second is as fast as numbers are read.
             self._next_list = now + _LIST_EVERY_S
             colour = series_colour(lane.index if lane is not None else 0)
-            self.query_one(QuantityList).draw(self.picture.items, self.picture.place(), self.history, lane, colour)
-            self._draw_status(lane)
-        self._draw_events()
+            self.query_one(QuantityList).draw(self.picture.items, self.picture.place(), seen, lane, colour)
+            self._draw_status(seen.history, lane)
+        self._draw_events(seen)
         self._drawn_look = self._look()
 
-    def _draw_events(self) -> None:
+    def _draw_events(self, seen: Seen) -> None:
         widget = self.query_one("#events", Rows)
         width, height = widget.size
         if not width or not height:
             return
-        lines = event_lines(self.history, 1_000, in_short=True)
-        shown = lines[-height:]
+        shown: list[tuple[str, int]] = [(text, TEXT) for text in newest_events(seen, height)]
         shown += [(text, DIM) for text in self.order.preset.look_for[: height - len(shown)]]
         rows = [row((inert(text, 400), colour), width=width) for text, colour in shown]
         rows += [row(width=width)] * (height - len(rows))
         widget.show(rows)
 
-    def _draw_status(self, lane: LaneHistory | None) -> None:
-        now = progress(self.history, self.order.spec)
-        state = self._state()
-        name = self.feed.device or self.order.spec.device
-        self.query_one(Status).draw(self.history, lane, now, name, state, self._sentence(state))
+    def _draw_status(self, history: History, lane: LaneHistory | None) -> None:
+        now = progress(history, self.order.spec)
+        state = self._state() if self.place is None else "replayed"
+        name = self.follower.feed.device or self.order.spec.device
+        self.query_one(Status).draw(history, lane, now, name, state, self._sentence(state))
 
     def _sentence(self, state: str) -> str:
         again = " · space takes it up again" if not self.is_live() and self.directory.can_resume() else ""
+        if state == "replayed":
+            return "w plays or holds · , . step · the slider goes anywhere · v shows the newest"
         if state == "killed":
             return KILLED.sentence() + again + self._damage()
         if self._frozen:
@@ -158,85 +207,42 @@ class LiveScreen(Screen[None]):
             return "stopping at the next step …"
         if state == "paused":
             return "space lets it go on"
-        alone = self.picture.chosen_lane()
-        shown = "all lanes" if alone is None else self.history.label(alone)
-        return (shown if self.history.lanes else "the solver is starting") + self._damage()
+        return (self._shown_lanes() if self.history.lanes else "the solver is starting") + self._damage()
+
+    def _shown_lanes(self) -> str:
+        alone, shown = self.picture.chosen_lane(), self.picture.lanes
+        if alone is not None:
+            return label(self.history, alone)
+        return "all lanes" if shown is None else f"{len(shown)} of {len(self.history.lanes)} lanes (l shows all)"
 
     def _claims(self) -> str:
         names = self.order.preset.claims
-        return f" · claims {claims_in_short(self.history, names)} (5 shows them)" if names else ""
+        return f" · claims {claims_in_short(self.history, names)} (key 5)" if names else ""
 
     def _damage(self) -> str:
-        return f" · {self.feed.damaged} damaged lines of the log skipped" if self.feed.damaged else ""
+        damaged = self.follower.feed.damaged
+        return f" · {damaged} damaged lines of the log skipped" if damaged else ""
 
-    def _shown_lane(self) -> LaneHistory | None:
+    def _shown_lane(self, history: History) -> LaneHistory | None:
         """The lane of sparklines and status: the chosen one, else the last that is under way."""
-        lanes, alone = self.history.lanes, self.picture.chosen_lane()
+        alone = self.picture.chosen_lane()
         if alone is not None:
             return alone
+        lanes = [lane for lane in history.lanes if self.picture.lanes is None or lane.index in self.picture.lanes]
         under_way = [lane for lane in lanes if lane.outcome is None]
         shown = under_way or lanes
         return shown[-1] if shown else None
 
-    def on_quantity_list_chosen(self, message: QuantityList.Chosen) -> None:
-        self._redraw(self.picture.choose(message.index))
-
-    def _redraw(self, changed: bool) -> None:
-        """Draws with limits of its own what was chosen."""
-        if changed:
-            self.query_one(Chart).plot.forget()
-            self._draw()
-
-    def action_next_quantity(self) -> None:
-        self._redraw(self.picture.choose(self.picture.place() + 1))
-
-    def action_previous_quantity(self) -> None:
-        self._redraw(self.picture.choose(self.picture.place() - 1))
-
-    def action_view(self, number: int) -> None:
-        self._redraw(self.picture.choose_view(number))
-
-    def action_figure(self) -> None:
-        self._choose_kind(Figure, "this run has no figure")
-
-    def action_claims(self) -> None:
-        self._choose_kind(Sheet, "this run's preset makes no claims")
-
-    def action_pictures(self) -> None:
-        self._choose_kind(Pictures, "this run has no components to draw: image presets have")
-
-    def _choose_kind(self, kind: type[Item], none: str) -> None:
-        already = isinstance(self.picture.item(), kind)
-        if (already and self.picture.turn_page(self.query_one(Chart))) or self.picture.choose_kind(kind):
-            self._redraw(changed=True)
-        else:
-            self.notify(none)
-
-    def action_lanes(self) -> None:
-        if len(self.history.lanes) < 2:
-            self.notify("the run has one lane")
-        else:
-            self.picture.next_lane()
-            self._redraw(changed=True)
-
-    def action_log_x(self) -> None:
-        self._redraw(self.picture.toggle_log("x"))
-
-    def action_log_y(self) -> None:
-        self._redraw(self.picture.toggle_log("y"))
-
-    def action_against(self) -> None:
-        self.picture.next_axis()
-        self._redraw(changed=True)
-
     def action_maximise(self) -> None:
         self.toggle_class("maximised")
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self.redraw)
 
     def action_freeze(self) -> None:
-        if self._frozen or self.is_live():
+        if self.place is not None:
+            self.end_replay()
+        elif self._frozen or self.is_live():
             self._frozen = not self._frozen
-            self._draw()
+            self.redraw()
         else:
             self.notify("the run has ended: the picture stands still")
 
@@ -248,26 +254,49 @@ class LiveScreen(Screen[None]):
             self.app.resume(self.directory)
         else:
             why = "it had no checkpoint yet" if self._state() in ("killed", "stopped") else "the run has ended"
-            self.notify(f"{why}: n makes a new one from its settings")
+            self.notify(f"{why}: n makes a new one from its settings, w replays it")
 
     def action_stop(self) -> None:
         if self.is_live():
             control.send(self.directory.control, "stop")
             self.stopping = True
-            self._draw()
+            self.redraw()
         else:
             self.notify("the run has already ended")
 
     def action_export(self) -> None:
-        self.app.ask_export(self.directory)
+        self.app.ask_export(self.directory, self.chart)
 
     def action_new(self) -> None:
         self.app.edit_run(self.order)
+
+    def action_fork(self) -> None:
+        self.app.fork(self.directory)
+
+    def action_pin(self) -> None:
+        is_pinned = self.app.pin(self.directory)
+        self.notify("pinned: it is laid over every run that is opened" if is_pinned else "no longer pinned")
+        self.lay_over()
+
+    def action_compare(self) -> None:
+        def chosen(runs: list[RunDirectory] | None) -> None:
+            if runs is not None:
+                ids = {run.id for run in runs}
+                # What is let go of here is let go of everywhere.
+                self.app.pinned = [run for run in self.app.pinned if run.id in ids | {self.directory.id}]
+                self.beside = [run for run in runs if not self.app.is_pinned(run)]
+                self.lay_over()
+
+        others = [run for run in rundir.list_runs()[::-1] if run.id != self.directory.id]
+        self.app.push_screen(CompareDialog(self.order, others, set(self.others)), chosen)
 
     def action_runs(self) -> None:
         self.app.show_runs()
 
     def action_back(self) -> None:
+        if self.place is not None:
+            self.end_replay()
+            return
         if self.is_live():
-            self.app.notify(f"{self.directory.id} goes on: r lists it")
-        self.app.show_home()
+            self.app.notify(f"{inert(self.directory.id)} goes on: r lists it", markup=False)
+        self.app.leave_run()

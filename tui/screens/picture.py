@@ -1,40 +1,62 @@
-"""What of a run is shown, and how: the chosen row of the list, the lanes, the axes."""
+"""What of a run is shown, and how: the chosen row of the list, the lanes, the axes, the moment."""
 
 from __future__ import annotations
 
+import msgspec
+
 from solver.history import History, LaneHistory
-from solver.rundir import Order
-from tui import quantities
-from tui.figures import Figure
-from tui.items import Item, Pictures, curves_of, first, items, marks_of, pictures
+from tui import quantities, replay, traces
+from tui.bands import FEWEST_SEEDS
+from tui.draw.curves import Curve, Mark
+from tui.draw.matrix import View
+from tui.figures import Figure, figures
+from tui.items import Item, first, items
+from tui.memory import Look
+from tui.pictures import Pictures, Scene
 from tui.quantities import Quantity
-from tui.sheets import Sheet
+from tui.seen import Seen
+from tui.sheets import Sheet, claim_sheets
 from tui.widgets.chart import Chart
 
-_AXES = ("step", "time", "evaluations")
-# Short enough for the corner under the y axis.
-_AXIS_NAMES = {"step": "step", "time": "time", "evaluations": "evals"}
+_CLOSEST = 20
 
 
 class Picture:
     """The choices of one live view. Every method that changes them leaves drawing to the screen."""
 
-    def __init__(self, history: History, order: Order) -> None:
-        self._history = history
-        self._order = order
+    def __init__(self, seen: Seen, look: Look) -> None:
+        self.seen = seen
+        self.others: list[Seen] = []
+        """Runs laid over this one."""
+        self._whole: Seen | None = None
+        """The run as it stands now, where an earlier moment is shown: axes hold all of it."""
+        self._known: traces.Known = {}
+        self._known_extent: tuple[object, list[Curve]] = None, []
+        self._figures = figures(seen.order.spec)
+        self._claims = claim_sheets(seen.order)
         self.items: list[Item] = []
-        self.lane: int | None = None
-        """The lane that is shown alone; None for all."""
-        self._chosen = ""
-        self._axis = "step"
-        self._log_by_hand: dict[str, bool] = {}
+        self.lanes: frozenset[int] | None = None
+        """The lanes that are shown; None for all."""
+        self.view = View()
+        """What part of a matrix is shown."""
+        self._chosen = look.item
+        self._axis = look.axis
+        self._log_by_hand = dict(look.log)
+        self._bands = look.bands
         self._start = 0
-        """The first line or picture of a page that is longer than the screen."""
+        """The first line or slice of a page that is longer than the screen."""
 
-    def update(self) -> None:
-        """Takes up what the history has by now."""
-        self.items = items(self._history, self._order)
-        if self.item() is None:
+    def look(self) -> Look:
+        """The choices that another run of the same preset begins with."""
+        # A page or a picture is read once; a chart is what one comes back to.
+        item = self._chosen if isinstance(self.item(), Figure | Quantity) else ""
+        return Look(item=item, axis=self._axis, log=dict(self._log_by_hand), bands=self._bands)
+
+    def update(self, seen: Seen, others: list[Seen], whole: Seen | None = None) -> None:
+        """Takes up what the runs have by now; in a replay ``whole`` is all of the run."""
+        self.seen, self.others, self._whole = seen, others, whole
+        self.items = items(seen, self._figures, self._claims, others)
+        if self.item() is None and any(len(lane) for lane in seen.history.lanes):
             self._chosen = first(self.items)
 
     def item(self) -> Item | None:
@@ -50,25 +72,45 @@ class Picture:
         if not 0 <= place < len(self.items):
             return False
         self._chosen = self.items[place].key
-        self._start = 0
+        self._start, self.view = 0, View()
         return True
 
-    def turn_page(self, chart: Chart) -> bool:
-        """Shows what follows on the page or among the pictures; False where nothing does."""
+    def choose_key(self, key: str) -> bool:
+        """Chooses the row of a key; False where there is none."""
+        return self.choose(next((place for place, item in enumerate(self.items) if item.key == key), -1))
+
+    def turn_page(self, chart: Chart, by: int = 0) -> bool:
+        """Shows what follows on the page or among the pictures, or ``by`` lines; False where nothing does."""
         item = self.item()
         width, height = chart.size
-        if isinstance(item, Sheet) and len(item.lines(self._history, width)) > self._start + height:
-            self._start += max(1, height - 1)
-            return True
-        if isinstance(item, Pictures):
-            self._start += 1
+        if isinstance(item, Sheet):
+            n_lines = len(item.lines(self.seen, width))
+            wanted = self._start + (by or max(1, height - 1))
+            if by < 0 or n_lines > self._start + height:
+                self._start = max(0, min(wanted, n_lines - 1))
+                return True
+        if isinstance(item, Pictures) and item.snapshot in ("end_tensor", "component_pictures"):
+            self._start = max(0, self._start + (by or 1))
             return True
         return False
 
-    def choose_kind(self, kind: type[Item]) -> bool:
+    def choose_kind(self, kind: type[Item], *, explaining: bool = False) -> bool:
         """The first row of a kind, or from there the next one; False where there is none."""
-        places = [place for place, item in enumerate(self.items) if isinstance(item, kind)]
-        return bool(places) and self.choose(next((place for place in places if place > self.place()), places[0]))
+        places = [
+            place
+            for place, item in enumerate(self.items)
+            if isinstance(item, kind) and (not isinstance(item, Sheet) or bool(item.claim) == explaining)
+        ]
+        if not places:
+            return False
+        # The claims come first of all pages, whatever stands before them in the list.
+        start = next((place for place in places if self.items[place].title == "claims"), places[0])
+        return self.choose(
+            next((place for place in places if place > self.place()), start) if self._is_in(places) else start
+        )
+
+    def _is_in(self, places: list[int]) -> bool:
+        return self.item() is not None and self.place() in places
 
     def choose_view(self, number: int) -> bool:
         """The quantity behind a number key."""
@@ -78,13 +120,24 @@ class Picture:
 
     def next_lane(self) -> None:
         """All lanes, then one after the other."""
-        following = 0 if self.lane is None else self.lane + 1
-        self.lane = following if following < len(self._history.lanes) else None
+        alone = self.chosen_lane()
+        following = 0 if alone is None else alone.index + 1
+        self.lanes = frozenset({following}) if following < len(self.seen.history.lanes) else None
 
     def next_axis(self) -> None:
-        """Steps, flow time, evaluations: those that every lane has."""
-        usable = [axis for axis in _AXES if all(axis in lane.columns for lane in self._history.lanes)]
+        """Steps, flow time, evaluations, seconds: those that every lane has."""
+        usable = [axis for axis in quantities.AXES if axis in quantities.axes(self.seen.history)]
         self._axis = usable[(usable.index(self._axis) + 1) % len(usable)] if self._axis in usable else "step"
+
+    def choose_axis(self, axis: str) -> None:
+        """Draws quantities against this series."""
+        self._axis = axis
+
+    @property
+    def clock(self) -> str:
+        """The axis that replay moves along: the chart's, or steps where that is a quantity."""
+        is_there = all(self._axis in lane.columns for lane in self.seen.history.lanes)
+        return self._axis if self._axis in quantities.AXES and is_there else "step"
 
     def toggle_log(self, axis: str) -> bool:
         """A logarithmic axis, or a linear one; False where what is shown has no axes."""
@@ -94,9 +147,27 @@ class Picture:
         self._log_by_hand[self._log_key(item, axis)] = not self._log(item, axis)
         return True
 
+    def toggle_bands(self) -> bool:
+        """Medians with bands, or every lane; False where no lanes differ in their seed alone."""
+        if not self._has_bands():
+            return False
+        self._bands = not self.bands
+        return True
+
+    def _has_bands(self) -> bool:
+        return self.seen.order.spec.seeds >= FEWEST_SEEDS
+
+    @property
+    def bands(self) -> bool:
+        """Whether the lanes of one setting are drawn as a median with its quartiles."""
+        return self._has_bands() and self._bands
+
     def chosen_lane(self) -> LaneHistory | None:
         """The lane that is shown alone."""
-        return None if self.lane is None else self._history.lanes[self.lane]
+        lanes = self.seen.history.lanes
+        if self.lanes is None or len(self.lanes) != 1:
+            return None
+        return next((lane for lane in lanes if lane.index in (self.lanes or ())), None)
 
     def draw(self, chart: Chart, *, growing: bool) -> None:
         """Shows the chosen row; with ``growing`` more is to come."""
@@ -109,32 +180,79 @@ class Picture:
             chart.plot.growing = growing
             chart.plot.forget()
         if isinstance(item, Sheet):
-            chart.paint(lambda width, height: item.rows(self._history, width, height, self._start))
+            chart.paint(lambda width, height: item.rows(self.seen, width, height, self._start))
         elif isinstance(item, Pictures):
-            lane = self.chosen_lane()
-            chart.paint(lambda width, height: pictures(self._history, lane, width, height, self._start))
+            scene = Scene(self.seen.history, self.chosen_lane(), self.seen.truths, self._start, self.view)
+            chart.paint(lambda width, height: item.rows(scene, width, height))
         else:
-            self._draw_curves(chart, item)
+            self.draw_curves(chart, item)
 
-    def _draw_curves(self, chart: Chart, item: Figure | Quantity) -> None:
+    def draw_curves(self, chart: Chart, item: Figure | Quantity) -> None:
         chart.plot.y_log = self._log(item, "y")
         chart.plot.x_log = self._log(item, "x")
-        chart.plot.from_zero = isinstance(item, Quantity)
+        chart.plot.from_zero = isinstance(item, Quantity) and not traces.is_plane(self._axis)
         title = item.title.strip() + (" (log)" if chart.plot.y_log else "")
+        if isinstance(item, Quantity) and traces.is_plane(self._drawn_axis(item)):
+            title += f" against {quantities.axis_name(self._axis)}"
+        extent = [] if self._whole is None else self._extent(item, self._whole, chart)
+        x_name = item.x_name if isinstance(item, Figure) else quantities.axis_name(self._drawn_axis(item))
+        chart.draw(self._curves(item, self.seen, chart), self._marks(item), title, x_name, extent)
+
+    def _extent(self, item: Figure | Quantity, whole: Seen, chart: Chart) -> list[Curve]:
+        """The curves of the whole run, made anew only when they are others."""
+        n_frames = sum(len(lane) for lane in whole.history.lanes)
+        key = (item.key, self._axis, self.lanes, self.bands, chart.plot.x_log, n_frames, len(self.others))
+        if self._known_extent[0] != key:
+            self._known_extent = key, self._curves(item, whole, chart)
+        return self._known_extent[1]
+
+    def _curves(self, item: Figure | Quantity, seen: Seen, chart: Chart) -> list[Curve]:
         if isinstance(item, Figure):
-            chart.draw(item.curves(self._history), [], title, item.x_name)
-            return
-        alone = self.chosen_lane()
-        lanes = [lane for lane in ([alone] if alone else self._history.lanes) if quantities.columns(item, lane)]
-        axis = self._axis if all(self._axis in lane.columns for lane in lanes) else "step"
-        marks = marks_of(item, self._history.events, lanes, axis)
-        chart.draw(curves_of(item, self._history, lanes, axis), marks, title, _AXIS_NAMES[axis])
+            return item.curves(seen.history)
+        shown = traces.groups(seen, self.others, self.lanes)
+        return traces.curves(
+            item, shown, self._drawn_axis(item), bands=self.bands, log_x=chart.plot.x_log, known=self._known
+        )
+
+    def _marks(self, item: Figure | Quantity) -> list[Mark]:
+        if isinstance(item, Figure):
+            return []
+        lanes = traces.groups(self.seen, (), self.lanes)[0].lanes
+        return traces.marks(item, self.seen.history, lanes, self._drawn_axis(item))
+
+    def _drawn_axis(self, item: Quantity) -> str:
+        """The chosen axis, or steps where not every lane that records the quantity has it."""
+        lanes = [lane for lane in self.seen.history.lanes if quantities.columns(item, lane)]
+        return self._axis if all(self._axis in lane.columns for lane in lanes) else "step"
+
+    def moments(self, history: History) -> list[float]:
+        """The places of the clock that replay stops at."""
+        return list(dict.fromkeys(replay.ticks(history, self.clock)))
+
+    def move_view(self, *, closer: int = 0, down: int = 0, across: int = 0) -> bool:
+        """Another part of a matrix; False where none is shown."""
+        item = self.item()
+        if not isinstance(item, Pictures):
+            return False
+        view = self.view
+        self.view = msgspec.structs.replace(
+            view,
+            closer=min(_CLOSEST, max(0, view.closer + closer)),
+            down=max(0, view.down + down),
+            across=max(0, view.across + across),
+        )
+        # Half a screen at a time, one reaches the end of a matrix in twice as many steps as one has come closer.
+        reach = 2 * self.view.closer
+        self.view = msgspec.structs.replace(
+            self.view, down=min(self.view.down, reach), across=min(self.view.across, reach)
+        )
+        return True
 
     def _log(self, item: Figure | Quantity, axis: str) -> bool:
         """Whether an axis is logarithmic: as chosen by hand, else as the item starts out."""
         own = item.y_log if isinstance(item, Figure) else item.log_y
         if axis == "x":
-            own = isinstance(item, Figure) and item.x_log
+            own = item.x_log if isinstance(item, Figure) else False
         return self._log_by_hand.get(self._log_key(item, axis), own)
 
     def _log_key(self, item: Figure | Quantity, axis: str) -> str:

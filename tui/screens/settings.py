@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
@@ -19,9 +20,11 @@ from solver.fields import Raw
 from solver.paths import typed
 from solver.ratings import DATASETS
 from solver.refusal import BadSetting
+from solver.rundir import RunDirectory
 from solver.spec import RunSpec
 from tui import keys
 from tui.text import duration, inert
+from tui.widgets.hints import Hints
 
 if TYPE_CHECKING:
     from tui.app import ImplicitApp
@@ -39,25 +42,30 @@ class SettingsScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("settings")
     app: ImplicitApp
 
-    def __init__(self, preset: Preset, raw: Raw) -> None:
+    def __init__(self, preset: Preset, raw: Raw, beside: Sequence[RunDirectory] = ()) -> None:
         super().__init__()
+        self._beside = beside
         self._preset = preset
         self._raw = raw
         self._spec: RunSpec | None = None
-        self._chosen_size: presets.Size = "default"
+        self._chosen_size: presets.Size = self.app.config.defaults.size
 
     def compose(self) -> ComposeResult:
         yield Static(f"settings · {inert(self._preset.title, 100)}", id="title", markup=False)
         with Horizontal(id="what"):
             yield Static("size", classes="name", markup=False)
             yield Select(
-                [(size, size) for size in presets.SIZES], value="default", allow_blank=False, id="size", compact=True
+                [(size, size) for size in presets.SIZES],
+                value=self._chosen_size,
+                allow_blank=False,
+                id="size",
+                compact=True,
             )
             yield Button("Run (f5)", id="start", variant="primary", compact=True)
         yield Static("", id="need", markup=False)
         yield VerticalScroll(id="form", can_focus=False)
         yield Static("", id="note", markup=False)
-        yield Static("", id="hints", markup=False)
+        yield Hints("settings")
         yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
 
     async def on_mount(self) -> None:
@@ -67,8 +75,6 @@ class SettingsScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
         self.set_class(width < 40 or height < 12, "tiny")
-        hint = keys.hint("settings", width - 2)
-        self.query_one("#hints", Static).update(f"tab next field  {hint}  a,b sweeps"[: width - 2])
 
     def _focus(self, field: str) -> None:
         for widget in self.query("#form Input, #form Select"):
@@ -121,6 +127,9 @@ class SettingsScreen(Screen[None]):
                 sweeps.append((field, value))
             else:
                 plain.append((field, value))
+        # What was swept before keeps its order, which is that of the lanes.
+        known = list(self._raw.get("sweep", {}))
+        sweeps.sort(key=lambda one: known.index(one[0]) if one[0] in known else len(known))
         return settings.apply({}, plain, sweeps)
 
     def _check(self) -> None:
@@ -139,7 +148,7 @@ class SettingsScreen(Screen[None]):
             self._spec = None
             self._complain(error)
             return
-        lanes = "1 lane" if need.n_lanes == 1 else f"{need.n_lanes} lanes"
+        lanes = _lanes(self._spec, need.n_lanes)
         memory = estimate.readable_bytes(need.memory_bytes)
         self.query_one("#need", Static).update(
             f"{lanes} · about {memory} of memory · about {duration(need.seconds)} on one core, by rough count"
@@ -175,7 +184,11 @@ class SettingsScreen(Screen[None]):
                 with contextlib.suppress(BadSetting):
                     # What was typed elsewhere stays; a field that is wrong falls back to what it was.
                     self._raw = self._collect(without=part)
+                before = set(self._raw.get("sweep", {}))
                 self._raw = settings.apply(self._raw, [(field, event.value)])
+                dropped = before - set(self._raw.get("sweep", {}))
+                if dropped:
+                    self.notify(f"no longer swept: {', '.join(sorted(dropped))}")
                 await self._build()
                 self._focus(field)
         else:
@@ -201,10 +214,18 @@ class SettingsScreen(Screen[None]):
         if self.app.screen is not self:
             # A second enter, typed before the first one's run was shown.
             return
-        self.app.run_spec(self._preset, self._spec)
+        self.app.run_spec(self._preset, self._spec, self._beside)
 
-    def action_back(self) -> None:
+    def action_leave(self) -> None:
         self.app.pop_screen()
+
+
+def _lanes(spec: RunSpec, n_lanes: int) -> str:
+    """How many lanes, and the lists whose product they are."""
+    lists = [f"{len(values)} {field.rpartition('.')[2].replace('_', ' ')}" for field, values in spec.sweep.items()]
+    lists += [f"{spec.seeds} seeds"] * (spec.seeds > 1)
+    told = "1 lane" if n_lanes == 1 else f"{n_lanes} lanes"
+    return f"{told} = {' × '.join(lists)}" if len(lists) > 1 else told
 
 
 def _row(field: str, raw: Raw) -> Vertical:

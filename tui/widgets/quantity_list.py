@@ -5,15 +5,17 @@ from __future__ import annotations
 from textual import events
 from textual.message import Message
 
-from solver.history import History, LaneHistory
+from solver.history import LaneHistory
 from tui import quantities
-from tui.draw.cells import DIM, TEXT
+from tui.draw.cells import DIM, TEXT, Row, row
+from tui.draw.palette import CHOSEN
 from tui.draw.spark import spark
 from tui.items import Item
 from tui.quantities import Quantity
+from tui.seen import Seen
 from tui.sheets import Sheet
 from tui.text import quantity as short
-from tui.widgets.rows import CHOSEN, Rows, row
+from tui.widgets.rows import Rows
 
 _NAME_WIDTH = 21
 _VALUE_WIDTH = 8
@@ -32,50 +34,48 @@ class QuantityList(Rows):
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._first = 0
-        self._last: tuple[list[Item], int, History, LaneHistory | None, int] = ([], 0, History(), None, 0)
+        self._last: tuple[list[Item], int, Seen | None, LaneHistory | None, int] = ([], 0, None, None, 0)
 
     def on_resize(self, _: events.Resize) -> None:
         # The status line may grow or shrink by itself, and takes its rows from here.
         self.draw(*self._last)
 
-    def draw(self, items: list[Item], chosen: int, history: History, lane: LaneHistory | None, colour: int) -> None:
+    def draw(self, items: list[Item], chosen: int, seen: Seen | None, lane: LaneHistory | None, colour: int) -> None:
         """Shows the rows around the chosen one."""
-        self._last = (items, chosen, history, lane, colour)
+        self._last = (items, chosen, seen, lane, colour)
         width, height = self.size
-        if not width or not height:
+        if not width or not height or seen is None:
             return
         # Scrolls no further than needed to keep the chosen row in sight.
         self._first = max(0, min(self._first, chosen, max(0, len(items) - height)), chosen - height + 1)
-        name_width = min(_NAME_WIDTH, max(8, width - _VALUE_WIDTH - 8))
         rows = []
         for index in range(self._first, min(len(items), self._first + height)):
-            item = items[index]
-            values, newest = self._numbers(item, history, lane, width - name_width - _VALUE_WIDTH - 2)
-            title = item.title
-            if isinstance(item, Quantity) and item.short and len(title) > name_width:
-                title = item.short
-            elif not isinstance(item, Quantity):
-                title = "▣ " + (item.short if item.short and len(title) + 2 > name_width else title)
-            name = f"{title[:name_width]:<{name_width}} "
             here = CHOSEN if index == chosen else TEXT
-            spark_width = max(0, width - name_width - _VALUE_WIDTH - 2)
-            rows.append(
-                row(
-                    (name, here),
-                    (f"{values:<{spark_width}} ", colour),
-                    (f"{newest:>{_VALUE_WIDTH}}", TEXT),
-                    width=width,
-                )
-            )
+            rows.append(self._row(items[index], seen, lane, here, colour, width))
         rows += [row((" ", DIM), width=width)] * (height - len(rows))
         self.show(rows)
 
-    def _numbers(self, item: Item, history: History, lane: LaneHistory | None, width: int) -> tuple[str, str]:
-        """The sparkline of a row and its newest value."""
-        if isinstance(item, Sheet):
-            return "", item.value(history)
+    def _row(self, item: Item, seen: Seen, lane: LaneHistory | None, here: int, colour: int, width: int) -> Row:
+        """Name, sparkline and newest value of a quantity; of anything else its name and what it says in short."""
         if not isinstance(item, Quantity):
-            return "", ""
+            value = item.value(seen) if isinstance(item, Sheet) else ""
+            sign = "" if isinstance(item, Sheet) and item.claim else "▣ "
+            room = max(1, width - len(value) - 1)
+            title = sign + (item.short if item.short and len(sign + item.title) > room else item.title)
+            return row((f"{title[:room]:<{room}} ", here), (value, TEXT), width=width)
+        name_width = min(_NAME_WIDTH, max(8, width - _VALUE_WIDTH - 8))
+        title = item.short if item.short and len(item.title) > name_width else item.title
+        room = max(0, width - name_width - _VALUE_WIDTH - 2)
+        values, newest = self._numbers(item, lane, room)
+        return row(
+            (f"{title[:name_width]:<{name_width}} ", here),
+            (f"{values:<{room}} ", colour),
+            (f"{newest:>{_VALUE_WIDTH}}", TEXT),
+            width=width,
+        )
+
+    def _numbers(self, item: Quantity, lane: LaneHistory | None, width: int) -> tuple[str, str]:
+        """The sparkline of a row and its newest value."""
         found = quantities.columns(item, lane) if lane is not None else []
         if item.series == "component_norms" and found:
             found = [found[max(range(len(found)), key=lambda index: found[index][-1] if len(found[index]) else 0.0)]]

@@ -11,14 +11,7 @@ from textual.widget import Widget
 
 from tui.draw.cells import DIM, FIRST_SERIES, TEXT, Row, changed_spans
 from tui.draw.heat import FIRST_HEAT, LEVELS
-
-# From the 256 colours that SSH carries: apart from each other on dark and on light, and for most colour-blind eyes.
-_SERIES = (75, 208, 78, 212, 220, 45, 203, 141, 150, 179, 110, 174)
-N_SERIES_COLOURS = len(_SERIES)
-CHOSEN, GOOD, BAD, BUSY = 240, 241, 242, 243
-
-# Blue over dark grey to orange.
-_HEAT = (117, 75, 33, 26, 18, 235, 52, 94, 130, 172, 215)
+from tui.draw.palette import BAD, BUSY, CHOSEN, GOOD, HEAT, SERIES
 
 _STYLES = {
     TEXT: Style.null(),
@@ -27,9 +20,9 @@ _STYLES = {
     GOOD: Style(color="color(78)", bold=True),
     BAD: Style(color="color(203)", bold=True),
     BUSY: Style(color="color(220)", bold=True),
-} | {FIRST_SERIES + index: Style(color=f"color({colour})") for index, colour in enumerate(_SERIES)}
+} | {FIRST_SERIES + index: Style(color=f"color({colour})") for index, colour in enumerate(SERIES)}
 _STYLES |= {
-    FIRST_HEAT + LEVELS * above + below: Style(color=f"color({_HEAT[above]})", bgcolor=f"color({_HEAT[below]})")
+    FIRST_HEAT + LEVELS * above + below: Style(color=f"color({HEAT[above]})", bgcolor=f"color({HEAT[below]})")
     for above in range(LEVELS)
     for below in range(LEVELS)
 }
@@ -38,13 +31,9 @@ _STYLES |= {
 _BACKED = {CHOSEN, *range(FIRST_HEAT, FIRST_HEAT + LEVELS**2)}
 
 # Textual paints a changed span from the left edge of its widget (textual issue 5625), so the rows are shown by a few
-# narrow widgets side by side. Measured on a live run: a third of the bytes.
-_TILES = 8
-
-
-def series_colour(index: int) -> int:
-    """The colour of the lane or rank ``index``; they come round after a dozen."""
-    return FIRST_SERIES + index % N_SERIES_COLOURS
+# narrow widgets side by side. Measured on live runs: a third of the bytes with eight of them, little more with three,
+# whose full drawing after a key takes a sixth less time.
+_TILES = 3
 
 
 class Rows(Widget):
@@ -56,6 +45,18 @@ class Rows(Widget):
         super().__init__(id=id)
         self._rows: list[Row] = []
         self._tiles = [_Tile(self) for _ in range(_TILES)]
+        self._styles: dict[int, Style] = {}
+
+    def style(self, colour: int) -> Style:
+        """How a colour is painted on the widget's own ground. Asking Textual for that ground costs more than a line."""
+        if not self._styles:
+            base = self.rich_style
+            self._styles = {known: base + style for known, style in _STYLES.items()}
+        return self._styles.get(colour) or self._styles[TEXT]
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles = {}
 
     def compose(self) -> ComposeResult:
         yield from self._tiles
@@ -88,10 +89,13 @@ class _Tile(Widget):
     def paint(self, spans: list[tuple[int, int, int]]) -> None:
         """Paints the parts of these spans that are ours."""
         left, width = self._left(), self.size.width
+        regions = []
         for row, column, length in spans:
             start, stop = max(column - left, 0), min(column + length - left, width)
             if start < stop:
-                self.refresh(Region(start, row, stop - start, 1))
+                regions.append(Region(start, row, stop - start, 1))
+        if regions:
+            self.refresh(*regions)
 
     def _left(self) -> int:
         return self.region.x - self._owner.content_region.x
@@ -99,10 +103,10 @@ class _Tile(Widget):
     def render_line(self, y: int) -> Strip:
         left, width = self._left(), self.size.width
         rows = self._owner.rows
+        style = self._owner.style
         if y >= len(rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, style(TEXT))
         text, colours = rows[y][0][left : left + width], rows[y][1][left : left + width]
-        base = self.rich_style
         segments = []
         start = 0
         for column in range(1, len(text) + 1):
@@ -111,15 +115,6 @@ class _Tile(Widget):
                 # A blank takes any colour, and every change of colour costs twenty bytes on the wire.
                 if same or (text[column] == " " and _BACKED.isdisjoint((colours[start], colours[column]))):
                     continue
-            segments.append(Segment(text[start:column], base + _STYLES.get(colours[start], Style.null())))
+            segments.append(Segment(text[start:column], style(colours[start])))
             start = column
-        return Strip(segments).adjust_cell_length(width, base)
-
-
-def row(*pieces: tuple[str, int], width: int) -> Row:
-    """A row of ``width`` from pieces of text and their colours, cut or filled with spaces."""
-    text = "".join(piece for piece, _ in pieces)
-    colours = b"".join(bytes([colour] * len(piece)) for piece, colour in pieces)
-    if len(text) > width:
-        text = text[: width - 1] + "…" if width else ""
-    return text.ljust(width), colours[:width].ljust(width, bytes([TEXT]))
+        return Strip(segments).adjust_cell_length(width, style(TEXT))

@@ -7,9 +7,10 @@ from textwrap import wrap
 from solver.history import History, LaneHistory
 from solver.progress import Progress
 from solver.spec import FLOW_METHODS
-from tui.draw.cells import DIM, TEXT
-from tui.text import duration, inert, quantity
-from tui.widgets.rows import BAD, BUSY, GOOD, Rows, row
+from tui.draw.cells import DIM, TEXT, row
+from tui.draw.palette import BAD, BUSY, GOOD
+from tui.text import duration, inert, label, quantity
+from tui.widgets.rows import Rows
 
 # Never by colour alone: every state has a sign and a word.
 _STATES = {
@@ -25,6 +26,7 @@ _STATES = {
     "diverged": ("✗", BAD),
     "failed": ("✗", BAD),
     "killed": ("✗", BAD),
+    "replayed": ("↺", BUSY),
 }
 
 
@@ -62,10 +64,14 @@ def _numbers(
             told.append(f"time {quantity(lane.columns['time'][-1])}")
         told.append(f"{quantity(now.evaluations_per_s)} eval/s")
         told.append(f"loss {quantity(lane.columns['train_loss'][-1])}")
-        told.append(f"step {int(lane.columns['step'][-1])}")
-    ended = history.ending is not None
-    seconds = history.elapsed_s() if ended else now.seconds_left
-    told.append(f"{'took' if ended else 'left'} {duration(seconds)}")
+        whose = f"{label(history, lane)}: " if len(history.lanes) > 1 else ""
+        told.append(f"{whose}step {int(lane.columns['step'][-1])}")
+    if history.state == "replayed":
+        told.append(f"at {duration(history.elapsed_s())}")
+    elif history.ending is not None:
+        told.append(f"took {duration(history.elapsed_s())}")
+    else:
+        told.append(f"left {duration(now.seconds_left)}")
     while len(told) > 1 and len(" · ".join(told)) + 12 > width:
         told.pop(0)
     text = " · ".join(told)

@@ -1,0 +1,118 @@
+"""Where a run, its chart or the screen goes: a file, or the clipboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Select, Static
+
+from solver import client
+from solver.refusal import BadSetting
+from tui.export import FORMATS, Format, format_of, suffix
+from tui.text import inert
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is to be written where."""
+
+    kind: Format
+    path: Path | None
+    """None for the clipboard."""
+
+
+class ExportDialog(ModalScreen[Wanted | None]):
+    """Asks for a format and a place; a file that is there is replaced only when asked a second time."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "back", show=False, priority=True),
+        Binding("f2", "clipboard", "clipboard", show=False, priority=True),
+    ]
+
+    def __init__(self, proposed: Path, *, with_pictures: bool) -> None:
+        super().__init__()
+        self._proposed = proposed
+        self._agreed: Path | None = None
+        self._kinds: list[Format] = [kind for kind in FORMATS if with_pictures or kind not in ("svg", "screen")]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static("Export to a file (its end says the format)", markup=False)
+            yield Input(f"{self._proposed}.json", id="path", select_on_focus=False)
+            with Horizontal(classes="entry"):
+                yield Static("format", classes="name", markup=False)
+                yield Select(
+                    [(f"{kind}: {FORMATS[kind]}", kind) for kind in self._kinds],
+                    value="json",
+                    allow_blank=False,
+                    id="kind",
+                    compact=True,
+                )
+            with Horizontal():
+                yield Button("Write (enter)", id="write", variant="primary", compact=True)
+                yield Button("To the clipboard (f2)", id="clipboard", compact=True)
+            yield Static("tab chooses the format · esc goes back", id="said", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#path").focus()
+
+    def _kind(self) -> Format | None:
+        found = format_of(self.query_one("#path", Input).value.strip())
+        return found if found in self._kinds else None
+
+    @on(Select.Changed, "#kind")
+    def _chosen(self, event: Select.Changed) -> None:
+        path = self.query_one("#path", Input)
+        kind = self._of_select(event.value)
+        before = self._kind()
+        if before != kind:
+            stem = path.value.strip().removesuffix(suffix(before)) if before else path.value.strip()
+            path.value = f"{stem}{suffix(kind)}"
+
+    def on_input_changed(self, _: Input.Changed) -> None:
+        self._agreed = None
+        kind, select = self._kind(), self.query_one("#kind", Select)
+        if kind is not None and select.value != kind:
+            select.value = kind
+
+    def on_input_submitted(self, _: Input.Submitted) -> None:
+        self._write()
+
+    @on(Button.Pressed, "#write")
+    def _pressed(self, _: Button.Pressed) -> None:
+        self._write()
+
+    def _write(self) -> None:
+        said, text = self.query_one("#said", Static), self.query_one("#path", Input).value.strip()
+        try:
+            path = client.check_export_path(Path(text))
+        except BadSetting as error:
+            said.update(inert(str(error).removeprefix("--out "), 400))
+            return
+        kind = self._kind()
+        if kind is None:
+            said.update(f"the file name must end in {', '.join(suffix(one) for one in self._kinds)}")
+        elif path.exists() and self._agreed != path:
+            self._agreed = path
+            said.update("this file exists: enter again replaces it")
+        else:
+            self.dismiss(Wanted(kind, path))
+
+    @on(Button.Pressed, "#clipboard")
+    def _copied(self, _: Button.Pressed) -> None:
+        self.action_clipboard()
+
+    def action_clipboard(self) -> None:
+        self.dismiss(Wanted(self._of_select(self.query_one("#kind", Select).value), None))
+
+    def _of_select(self, value: object) -> Format:
+        return next((kind for kind in self._kinds if kind == value), self._kinds[0])
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)

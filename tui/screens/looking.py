@@ -1,0 +1,305 @@
+"""A screen with a picture of a run: its actions choose what is shown, read values, zoom, and go back in time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from solver import claims, settings
+from solver.records import Claim
+from tui import memory, quantities
+from tui.draw.canvas import MARKERS
+from tui.figures import Figure
+from tui.items import Item, title
+from tui.pictures import Pictures
+from tui.quantities import Quantity
+from tui.screens.finder import Entry, Finder
+from tui.screens.picture import Picture
+from tui.seen import Follower, Seen
+from tui.sheets import Sheet
+from tui.text import label, quantity
+from tui.widgets.chart import Chart
+from tui.widgets.quantity_list import QuantityList
+from tui.widgets.slider import Slider
+
+if TYPE_CHECKING:
+    from tui.app import ImplicitApp
+
+_ZOOM = 0.7
+_FAR = 10
+_PAN = 0.25
+# A replay takes about so long.
+_REPLAY_S = 12.0
+_JUDGE_SELDOM = 5.0
+
+
+class LookingScreen(Screen[None]):
+    """What the keys of the live view do to its picture. Subclasses say when and how it is drawn."""
+
+    app: ImplicitApp
+
+    def __init__(self, follower: Follower, frames_per_s: float) -> None:
+        super().__init__()
+        self.follower = follower
+        self.frames_per_s = frames_per_s
+        self.others: dict[str, Follower] = {}
+        """Runs laid over this one, by id."""
+        look = self.app.memory.looks.get(follower.order.preset.name, memory.Look())
+        self.picture = Picture(follower.seen(), look)
+        self.place: int | None = None
+        """Which moment of the run is shown; None for the newest."""
+        self.is_playing = False
+        self._moments: list[float] = []
+        self._clock = "step"
+        """The axis of the moments."""
+        self._played_at = 0.0
+        self._judged: dict[str, Claim] = {}
+        self._judge_at = 0.0
+        self._lanes = settings.lanes(follower.order.spec)
+
+    def redraw(self) -> None:
+        """Draws everything as it stands."""
+        raise NotImplementedError
+
+    @property
+    def chart(self) -> Chart:
+        return self.query_one(Chart)
+
+    def seen(self) -> Seen:
+        """The run at the moment that is shown, its claims judged as they stood."""
+        if self.place is None:
+            return self.follower.seen()
+        seen = self.follower.seen(self._clock, self._moments[self.place])
+        # Judging takes longer than drawing: while a replay plays, a sixth of the time at most.
+        begin = time.monotonic()
+        if not self.is_playing or begin >= self._judge_at:
+            found = claims.judge(seen.order.preset.claims, seen.history, self._lanes, at_end=False)
+            self._judged = {claim.name: claim for claim in found}
+            self._judge_at = begin + _JUDGE_SELDOM * (time.monotonic() - begin)
+        seen.history.claims = self._judged
+        return seen
+
+    def others_seen(self) -> list[Seen]:
+        return [other.seen() for other in self.others.values()]
+
+    def show(self, *, changed: bool) -> None:
+        """Draws with limits of its own what was chosen."""
+        if changed:
+            self.chart.plot.forget()
+            self.redraw()
+
+    def remember(self) -> None:
+        """Keeps how the run was looked at for the next one of its preset."""
+        self.app.memory.looks[self.follower.order.preset.name] = self.picture.look()
+
+    def on_quantity_list_chosen(self, message: QuantityList.Chosen) -> None:
+        self.show(changed=self.picture.choose(message.index))
+
+    def on_chart_wheeled(self, message: Chart.Wheeled) -> None:
+        if self.picture.turn_page(self.chart, message.lines):
+            self.redraw()
+
+    def action_next_quantity(self) -> None:
+        self.show(changed=self.picture.choose(self.picture.place() + 1))
+
+    def action_previous_quantity(self) -> None:
+        self.show(changed=self.picture.choose(self.picture.place() - 1))
+
+    def action_view(self, number: int) -> None:
+        self.show(changed=self.picture.choose_view(number))
+
+    def action_figure(self) -> None:
+        self._choose_kind(Figure, "this run has no figure")
+
+    def action_claims(self) -> None:
+        self._choose_kind(Sheet, "this run's preset makes no claims")
+
+    def action_pictures(self) -> None:
+        self._choose_kind(Pictures, "there is no picture of this run yet, or its matrices are too large")
+
+    def _choose_kind(self, kind: type[Item], none: str) -> None:
+        item = self.picture.item()
+        already = isinstance(item, kind) and not (isinstance(item, Sheet) and item.claim)
+        if (already and self.picture.turn_page(self.chart)) or self.picture.choose_kind(kind):
+            self.show(changed=True)
+        else:
+            self.notify(none)
+
+    def action_explain(self) -> None:
+        item = self.picture.item()
+        already = isinstance(item, Sheet) and bool(item.claim)
+        if (already and self.picture.turn_page(self.chart)) or self.picture.choose_kind(Sheet, explaining=True):
+            self.show(changed=True)
+        else:
+            self.notify("this run's preset makes no claims")
+
+    def action_lanes(self) -> None:
+        if len(self.follower.history.lanes) < 2:
+            self.notify("the run has one lane")
+        else:
+            self.picture.next_lane()
+            self.show(changed=True)
+
+    def action_choose(self) -> None:
+        self.app.push_screen(Finder("Find a quantity, page, picture, lane or x axis", self._entries), self._found)
+
+    def _entries(self, words: str) -> list[Entry]:
+        """What fits the words, rows of the list first."""
+        history = self.follower.history
+        found = [Entry(f"show  {title(item)}", "item", item.key) for item in self.picture.items]
+        if len(history.lanes) > 1:
+            lanes = [Entry(f"lane  {label(history, lane)}", "lanes", str(lane.index)) for lane in history.lanes]
+            found += [Entry("lanes  all of them", "lanes", ""), *lanes]
+        else:
+            lanes = []
+        found += [Entry(f"x axis  {quantities.axis_name(axis)}", "axis", axis) for axis in quantities.axes(history)]
+        fitting = [entry for entry in found if entry.fits(words)]
+        matching = [entry.key for entry in lanes if entry.fits(words)]
+        if words and 1 < len(matching) < len(lanes):
+            fitting.insert(0, Entry(f"lanes  only these {len(matching)}: {words}", "lanes", ",".join(matching)))
+        return fitting
+
+    def _found(self, entry: Entry | None) -> None:
+        if entry is None:
+            return
+        if entry.kind == "item":
+            self.picture.choose_key(entry.key)
+        elif entry.kind == "axis":
+            self.picture.choose_axis(entry.key)
+            self._keep_moment()
+        else:
+            self.picture.lanes = frozenset(int(index) for index in entry.key.split(",")) if entry.key else None
+        self.show(changed=True)
+
+    def action_log_x(self) -> None:
+        self.show(changed=self.picture.toggle_log("x"))
+
+    def action_log_y(self) -> None:
+        self.show(changed=self.picture.toggle_log("y"))
+
+    def action_against(self) -> None:
+        self.picture.next_axis()
+        self._keep_moment()
+        self.show(changed=True)
+
+    def action_bands(self) -> None:
+        if not isinstance(self.picture.item(), Quantity):
+            self.notify("bands are for quantities: 1 to 4 show some")
+        elif self.picture.toggle_bands():
+            self.show(changed=True)
+        else:
+            self.notify("bands need three seeds or more: set seeds in a new run")
+
+    def action_marker(self) -> None:
+        plot = self.chart.plot
+        plot.marker = MARKERS[(MARKERS.index(plot.marker) + 1) % len(MARKERS)]
+        self.app.memory.marker = plot.marker
+        self.chart.redraw()
+
+    def action_cursor(self, where: str) -> None:
+        if self.chart.is_plot:
+            cells = _FAR if where.startswith("far") else 1
+            self.chart.plot.move_cursor(-cells if where.endswith("left") else cells)
+            self.chart.redraw()
+
+    def action_zoom(self, how: str) -> None:
+        plot = self.chart.plot
+        if how == "all":
+            plot.reset()
+            self.picture.view = type(self.picture.view)()
+        elif self.picture.move_view(closer=1 if how.startswith("in") else -1):
+            self.redraw()
+            return
+        elif not self.chart.is_plot:
+            self.notify("a page of text has nothing to zoom")
+            return
+        elif how in ("in y", "out y"):
+            plot.zoom_y(_ZOOM if how == "in y" else 1.0 / _ZOOM)
+        else:
+            plot.zoom_x(_ZOOM if how == "in" else 1.0 / _ZOOM)
+        self.redraw()
+
+    def action_pan(self, where: str) -> None:
+        across, up = {"left": (-1, 0), "right": (1, 0), "up": (0, 1), "down": (0, -1)}[where]
+        if not self.picture.move_view(across=across, down=-up):
+            if not self.chart.is_plot or not self.chart.plot.is_zoomed:
+                self.notify("all of it is shown: + zooms in")
+            self.chart.plot.pan(_PAN * across, _PAN * up)
+        self.redraw()
+
+    def action_replay(self) -> None:
+        if self.place is None and not self._begin_replay():
+            return
+        assert self.place is not None
+        if not self.is_playing and self.place == len(self._moments) - 1:
+            self.place = 0
+        self.is_playing = not self.is_playing
+        self._played_at = time.monotonic()
+        self.show(changed=True)
+
+    def _begin_replay(self) -> bool:
+        self._clock, self._moments = self.picture.clock, self.picture.moments(self.follower.history)
+        if len(self._moments) < 2:
+            self.notify("there is nothing to replay yet")
+            return False
+        self.place = len(self._moments) - 1
+        self.set_class(True, "replaying")
+        return True
+
+    def _keep_moment(self) -> None:
+        """Goes on with a replay along another axis, from as far along it."""
+        if self.place is not None:
+            share = self.place / max(1, len(self._moments) - 1)
+            self._clock, self._moments = self.picture.clock, self.picture.moments(self.follower.history)
+            self.place = round(share * (len(self._moments) - 1))
+
+    def end_replay(self) -> None:
+        """Shows the newest moment again."""
+        self.place, self.is_playing = None, False
+        self.set_class(False, "replaying")
+        self.show(changed=True)
+
+    def play_on(self) -> None:
+        """The next moments of a replay that is playing, as many as the time since the last ones asks for."""
+        if self.place is None or not self.is_playing:
+            return
+        now = time.monotonic()
+        step = int(len(self._moments) * (now - self._played_at) / _REPLAY_S)
+        if step == 0:
+            return
+        self._played_at = now
+        self.place = min(len(self._moments) - 1, self.place + step)
+        self.is_playing = self.place < len(self._moments) - 1
+
+    def action_replay_back(self) -> None:
+        self._step(-1)
+
+    def action_replay_forward(self) -> None:
+        self._step(1)
+
+    def _step(self, by: int) -> None:
+        if self.place is None and (by > 0 or not self._begin_replay()):
+            return
+        assert self.place is not None
+        self.is_playing = False
+        self.place = max(0, self.place + by)
+        if self.place >= len(self._moments):
+            self.end_replay()
+        else:
+            self.redraw()
+
+    def on_slider_moved(self, message: Slider.Moved) -> None:
+        if self.place is not None:
+            self.is_playing = False
+            # Drawn at the next tick, however fast somebody drags.
+            self.place = round(message.fraction * (len(self._moments) - 1))
+
+    def draw_slider(self) -> None:
+        """Where the replay stands."""
+        if self.place is not None:
+            last = max(1, len(self._moments) - 1)
+            sign = "▶" if self.is_playing else "‖"
+            where = f"{quantities.axis_name(self._clock)} {quantity(self._moments[self.place])}"
+            self.query_one(Slider).draw(self.place / last, f"{sign} {where:<14}")

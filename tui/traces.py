@@ -1,0 +1,221 @@
+"""The curves of a quantity over lanes and runs: the theory's dim beneath them, and levels to hold them against."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from array import array
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from solver.history import History, LaneHistory
+from solver.records import number
+from tui import quantities
+from tui.bands import FEWEST_SEEDS, band
+from tui.draw.cells import DIM
+from tui.draw.curves import Curve, Mark
+from tui.draw.palette import MARKS, series_colour
+from tui.figures import level
+from tui.quantities import Quantity
+from tui.seen import Seen
+from tui.text import label
+
+# So many singular values or components of a lane are drawn together; of medians over seeds fewer, which cost more.
+_CURVES_OF_VECTOR, _BANDS_OF_VECTOR = 8, 3
+
+
+class Group(msgspec.Struct):
+    """A run with the lanes of it that are shown."""
+
+    seen: Seen
+    lanes: list[LaneHistory]
+    first_colour: int = 0
+    """The colour of its lane 0, so that runs laid over each other differ."""
+    is_other: bool = False
+    """Whether it is laid over the run that the screen shows."""
+    is_one_of_several: bool = False
+    """Whether other runs are drawn with it."""
+
+    def name(self, lane: LaneHistory) -> str:
+        """What the legend calls a lane."""
+        told = label(self.seen.history, lane)
+        if not self.is_other:
+            return told
+        return self.seen.name if len(self.seen.history.lanes) == 1 else f"{self.seen.name} · {told}"
+
+    def colour(self, lane: LaneHistory) -> int:
+        return series_colour(self.first_colour + lane.index)
+
+    def mark(self, lane: LaneHistory) -> str:
+        """What tells the lane's curve without colour."""
+        place = self.first_colour + lane.index
+        is_needed = self.is_one_of_several or len(self.seen.history.lanes) > 1
+        return MARKS[place] if is_needed and place < len(MARKS) else ""
+
+
+def groups(seen: Seen, others: Sequence[Seen], lanes: frozenset[int] | None) -> list[Group]:
+    """The run with its chosen lanes, and the others with all of theirs."""
+    own = [lane for lane in seen.history.lanes if lanes is None or lane.index in lanes]
+    found, colour = [Group(seen, own, is_one_of_several=bool(others))], len(seen.history.lanes)
+    for other in others:
+        found.append(Group(other, other.history.lanes, colour, is_other=True, is_one_of_several=True))
+        colour += len(other.history.lanes)
+    return found
+
+
+Known = dict[object, list[Curve]]
+"""Medians that were computed before, by all that they depend on."""
+_MOST_KNOWN = 300
+
+
+def curves(
+    item: Quantity, shown: Sequence[Group], axis: str, *, bands: bool, log_x: bool, known: Known | None = None
+) -> list[Curve]:
+    """The curves of a quantity over ``axis``; lanes that do not record both are left out."""
+    known = {} if known is None else known
+    if len(known) > _MOST_KNOWN:
+        known.clear()
+    drawn = [
+        msgspec.structs.replace(
+            group, lanes=[lane for lane in group.lanes if quantities.columns(item, lane) and axis in lane.columns]
+        )
+        for group in shown
+    ]
+    n_lanes = sum(len(group.lanes) for group in drawn)
+    found: list[Curve] = []
+    for group in drawn:
+        for members in _by_seed(group.lanes) if bands else [[lane] for lane in group.lanes]:
+            key = (
+                id(group.seen.order),
+                item.key,
+                axis,
+                log_x,
+                tuple((lane.index, len(lane), lane.outcome is None) for lane in members),
+            )
+            if key not in known:
+                known[key] = list(_medians(item, group, members, axis, log_x=log_x)) if len(members) > 1 else []
+            alone = n_lanes == 1
+            found += known[key] or [curve for lane in members for curve in _of_lane(item, group, lane, axis, alone)]
+    if not is_plane(axis):
+        found = [*_levels(item, drawn, axis), *found]
+    return found
+
+
+def is_plane(axis: str) -> bool:
+    """Whether the x axis is a quantity that may rise and fall, so that curves are paths."""
+    return axis not in quantities.AXES
+
+
+def along(lane: LaneHistory, axis: str) -> array[float]:
+    """The x of a lane's frames. States inside a step carry its number: they are laid out between it and the next."""
+    column = lane.columns[axis]
+    if axis != "step" or all(a < b for a, b in itertools.pairwise(column)):
+        return column
+    laid, start = array("d"), 0
+    for stop in range(1, len(column) + 1):
+        if stop == len(column) or column[stop] != column[start]:
+            n = stop - start
+            laid.extend(column[start] + k / n for k in range(n))
+            start = stop
+    return laid
+
+
+def _by_seed(lanes: list[LaneHistory]) -> list[list[LaneHistory]]:
+    """Lanes that differ in their seed alone, together."""
+    found: dict[str, list[LaneHistory]] = {}
+    for lane in lanes:
+        key = repr([(name, value) for name, value in lane.parameters.items() if name != "seed"])
+        found.setdefault(key, []).append(lane)
+    return list(found.values())
+
+
+def _medians(item: Quantity, group: Group, members: list[LaneHistory], axis: str, *, log_x: bool) -> Iterator[Curve]:
+    """Median and quartiles over the seeds that have begun, of the largest values of a vector.
+
+    None of too few seeds, or where they have no stretch of the axis in common.
+    """
+    members = [lane for lane in members if len(lane) > 1]
+    if len(members) < FEWEST_SEEDS:
+        return
+    columns = [_largest(item, lane) for lane in members]
+    lane = members[0]
+    seedless = " · ".join(word for word in group.name(lane).split(" · ") if not word.startswith("seed "))
+    name = f"{seedless} (median of {len(members)})".strip()
+    for rank in range(min(len(found) for found in columns)):
+        ys = [found[rank] for found in columns]
+        xs, held = [along(one, axis) for one in members], [one.outcome is not None for one in members]
+        x, low, middle, high = band(xs, ys, log=log_x, held=held)
+        if not len(x):
+            return
+        yield Curve(name, group.colour(lane), x, middle, group.mark(lane) if rank == 0 else "", low, high, band=True)
+
+
+def _largest(item: Quantity, lane: LaneHistory) -> list[array[float]]:
+    """The first singular values, or the components that are largest now, the largest first."""
+    found = quantities.columns(item, lane)
+    if item.series == "component_norms":
+        found = sorted(found, key=lambda column: -column[-1] if len(column) else 0.0)
+    return found[:_BANDS_OF_VECTOR]
+
+
+def _of_lane(item: Quantity, group: Group, lane: LaneHistory, axis: str, alone: bool) -> list[Curve]:
+    colour, name, mark = group.colour(lane), group.name(lane), group.mark(lane)
+    x, path = along(lane, axis), is_plane(axis)
+    found = quantities.columns(item, lane)
+    if item.series == "component_norms":
+        # A component keeps its colour, so that crossings are seen; of several lanes the colour is the lane's.
+        largest = quantities.largest(found, _CURVES_OF_VECTOR)
+        return [
+            Curve(f"component {index}", series_colour(index), x, found[index], path=path)
+            if alone
+            else Curve(name, colour, x, found[index], mark if place == 0 else "", path=path)
+            for place, index in enumerate(largest)
+        ]
+    curves = [
+        Curve(name, colour, x, y, mark if rank == 0 else "", path=path)
+        for rank, y in enumerate(found[:_CURVES_OF_VECTOR])
+    ]
+    predicted = quantities.prediction(item, lane)
+    if predicted is not None:
+        # Under the measurement: where the law holds its curve hides behind.
+        word = "bound" if item.predicted.endswith("bound") else "law"
+        curves.insert(0, Curve(word, DIM, x, predicted, path=path))
+    return curves
+
+
+_LEVELS = {
+    "nuclear_norm": "least nuclear norm",
+    "ground_truth": "ground truth",
+    "linear": "linear",
+    "constant": "constant",
+}
+
+
+def _levels(item: Quantity, shown: Sequence[Group], axis: str) -> list[Curve]:
+    """Level lines for the baselines, where all lanes of a single run fit one problem."""
+    drawn = [(group.seen.history, lane) for group in shown for lane in group.lanes if len(lane)]
+    if not item.baseline or not drawn or len({(id(history), lane.problem) for history, lane in drawn}) > 1:
+        return []
+    history, lane = drawn[0]
+    columns = [one.columns[axis] for _, one in drawn]
+    ends = array("d", (min(column[0] for column in columns), max(column[-1] for column in columns)))
+    curves = []
+    for baseline, name in _LEVELS.items():
+        value = history.baselines.get(lane.problem, {}).get(baseline, {}).get(item.baseline)
+        if value is not None and not isinstance(value, list) and number(value) > 0:
+            curves.append(level(name, ends, number(value)))
+    return curves
+
+
+def marks(item: Quantity, history: History, lanes: Sequence[LaneHistory], axis: str) -> list[Mark]:
+    """The predicted escape times, on charts of singular values and component norms."""
+    if item.series not in ("singular_values", "component_norms") or axis not in ("step", "time"):
+        return []
+    shown = {lane.index for lane in lanes}
+    found = {}
+    for event in history.events:
+        where = event.step if axis == "step" else event.time
+        if event.name == "predicted-escape" and event.lane in shown and where is not None and math.isfinite(where):
+            found[round(where, 6)] = Mark(where, "t*")
+    return list(found.values())
