@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check install bench gpu-check reproduction clean
+.PHONY: run test check install bench bench-ui gpu-check reproduction clean
 
 run: install
 	$(BIN)/implicit-tui
@@ -22,6 +22,10 @@ check: install
 # Six minutes on two cores; writes docs/performance.md and docs/performance.json.
 bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench
+
+# Three minutes; writes docs/interface.md and docs/interface.json.
+bench-ui: install
+	$(BIN)/python -m bench.ui
 
 # On a machine with a GPU, with the Python that is there: its tests, and a step of everything.
 gpu-check:

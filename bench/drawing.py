@@ -12,12 +12,22 @@ from bench.steps import matrix_lane
 from bench.timing import interleaved, table
 from solver.numerics.matrix_metrics import MatrixMetrics
 from solver.spec import DeepMatrixFactorization, MatrixCompletion, Record
+from tui.draw.curves import Curve
+from tui.draw.plot import Plot
+
+
+def curves(n: int, n_points: int) -> list[Curve]:
+    """So many lanes, each a decay."""
+    found = []
+    for k in range(n):
+        x = array("d", (float(i) for i in range(n_points)))
+        y = array("d", (math.exp(-i / 300) * (k + 1) for i in range(n_points)))
+        found.append(Curve(f"lane {k}", 2 + k, x, y, str(k)))
+    return found
 
 
 def measured() -> dict[str, float]:
     """Milliseconds."""
-    from tui.draw.plot import Curve, Plot
-
     cpu, model = torch.device("cpu"), DeepMatrixFactorization(depth=3)
     problems, layers, start = matrix_lane(MatrixCompletion(), model, range(1), torch.float64, cpu)
     kinds = {
@@ -25,11 +35,7 @@ def measured() -> dict[str, float]:
         for name, rates in (("with rates", 8), ("without rates", 0))
     }
     known = {"step": 0.0, "time": 0.0, "elapsed_s": 0.0, "evaluations": 1.0, "step_size": 0.1}
-    curves = []
-    for k in range(10):
-        x = array("d", (float(i) for i in range(2000)))
-        y = array("d", (math.exp(-i / 300) * (k + 1) for i in range(2000)))
-        curves.append(Curve(f"lane {k}", 2 + k, x, y, str(k)))
+    many = curves(10, 2_000)
     plot, log_plot = Plot(), Plot()
     log_plot.y_log = True
     median = interleaved(
@@ -38,8 +44,8 @@ def measured() -> dict[str, float]:
                 f"a frame, 100×100 depth 3, {name}": functools.partial(kind.measure, start[0], known)
                 for name, kind in kinds.items()
             },
-            "chart 100 × 30, 10 × 2,000 points": lambda: plot.draw(100, 30, curves, [], "y", "x"),
-            "the same, log y": lambda: log_plot.draw(100, 30, curves, [], "y", "x"),
+            "chart 100 × 30, 10 × 2,000 points": lambda: plot.draw(100, 30, many, [], "y", "x"),
+            "the same, log y": lambda: log_plot.draw(100, 30, many, [], "y", "x"),
         },
         rounds=15,
     )

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
-import signal
 import statistics
-import struct
-import sys
 import tempfile
-import termios
 import time
 from pathlib import Path
 from typing import Any
 
 import presets
+from bench.terminal import COMMAND, Terminal
 from bench.timing import readable, table
 from solver import client, estimate, history, rundir, settings
 from solver.rundir import Order, RunDirectory
 
 _ROUNDS = 3
-_COMMAND = Path(sys.executable).parent / "implicit-tui"
 _F5 = b"\x1b[15~"
 _NEVER = {"stop.train_loss": 1e-300}
 
@@ -111,7 +104,6 @@ def starting(home: Path) -> dict[str, float]:
 def with_app(home: Path, name: str = "mf-dynamics", rounds: int = 5) -> dict[str, float]:
     """A run that the app starts and shows, 120 × 40, and the same run headless, in turns."""
     os.environ["IMPLICIT_TUI_HOME"] = str(home)
-    os.environ["TERM"] = "xterm-256color"
     seconds: dict[str, list[float]] = {"headless": [], "app": []}
     for _ in range(rounds):
         seconds["headless"].append(sum(loop_s(ran(order(name, {}), home))))
@@ -124,32 +116,16 @@ def shown(home: Path, name: str) -> RunDirectory:
     """The directory of a run that was started and watched in the app, in a terminal of its own."""
     runs = home / "runs"
     before = set(runs.iterdir()) if runs.exists() else set()
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(_COMMAND, ["implicit-tui", name])
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    try:
-        drain(terminal, 2.5)
-        os.write(terminal, _F5)
+    with Terminal([COMMAND, name]) as terminal:
+        terminal.read(2.5)
+        terminal.press(_F5)
         deadline = time.monotonic() + 120.0
         while time.monotonic() < deadline:
-            drain(terminal, 0.1)
+            terminal.read(0.1)
             fresh = set(runs.iterdir()) - before if runs.exists() else set()
             if fresh and history.read((made := RunDirectory(fresh.pop())).log).ending is not None:
                 return made
-        raise TimeoutError("the app did not run it to its end")
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(terminal)
-
-
-def drain(terminal: int, seconds: float) -> None:
-    """Reads what the app paints for so long, as a terminal does."""
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        if select.select([terminal], [], [], left)[0]:
-            os.read(terminal, 1 << 16)
+    raise TimeoutError("the app did not run it to its end")
 
 
 def home() -> Path:
