@@ -23,7 +23,7 @@ check: install
 bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench
 
-# Three minutes; writes docs/interface.md and docs/interface.json.
+# Four minutes; writes docs/interface.md and docs/interface.json.
 bench-ui: install
 	$(BIN)/python -m bench.ui
 

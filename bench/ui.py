@@ -1,4 +1,4 @@
-"""make bench-ui: the budgets of the interface, each measured in a terminal; writes docs/interface.md; three minutes."""
+"""make bench-ui: the budgets of the interface, each measured in a terminal; writes docs/interface.md; four minutes."""
 
 from __future__ import annotations
 
