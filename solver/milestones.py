@@ -162,7 +162,8 @@ class _LaneReader:
             whose = " by its numerics: the flow of balanced layers keeps it" if n_layers > 1 else ""
             yield self._milestone("det-sign", frame, f"det W changes sign and is {now}{whose}")
         self._sign = signs[frame] or self._sign
-        if n_layers < 2 or not values[0][frame] > 0.0 or "floor" in self._said:
+        # A narrow layer makes it zero for good: nothing nears anything.
+        if n_layers < 2 or not signs[frame] or not values[0][frame] > 0.0 or "floor" in self._said:
             return
         # Balanced layers share the determinant evenly.
         of_layer = math.exp((logs[frame] - len(values) * math.log(values[0][frame])) / n_layers)

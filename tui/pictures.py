@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from solver.history import History, LaneHistory
-from solver.records import number
+from solver.records import Picture, Snapshot, number
 from solver.truth import Truth
 from tui.draw.cells import DIM, Row, fit, widened
 from tui.draw.heat import GAP, gallery
@@ -77,12 +77,12 @@ class Pictures(msgspec.Struct, frozen=True):
 
 def has(lane: LaneHistory, name: str) -> bool:
     """Whether anything to draw was recorded under this name."""
-    return _newest(lane, name) is not None
+    return _source(lane, name) is not None
 
 
 def _n_components(lane: LaneHistory) -> int:
-    drawn = _newest(lane, "component_pictures")
-    return 0 if drawn is None else drawn.shape[0]
+    source = _source(lane, "component_pictures")
+    return 0 if source is None else source.shape[0]
 
 
 def kinds(history: History) -> list[Pictures]:
@@ -94,18 +94,24 @@ def kinds(history: History) -> list[Pictures]:
     return found
 
 
-def _newest(lane: LaneHistory, name: str) -> Drawn | None:
+def _source(lane: LaneHistory, name: str) -> Snapshot | Picture | None:
     """What was recorded last: the exact state where that was kept, else a picture; None where it has another shape."""
-    snapshot, drawn = lane.snapshots.get(name), lane.pictures.get(name)
-    if snapshot is not None and (not drawn or snapshot.step >= drawn[-1].step):
-        found = Drawn(tuple(snapshot.shape), [number(value) for value in snapshot.values], snapshot.step)
-    elif drawn:
-        found = Drawn(tuple(drawn[-1].shape), drawn[-1].values(), drawn[-1].step)
-    else:
-        return None
+    snapshot, drawn = lane.snapshots.get(name), lane.pictures.get(name, [])
+    newest: Snapshot | Picture | None = drawn[-1] if drawn else None
+    if snapshot is not None and (newest is None or snapshot.step >= newest.step):
+        newest = snapshot if len(snapshot.values) == math.prod(snapshot.shape) else None
     fewest, most = _DIMENSIONS[name]
-    is_sound = fewest <= len(found.shape) <= most and min(found.shape) > 0
-    return found if is_sound and math.prod(found.shape) == len(found.values) else None
+    is_sound = newest is not None and fewest <= len(newest.shape) <= most and min(newest.shape) > 0
+    return newest if is_sound else None
+
+
+def _newest(lane: LaneHistory, name: str) -> Drawn | None:
+    """The same as numbers, which takes its time for ten thousand of them."""
+    source = _source(lane, name)
+    if source is None:
+        return None
+    values = source.values() if isinstance(source, Picture) else [number(value) for value in source.values]
+    return Drawn(tuple(source.shape), values, source.step)
 
 
 def _truth(scene: Scene, lane: LaneHistory) -> Truth | None:

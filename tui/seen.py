@@ -17,6 +17,8 @@ from tui.text import inert
 class Seen(msgspec.Struct):
     """A run at a moment."""
 
+    id: str
+    """Of the run."""
     name: str
     order: Order
     history: History
@@ -55,4 +57,4 @@ class Follower:
         if place is not None:
             history = replay.at(history, axis, place)
             found = milestones.until(found, history)
-        return Seen(self.name, self.order, history, found, self.feed.truths)
+        return Seen(self.directory.id, self.name, self.order, history, found, self.feed.truths)

@@ -64,18 +64,28 @@ def groups(seen: Seen, others: Sequence[Seen], lanes: frozenset[int] | None) -> 
     return found
 
 
-Known = dict[object, list[Curve]]
-"""Medians that were computed before, by all that they depend on."""
-_MOST_KNOWN = 300
+class Known(msgspec.Struct):
+    """What was computed before, by all that it depends on."""
+
+    medians: dict[object, list[Curve]] = {}
+    along: dict[object, array[float]] = {}
+
+    def bound(self) -> None:
+        """Lets go of all where there is too much of it: frames come and go."""
+        if len(self.medians) + len(self.along) > _MOST_KNOWN:
+            self.medians.clear()
+            self.along.clear()
+
+
+_MOST_KNOWN = 500
 
 
 def curves(
     item: Quantity, shown: Sequence[Group], axis: str, *, bands: bool, log_x: bool, known: Known | None = None
 ) -> list[Curve]:
     """The curves of a quantity over ``axis``; lanes that do not record both are left out."""
-    known = {} if known is None else known
-    if len(known) > _MOST_KNOWN:
-        known.clear()
+    known = Known() if known is None else known
+    known.bound()
     drawn = [
         msgspec.structs.replace(
             group, lanes=[lane for lane in group.lanes if quantities.columns(item, lane) and axis in lane.columns]
@@ -87,16 +97,21 @@ def curves(
     for group in drawn:
         for members in _by_seed(group.lanes) if bands else [[lane] for lane in group.lanes]:
             key = (
-                id(group.seen.order),
+                group.seen.id,
                 item.key,
                 axis,
                 log_x,
                 tuple((lane.index, len(lane), lane.outcome is None) for lane in members),
             )
-            if key not in known:
-                known[key] = list(_medians(item, group, members, axis, log_x=log_x)) if len(members) > 1 else []
-            alone = n_lanes == 1
-            found += known[key] or [curve for lane in members for curve in _of_lane(item, group, lane, axis, alone)]
+            xs = [_along(group, lane, axis, known) for lane in members]
+            if key not in known.medians:
+                found_now = _medians(item, group, members, xs, log_x=log_x) if len(members) > 1 else ()
+                known.medians[key] = list(found_now)
+            found += known.medians[key] or [
+                curve
+                for lane, x in zip(members, xs, strict=True)
+                for curve in _of_lane(item, group, lane, x, path=is_plane(axis), alone=n_lanes == 1)
+            ]
     if not is_plane(axis):
         found = [*_levels(item, drawn, axis), *found]
     return found
@@ -121,6 +136,13 @@ def along(lane: LaneHistory, axis: str) -> array[float]:
     return laid
 
 
+def _along(group: Group, lane: LaneHistory, axis: str, known: Known) -> array[float]:
+    key = group.seen.id, lane.index, axis, len(lane)
+    if key not in known.along:
+        known.along[key] = along(lane, axis)
+    return known.along[key]
+
+
 def _by_seed(lanes: list[LaneHistory]) -> list[list[LaneHistory]]:
     """Lanes that differ in their seed alone, together."""
     found: dict[str, list[LaneHistory]] = {}
@@ -130,21 +152,24 @@ def _by_seed(lanes: list[LaneHistory]) -> list[list[LaneHistory]]:
     return list(found.values())
 
 
-def _medians(item: Quantity, group: Group, members: list[LaneHistory], axis: str, *, log_x: bool) -> Iterator[Curve]:
+def _medians(
+    item: Quantity, group: Group, members: list[LaneHistory], xs: list[array[float]], *, log_x: bool
+) -> Iterator[Curve]:
     """Median and quartiles over the seeds that have begun, of the largest values of a vector.
 
     None of too few seeds, or where they have no stretch of the axis in common.
     """
-    members = [lane for lane in members if len(lane) > 1]
-    if len(members) < FEWEST_SEEDS:
+    begun = [(lane, x) for lane, x in zip(members, xs, strict=True) if len(lane) > 1]
+    if len(begun) < FEWEST_SEEDS:
         return
+    members, xs = [lane for lane, _ in begun], [x for _, x in begun]
     columns = [_largest(item, lane) for lane in members]
     lane = members[0]
     seedless = " · ".join(word for word in group.name(lane).split(" · ") if not word.startswith("seed "))
     name = f"{seedless} (median of {len(members)})".strip()
     for rank in range(min(len(found) for found in columns)):
         ys = [found[rank] for found in columns]
-        xs, held = [along(one, axis) for one in members], [one.outcome is not None for one in members]
+        held = [one.outcome is not None for one in members]
         x, low, middle, high = band(xs, ys, log=log_x, held=held)
         if not len(x):
             return
@@ -159,9 +184,10 @@ def _largest(item: Quantity, lane: LaneHistory) -> list[array[float]]:
     return found[:_BANDS_OF_VECTOR]
 
 
-def _of_lane(item: Quantity, group: Group, lane: LaneHistory, axis: str, alone: bool) -> list[Curve]:
+def _of_lane(
+    item: Quantity, group: Group, lane: LaneHistory, x: array[float], *, path: bool, alone: bool
+) -> list[Curve]:
     colour, name, mark = group.colour(lane), group.name(lane), group.mark(lane)
-    x, path = along(lane, axis), is_plane(axis)
     found = quantities.columns(item, lane)
     if item.series == "component_norms":
         # A component keeps its colour, so that crossings are seen; of several lanes the colour is the lane's.

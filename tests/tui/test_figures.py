@@ -102,7 +102,7 @@ def test_a_run_without_such_sweeps_has_the_law_alone_and_does_not_open_with_it()
 
 def test_the_page_of_claims_says_statement_numbers_and_verdict() -> None:
     run, order = recorded("2x2")
-    seen = Seen("2x2", order, run)
+    seen = Seen("2x2", "2x2", order, run)
     page = sheets(seen)[0]
     text = "\n".join(line for line, _ in page.lines(seen, 80))
     assert "✓ norms-diverge holds" in text
@@ -122,7 +122,7 @@ def test_a_claim_that_fails_is_as_plain_as_one_that_holds() -> None:
     )
     _, order = recorded("2x2")
     info = msgspec.structs.replace(order.preset, claims=["norms-diverge", "rank-minimised"])
-    seen = Seen("2x2", msgspec.structs.replace(order, preset=info), failing)
+    seen = Seen("2x2", "2x2", msgspec.structs.replace(order, preset=info), failing)
     (page,) = sheets(seen)
     lines = [line for line, _ in page.lines(seen, 70)]
     assert lines[0] == "✗ norms-diverge fails  1.2 ≈ 1 ± 0.05"
@@ -150,7 +150,7 @@ def test_comparisons_are_written_with_their_relation() -> None:
 
 def test_the_table_of_minimisers_is_a_page() -> None:
     run, order = recorded("2x2")
-    seen = Seen("2x2", order, run)
+    seen = Seen("2x2", "2x2", order, run)
     table = sheets(seen)[2]
     lines = [line for line, _ in table.lines(seen, 70)]
     assert any(line.startswith("nuclear norm") and line.endswith("2  w = 0") for line in lines)
@@ -231,5 +231,5 @@ async def test_pages_beyond_the_first_screen_are_reached() -> None:
 def test_every_row_of_the_list_has_a_key_of_its_own() -> None:
     for name in ("images", "recovery", "2x2"):
         run, order = recorded(name)
-        keys = [item.key for item in items(Seen(name, order, run), figures(order.spec), claim_sheets(order))]
+        keys = [item.key for item in items(Seen(name, name, order, run), figures(order.spec), claim_sheets(order))]
         assert len(keys) == len(set(keys)), keys

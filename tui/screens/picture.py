@@ -30,7 +30,7 @@ class Picture:
         """Runs laid over this one."""
         self._whole: Seen | None = None
         """The run as it stands now, where an earlier moment is shown: axes hold all of it."""
-        self._known: traces.Known = {}
+        self._known = traces.Known()
         self._known_extent: tuple[object, list[Curve]] = None, []
         self._figures = figures(seen.order.spec)
         self._claims = claim_sheets(seen.order)
