@@ -10,8 +10,8 @@ import torch
 
 from bench.steps import matrix_lane
 from bench.timing import exponent, interleaved, readable, table
-from solver.numerics import initial_components
-from solver.numerics.models.cp import Components
+from solver.numerics.lanes import cp_start as initial_components
+from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.objective import Objective
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import observed_problem
@@ -37,7 +37,7 @@ def tensor_gradient(device: torch.device, components: int) -> Callable[[], objec
     drawn = stream(0, "initialisation")
     vectors = initial_components.vectors(model, problem.shape, drawn, problem.gradient_at_zero())
     start = torch.tensor(np.concatenate([vector.reshape(-1) for vector in vectors])).unsqueeze(0).to(device)
-    objective = Components(problem.shape, components, loss_of([problem], _DTYPE, device), 1, _DTYPE, device)
+    objective = CPObjective(problem.shape, components, loss_of([problem], _DTYPE, device), 1, _DTYPE, device)
     return repeated(objective, start)
 
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from bench.authors import MatrixTraining
 from bench.steps import NEVER, matrix_lane
 from bench.timing import readable, table
-from solver.numerics.methods.flow import Flow
-from solver.numerics.methods.group_rmsprop import GroupedRMSprop
-from solver.numerics.models.layers import Layers
+from solver.numerics.methods.gradient_flow import GradientFlowMethod
+from solver.numerics.methods.group_rmsprop import GroupRMSpropMethod
+from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.spec import DeepMatrixFactorization, GradientFlow, GroupRMSprop, MatrixCompletion
 
 CPU = torch.device("cpu")
@@ -33,14 +33,14 @@ def completion(depth: int, seed: int) -> dict[str, float]:
     theirs = MatrixTraining(problems[0], start[0], layers.widths)
     pace = [timed(theirs, _PACE_STEPS // 2)]
     begin = time.perf_counter()
-    flow = to_loss(Flow(layers, start, GradientFlow()), _TARGET)
+    flow = to_loss(GradientFlowMethod(layers, start, GradientFlow()), _TARGET)
     seconds = time.perf_counter() - begin
     pace.append(timed(theirs, _PACE_STEPS // 2))
     assert flow.times is not None
     tight = GradientFlow(rtol=1e-8, atol=1e-13, method="dormand-prince")
-    exact = to_time(Flow(layers, start, tight, max_time=flow.times[0]), flow.times[0])
+    exact = to_time(GradientFlowMethod(layers, start, tight, max_time=flow.times[0]), flow.times[0])
     _, rough_layers, rough_start = matrix_lane(MatrixCompletion(), model, seeds, _AUTHORS_DTYPE, CPU)
-    rmsprop = GroupedRMSprop(rough_layers, rough_start, GroupRMSprop())
+    rmsprop = GroupRMSpropMethod(rough_layers, rough_start, GroupRMSprop())
     while rmsprop.losses[0] > _TARGET:
         rmsprop.advance(rmsprop.steps[0] + 10_000, _TARGET)
     spectrum = spectrum_of(layers, exact.parameters(0))
@@ -62,19 +62,19 @@ def timed(training: MatrixTraining, n_steps: int) -> float:
     return (time.perf_counter() - begin) / n_steps
 
 
-def to_loss(flow: Flow, target: float) -> Flow:
+def to_loss(flow: GradientFlowMethod, target: float) -> GradientFlowMethod:
     while flow.losses[0] > target:
         flow.advance(0, NEVER)
     return flow
 
 
-def to_time(flow: Flow, end: float) -> Flow:
+def to_time(flow: GradientFlowMethod, end: float) -> GradientFlowMethod:
     while flow.times is not None and flow.times[0] < end:
         flow.advance(0, NEVER)
     return flow
 
 
-def spectrum_of(layers: Layers, parameters: Tensor) -> Tensor:
+def spectrum_of(layers: DeepMatrixFactorizationObjective, parameters: Tensor) -> Tensor:
     factors = layers.factors(parameters.unsqueeze(0))
     spectrum: Tensor = torch.linalg.svdvals(layers.end_matrix(factors)[0])
     return spectrum
@@ -107,7 +107,7 @@ def counterexamples() -> list[dict[str, Any]]:
         for seed in range(_SEEDS):
             _, layers, start = matrix_lane(problem, model, range(seed, seed + 1), torch.float64, CPU)
             begin = time.perf_counter()
-            flow = to_loss(Flow(layers, start, GradientFlow()), 1e-4)
+            flow = to_loss(GradientFlowMethod(layers, start, GradientFlow()), 1e-4)
             seconds.append(time.perf_counter() - begin)
             evaluations.append(flow.evaluations[0])
             end = layers.end_matrix(layers.factors(flow.parameters(0).unsqueeze(0)))[0]

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from bench.authors import ImageTraining, MatrixTraining, TensorTraining
 from bench.timing import interleaved, readable, table
-from solver.numerics import initial, initial_components
+from solver.numerics.lanes import cp_start as initial_components
+from solver.numerics.lanes import deep_matrix_factorization_start as initial
 from solver.numerics.methods.first_order import FirstOrder
-from solver.numerics.methods.gradient_descent import Descent
-from solver.numerics.methods.group_rmsprop import GroupedRMSprop
-from solver.numerics.methods.image_adam import ImageAdam
-from solver.numerics.models.cp import Components
-from solver.numerics.models.layers import Layers
+from solver.numerics.methods.gradient_descent import GradientDescentMethod
+from solver.numerics.methods.group_rmsprop import GroupRMSpropMethod
+from solver.numerics.methods.image_adam import ImageAdamMethod
+from solver.numerics.models.cp import CPObjective
+from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.problems.images import ImageProblem, image_problem, unpacked
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
@@ -46,11 +47,11 @@ def matrix_lane(
     seeds: range,
     dtype: torch.dtype,
     device: torch.device,
-) -> tuple[list[ObservedProblem], Layers, Tensor]:
+) -> tuple[list[ObservedProblem], DeepMatrixFactorizationObjective, Tensor]:
     """Problems, objective and starts of a lane for each seed."""
     problems = [observed_problem(problem, seed) for seed in seeds]
     widths = initial.widths(model, problems[0].shape)
-    layers = Layers(widths, loss_of(problems, dtype, device), len(seeds), dtype, device)
+    layers = DeepMatrixFactorizationObjective(widths, loss_of(problems, dtype, device), len(seeds), dtype, device)
     starts = [initial.layers(model, problems[0].shape, stream(seed, "initialisation")) for seed in seeds]
     flat = np.stack([np.concatenate([layer.reshape(-1) for layer in start]) for start in starts])
     return problems, layers, torch.tensor(flat).to(device, dtype)
@@ -73,7 +74,7 @@ def matrices(dtype: torch.dtype, device: torch.device) -> list[Row]:
     for depth in (2, 3, 4):
         model = DeepMatrixFactorization(depth=depth)
         problems, layers, start = matrix_lane(MatrixCompletion(), model, range(1), dtype, device)
-        ours = GroupedRMSprop(layers, start, GroupRMSprop())
+        ours = GroupRMSpropMethod(layers, start, GroupRMSprop())
         calls = {"ours": taking(ours), "floor": products(3 * (depth - 1), 1, 100, dtype, device)}
         if dtype == torch.float32:
             calls["theirs"] = repeating(MatrixTraining(problems[0], start[0].cpu(), layers.widths).step)
@@ -92,7 +93,7 @@ def small_matrices(device: torch.device) -> list[Row]:
         problems, layers, start = matrix_lane(problem, model, range(lanes), torch.float32, device)
         theirs = MatrixTraining(problems[0], start[0].cpu(), layers.widths, step_size=3e-3)
         calls = {
-            "ours": taking(Descent(layers, start, GradientDescent(step_size=3e-3))),
+            "ours": taking(GradientDescentMethod(layers, start, GradientDescent(step_size=3e-3))),
             "theirs": repeating(theirs.step),
         }
         name = "2×2, depth 3, gradient descent" + (f", {lanes} lanes, a lane-step" if lanes > 1 else "")
@@ -114,8 +115,8 @@ def tensors(device: torch.device) -> list[Row]:
         )
         start = torch.tensor(np.concatenate([vector.reshape(-1) for vector in vectors]), dtype=torch.float32)
         loss = loss_of([problem], torch.float32, device)
-        objective = Components(shape, components, loss, 1, torch.float32, device)
-        ours = GroupedRMSprop(objective, start.unsqueeze(0).to(device), GroupRMSprop(step_size=1e-2, eps=1e-6))
+        objective = CPObjective(shape, components, loss, 1, torch.float32, device)
+        ours = GroupRMSpropMethod(objective, start.unsqueeze(0).to(device), GroupRMSprop(step_size=1e-2, eps=1e-6))
         half = math.isqrt(math.prod(shape))
         left, right = (64, 8) if len(shape) == 3 else (half, half)
         calls = {
@@ -165,14 +166,14 @@ def images(device: torch.device, *, with_theirs: bool = True) -> list[Row]:
     return rows
 
 
-def epoch(method: ImageAdam) -> Callable[[], object]:
+def epoch(method: ImageAdamMethod) -> Callable[[], object]:
     """Twelve batches, every image once."""
     return lambda: method.advance(method.steps[0] + 12, NEVER)
 
 
-def image_lanes(ranks: list[int], problems: list[ImageProblem], device: torch.device) -> ImageAdam:
+def image_lanes(ranks: list[int], problems: list[ImageProblem], device: torch.device) -> ImageAdamMethod:
     starts = [image_start(rank, seed) for seed, rank in enumerate(ranks)]
-    return ImageAdam(problems, starts, Adam(step_size=5e-4, batch_size=5_000), torch.float32, device)
+    return ImageAdamMethod(problems, starts, Adam(step_size=5e-4, batch_size=5_000), torch.float32, device)
 
 
 def image_start(rank: int, seed: int = 0) -> Tensor:
@@ -226,7 +227,7 @@ def khatri_rao_products(
     return call
 
 
-def image_products(method: ImageAdam, columns: int, n_pixels: int) -> Callable[[], object]:
+def image_products(method: ImageAdamMethod, columns: int, n_pixels: int) -> Callable[[], object]:
     """Two products with every batch of an epoch, cold as they come."""
     weights = torch.randn(n_pixels, columns, device=method._train.device)
     batches = torch.split(method._train, 5_000)
@@ -247,7 +248,7 @@ def loss_agreement(n_steps: int = 500) -> list[Row]:
         for dtype in (torch.float32, torch.float64):
             model = DeepMatrixFactorization(depth=depth)
             _, layers, start = matrix_lane(MatrixCompletion(), model, range(1), dtype, torch.device("cpu"))
-            method = GroupedRMSprop(layers, start, GroupRMSprop())
+            method = GroupRMSpropMethod(layers, start, GroupRMSprop())
             trace = []
             for step in range(1, n_steps + 1):
                 method.advance(step, NEVER)

@@ -17,14 +17,14 @@ from solver.control import Ear
 from solver.log import Writer
 from solver.numerics import checkpoint, problem_file
 from solver.numerics import device as devices
-from solver.numerics.baselines import Baselines
-from solver.numerics.batches import Batch
-from solver.numerics.crew import Crew, Maker, Share
-from solver.numerics.grouping import group, largest_batch, shares
+from solver.numerics.baselines.baselines import Baselines
 from solver.numerics.journal import Journal, now
 from solver.numerics.lanes import lane_run
 from solver.numerics.lanes.lane import LaneRun
-from solver.numerics.turns import LocalTurns, Turn, Turns, ahead_of, ended_in
+from solver.numerics.turns.batch import Batch
+from solver.numerics.turns.crew import Crew, Maker, Share
+from solver.numerics.turns.grouping import group, largest_batch, shares
+from solver.numerics.turns.turn import LocalTurns, Turn, Turns, ahead_of, ended_in
 from solver.records import (
     SCHEMA_VERSION,
     Ending,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solver.counterexample import Counterexample, counterexample
-from solver.numerics.minimisers import minimisers
+from solver.numerics.baselines.minimisers import minimisers
 from solver.spec import MatrixCompletion, MatrixSensing
 
 ENTRIES: list[tuple[int | float, ...]] = [(0, 1, 1.0), (1, 0, 2.0), (1, 1, 0.5)]

@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from solver import client, control, settings
-from solver.numerics import checkpoint, grouping
-from solver.numerics.crew import Crew, Share
-from solver.numerics.turns import LocalTurns
+from solver.numerics import checkpoint
+from solver.numerics.turns import grouping
+from solver.numerics.turns.crew import Crew, Share
+from solver.numerics.turns.turn import LocalTurns
 from solver.records import Frame, State
 from solver.rundir import RunDirectory
 from tests.solver.running import ran

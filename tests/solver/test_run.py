@@ -118,7 +118,7 @@ def test_dense_output_fills_frames_in_without_shortening_steps() -> None:
 
 
 def test_recording_is_bounded() -> None:
-    from solver.numerics.schedule import Schedule
+    from solver.numerics.lanes.schedule import Schedule
 
     for optimizer in ("gradient-flow", "gradient-descent"):
         spec = settings.decode({"optimizer": {"kind": optimizer}, "stop": {"max_steps": 10**7}})
@@ -132,7 +132,7 @@ def test_recording_is_bounded() -> None:
 def test_recording_takes_a_small_share_of_a_long_run_of_fixed_steps() -> None:
     """By the estimates of a step and a frame, which the benchmark checks."""
     from solver import estimate
-    from solver.numerics.schedule import Schedule
+    from solver.numerics.lanes.schedule import Schedule
 
     for depth, n_steps in ((2, 30_000), (3, 20_000), (4, 100_000)):
         spec = settings.decode(

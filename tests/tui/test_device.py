@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.device import Device
+from tui.watch.device import Device
 
 GPU: dict[str, object] = {
     "device": "cuda:1",
@@ -47,7 +47,7 @@ def settled(device: Device, environment: dict[str, object]) -> str:
 
 def test_a_command_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     driver(tmp_path, monkeypatch, "", first="exec sleep 60")
-    monkeypatch.setattr("tui.device._TIMEOUT_S", -10.0)
+    monkeypatch.setattr("tui.watch.device._TIMEOUT_S", -10.0)
     device = Device()
     device.text(GPU)
     assert device._asked is not None

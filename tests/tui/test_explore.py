@@ -23,7 +23,7 @@ from tui.screens.export import ExportDialog
 from tui.screens.finder import Finder
 from tui.screens.live import LiveScreen
 from tui.screens.settings import SettingsScreen
-from tui.seen import Seen
+from tui.watch.seen import Seen
 from tui.widgets.chart import Chart
 from tui.widgets.slider import Slider
 

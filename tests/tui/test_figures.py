@@ -20,11 +20,11 @@ from tests.tui.driving import live, opened, text_of, until
 from tui.draw.curves import Curve
 from tui.draw.heat import FIRST_HEAT, LEVELS, gallery, picture, shade
 from tui.draw.plot import Plot
-from tui.figures import figures
-from tui.items import items
-from tui.pictures import Scene, kinds
-from tui.seen import Seen
-from tui.sheets import claim_sheets, claims_in_short, compared, sheets
+from tui.shown.figures import figures
+from tui.shown.items import items
+from tui.shown.pictures import Scene, kinds
+from tui.shown.sheets import claim_sheets, claims_in_short, compared, sheets
+from tui.watch.seen import Seen
 from tui.widgets.chart import Chart
 from tui.widgets.quantity_list import QuantityList
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.bands import band
 from tui.draw import svg, window
 from tui.draw.canvas import MARKERS, Canvas, Marker
 from tui.draw.curves import Curve
 from tui.draw.plot import Plot
 from tui.draw.readout import readout, value_at
 from tui.draw.scale import Scale, labels, ticks
+from tui.shown.bands import band
 
 
 def line(n: int = 101, factor: float = 1.0, name: str = "c", colour: int = 2) -> Curve:

@@ -21,7 +21,7 @@ from solver.records import Claim
 from solver.refusal import BadSetting
 from solver.rundir import Order
 from tui.commands import EXIT_INTERRUPTED
-from tui.sheets import compared
+from tui.shown.sheets import compared
 from tui.text import duration, inert
 
 EXIT_FAILED = 1

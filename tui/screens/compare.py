@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
-from tui.differences import in_short
+from tui.shown.differences import in_short
 from tui.text import inert
 
 _LONGEST_LINE = 160

@@ -24,9 +24,9 @@ from tui.draw.palette import series_colour
 from tui.pace import Pace
 from tui.screens.compare import CompareDialog
 from tui.screens.looking import LookingScreen
-from tui.seen import Follower, Seen
-from tui.sheets import claims_in_short, newest_events
+from tui.shown.sheets import claims_in_short, newest_events
 from tui.text import inert, label
+from tui.watch.seen import Follower, Seen
 from tui.widgets.chart import Chart
 from tui.widgets.hints import Hints
 from tui.widgets.quantity_list import QuantityList

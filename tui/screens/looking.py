@@ -9,17 +9,18 @@ from textual.screen import Screen
 
 from solver import claims, settings
 from solver.records import Claim
-from tui import memory, quantities
+from tui import memory
 from tui.draw.canvas import MARKERS
-from tui.figures import Figure
-from tui.items import Item, title
-from tui.pictures import Pictures
-from tui.quantities import Quantity
 from tui.screens.finder import Entry, Finder
-from tui.screens.picture import Picture
-from tui.seen import Follower, Seen
-from tui.sheets import Sheet
+from tui.screens.selection import Picture
+from tui.shown import quantities
+from tui.shown.figures import Figure
+from tui.shown.items import Item, title
+from tui.shown.pictures import Pictures
+from tui.shown.quantities import Quantity
+from tui.shown.sheets import Sheet
 from tui.text import label, quantity
+from tui.watch.seen import Follower, Seen
 from tui.widgets.chart import Chart
 from tui.widgets.quantity_list import QuantityList
 from tui.widgets.slider import Slider

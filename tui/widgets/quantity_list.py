@@ -6,15 +6,15 @@ from textual import events
 from textual.message import Message
 
 from solver.history import LaneHistory
-from tui import quantities
 from tui.draw.cells import DIM, TEXT, Row, row
 from tui.draw.palette import CHOSEN
 from tui.draw.spark import spark
-from tui.items import Item
-from tui.quantities import Quantity
-from tui.seen import Seen
-from tui.sheets import Sheet
+from tui.shown import quantities
+from tui.shown.items import Item
+from tui.shown.quantities import Quantity
+from tui.shown.sheets import Sheet
 from tui.text import quantity as short
+from tui.watch.seen import Seen
 from tui.widgets.rows import Rows
 
 _NAME_WIDTH = 21

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from solver.numerics.lanes.images import ImageLane
+from solver.numerics.lanes.cp import CPLane
+from solver.numerics.lanes.deep_matrix_factorization import DeepMatrixFactorizationLane
+from solver.numerics.lanes.image_cp import ImageCPLane
 from solver.numerics.lanes.lane import LaneRun
-from solver.numerics.lanes.matrix import MatrixLane
-from solver.numerics.lanes.tensor import TensorLane
 from solver.numerics.problems.images import ImageProblem
 from solver.numerics.problems.observed import ObservedProblem
 from solver.settings import Lane
@@ -15,7 +15,7 @@ from solver.spec import MatrixProblem
 def lane_run(lane: Lane, problem: ObservedProblem | ImageProblem) -> LaneRun:
     """The lane ready to train on ``problem``."""
     if isinstance(problem, ImageProblem):
-        return ImageLane(lane, problem)
+        return ImageCPLane(lane, problem)
     if isinstance(lane.spec.problem, MatrixProblem):
-        return MatrixLane(lane, problem)
-    return TensorLane(lane, problem)
+        return DeepMatrixFactorizationLane(lane, problem)
+    return CPLane(lane, problem)

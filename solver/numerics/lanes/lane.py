@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from solver.numerics.frames import shortened
-from solver.numerics.schedule import Schedule
+from solver.numerics.lanes.frames import shortened
+from solver.numerics.lanes.schedule import Schedule
 from solver.records import PICTURE_LEVELS, Event, Outcome, Picture, Snapshot, Value, levels_of, plain
 from solver.settings import Lane
 

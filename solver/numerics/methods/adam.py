@@ -10,7 +10,7 @@ from solver.numerics.models.objective import Objective
 from solver.spec import Adam
 
 
-class FullBatchAdam(FirstOrder):
+class AdamMethod(FirstOrder):
     """m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂/(sqrt(v̂) + eps). It follows no flow, so it has no time."""
 
     STATE = (*FirstOrder.STATE, "_mean", "_square", "_weights")

@@ -8,8 +8,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from solver.numerics.methods.graphs import Graphed
 from solver.numerics.methods.method import FactorMethod
-from solver.numerics.methods.replay import Replayed
 from solver.numerics.models.objective import Objective
 
 # On a GPU a look at the loss stops the queue, so losses are looked at once in so many steps.
@@ -45,7 +45,7 @@ class FirstOrder(FactorMethod):
     def _prepare(self) -> None:
         """Counters and blocks of steps for the lanes that there are."""
         self._count = torch.zeros((len(self.steps), 1), dtype=torch.int64, device=self.objective.device)
-        self._block = Replayed(self._frozen_step, _STEPS_A_BLOCK, self.objective.device)
+        self._block = Graphed(self._frozen_step, _STEPS_A_BLOCK, self.objective.device)
 
     @abstractmethod
     def _update(self) -> tuple[Tensor, Tensor]:

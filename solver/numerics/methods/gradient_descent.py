@@ -10,7 +10,7 @@ from solver.numerics.models.objective import Objective
 from solver.spec import GradientDescent
 
 
-class Descent(FirstOrder):
+class GradientDescentMethod(FirstOrder):
     """θ ← θ − η ∇ℓ(θ); flow time advances by η."""
 
     def __init__(

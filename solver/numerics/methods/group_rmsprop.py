@@ -13,7 +13,7 @@ from solver.numerics.problems.losses import squares_of
 from solver.spec import GroupRMSprop
 
 
-class GroupedRMSprop(FirstOrder):
+class GroupRMSpropMethod(FirstOrder):
     """v ← αv + (1−α)Σ‖g‖²; θ ← θ − η/(sqrt(v/(1−α^t)) + eps)·g, with one scalar v for all parameters of a lane.
 
     Every step is a step of gradient descent of the size in effect, so flow time is the sum of those sizes. All scalars

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from solver.numerics.methods.adam import adam_direction, first_weights
+from solver.numerics.methods.graphs import Graphed
 from solver.numerics.methods.method import Method
-from solver.numerics.methods.replay import Replayed
-from solver.numerics.models.image_cp import ImageComponents
+from solver.numerics.models.image_cp import ImageCP
 from solver.numerics.problems.datasets import Bytes
 from solver.numerics.problems.images import ImageProblem, unpacked
 from solver.spec import Adam
@@ -28,7 +28,7 @@ _MOST_GRAPHS = 64
 _HOST = torch.device("cpu")
 
 
-class ImageAdam(Method):
+class ImageAdamMethod(Method):
     """Batches are slices of images shuffled once: every image is used once an epoch, in the last batch what is left.
 
     All lanes take every step together. Losses and errors over all images are computed when they are asked for, once a
@@ -82,10 +82,10 @@ class ImageAdam(Method):
 
     def _allocate(self, n_components: list[int]) -> None:
         weights = self._weights
-        self._model = ImageComponents(n_components, weights.dtype, weights.device, self._varying, self._always_on)
+        self._model = ImageCP(n_components, weights.dtype, weights.device, self._varying, self._always_on)
         self._gradient, self._direction = torch.zeros_like(weights), torch.zeros_like(weights)
         self._loss = torch.zeros(len(n_components), dtype=weights.dtype, device=weights.device)
-        self._graphs: dict[tuple[int, bool | None], Replayed] = {}
+        self._graphs: dict[tuple[int, bool | None], Graphed] = {}
 
     def advance(self, until: int, target: float) -> list[bool]:  # noqa: ARG002
         step, taken = self.steps[0], until - self.steps[0]
@@ -109,7 +109,7 @@ class ImageAdam(Method):
                 # A batch is always the same slice: its step can be recorded.
                 take = functools.partial(self._step, batch, careful)
                 recorded = not self._watched and self._n_batches <= _MOST_GRAPHS
-                self._graphs[key] = Replayed(take, 1, self._weights.device if recorded else _HOST)
+                self._graphs[key] = Graphed(take, 1, self._weights.device if recorded else _HOST)
             self._graphs[key].take(1)
 
     def _take_unwatched(self, step: int, until: int) -> None:

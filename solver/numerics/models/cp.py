@@ -13,7 +13,7 @@ from solver.numerics.models.objective import Factors, Objective
 from solver.numerics.problems.losses import Loss
 
 
-class Components(Objective):
+class CPObjective(Objective):
     """The loss of a batch of CP factorizations of one shape and number of components.
 
     The modes are split into two halves. The end tensor, unfolded between them, is one product of the halves'
@@ -86,7 +86,7 @@ class _Half:
     Everything is written into buffers, and every view of them is made once.
     """
 
-    def __init__(self, sizes: tuple[int, ...], objective: Components) -> None:
+    def __init__(self, sizes: tuple[int, ...], objective: CPObjective) -> None:
         def buffer(*size: int) -> Tensor:
             whole = (objective.n_lanes, *size, objective.n_components)
             return torch.empty(whole, dtype=objective.dtype, device=objective.device)

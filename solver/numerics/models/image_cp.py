@@ -21,7 +21,7 @@ _LARGEST_LOG = 80.0
 _CANCELLING = 0.05
 
 
-class ImageComponents:
+class ImageCP:
     """The predictors of several lanes, with their gradients; lane l has ``n_components[l]`` columns.
 
     ``varying`` numbers the pixels that training images have a column for; of the others, ``always_on`` ones are on in

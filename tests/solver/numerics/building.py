@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solver.numerics import initial, initial_components
-from solver.numerics.models.cp import Components
-from solver.numerics.models.layers import Layers
+from solver.numerics.lanes import cp_start as initial_components
+from solver.numerics.lanes import deep_matrix_factorization_start as initial
+from solver.numerics.models.cp import CPObjective
+from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
 from solver.numerics.streams import stream
@@ -24,11 +25,11 @@ def build(
     model: DeepMatrixFactorization,
     seeds: tuple[int, ...] = (0,),
     dtype: torch.dtype = torch.float64,
-) -> tuple[list[ObservedProblem], Layers, Tensor]:
+) -> tuple[list[ObservedProblem], DeepMatrixFactorizationObjective, Tensor]:
     """Problems, the batch's objective, and its initial factors, one lane a seed."""
     problems = [observed_problem(problem, seed) for seed in seeds]
     sizes = initial.widths(model, problems[0].shape)
-    layers = Layers(sizes, loss_of(problems, dtype, CPU), len(seeds), dtype, CPU)
+    layers = DeepMatrixFactorizationObjective(sizes, loss_of(problems, dtype, CPU), len(seeds), dtype, CPU)
     starts = [initial.layers(model, problems[0].shape, stream(seed, "initialisation")) for seed in seeds]
     flat = [torch.tensor(np.concatenate([layer.reshape(-1) for layer in start])) for start in starts]
     return problems, layers, torch.stack(flat).to(dtype)
@@ -36,11 +37,11 @@ def build(
 
 def build_components(
     problem: TensorProblem, model: CP, seeds: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64
-) -> tuple[list[ObservedProblem], Components, Tensor]:
+) -> tuple[list[ObservedProblem], CPObjective, Tensor]:
     """The same for components of a tensor."""
     problems = [observed_problem(problem, seed) for seed in seeds]
     shape = problems[0].shape
-    components = Components(shape, model.components, loss_of(problems, dtype, CPU), len(seeds), dtype, CPU)
+    components = CPObjective(shape, model.components, loss_of(problems, dtype, CPU), len(seeds), dtype, CPU)
     starts = [
         initial_components.vectors(model, shape, stream(seed, "initialisation"), one.gradient_at_zero())
         for seed, one in zip(seeds, problems, strict=True)

@@ -11,15 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from solver.numerics.methods.adam import FullBatchAdam
+from solver.numerics.methods.adam import AdamMethod
 from solver.numerics.methods.first_order import FirstOrder
-from solver.numerics.methods.flow import Flow
-from solver.numerics.methods.gradient_descent import Descent
-from solver.numerics.methods.group_rmsprop import GroupedRMSprop
-from solver.numerics.methods.image_adam import ImageAdam
-from solver.numerics.methods.replay import Replayed
-from solver.numerics.models.cp import Components
-from solver.numerics.models.layers import Layers
+from solver.numerics.methods.gradient_descent import GradientDescentMethod
+from solver.numerics.methods.gradient_flow import GradientFlowMethod
+from solver.numerics.methods.graphs import Graphed
+from solver.numerics.methods.group_rmsprop import GroupRMSpropMethod
+from solver.numerics.methods.image_adam import ImageAdamMethod
+from solver.numerics.models.cp import CPObjective
+from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.objective import Objective
 from solver.numerics.problems.images import image_problem
 from solver.numerics.problems.losses import loss_of
@@ -55,14 +55,16 @@ def _full_precision() -> Iterator[None]:
 def matrices(device: torch.device, dtype: torch.dtype = torch.float64) -> tuple[Objective, Tensor]:
     problem = MatrixCompletion(shape=(20, 20), rank=2, observations=160)
     problems, layers, start = build(problem, DeepMatrixFactorization(depth=3, init_scale=1e-2), LANES, dtype)
-    return Layers(layers.widths, loss_of(problems, dtype, device), len(LANES), dtype, device), start.to(device)
+    return DeepMatrixFactorizationObjective(
+        layers.widths, loss_of(problems, dtype, device), len(LANES), dtype, device
+    ), start.to(device)
 
 
 def tensors(device: torch.device, dtype: torch.dtype = torch.float64) -> tuple[Objective, Tensor]:
     problem = TensorCompletion(shape=(4, 5, 3, 4), rank=1, observations=150)
     problems, components, start = build_components(problem, CP(components=6, init_std=0.2), LANES, dtype)
     loss = loss_of(problems, dtype, device)
-    return Components(components.shape, 6, loss, len(LANES), dtype, device), start.to(device)
+    return CPObjective(components.shape, 6, loss, len(LANES), dtype, device), start.to(device)
 
 
 @pytest.mark.parametrize("make", [matrices, tensors])
@@ -79,10 +81,10 @@ def test_losses_and_gradients_are_those_of_the_cpu(make: object) -> None:
 
 
 def methods(device: torch.device) -> list[FirstOrder]:
-    made: list[FirstOrder] = [Descent(*matrices(device), GradientDescent(step_size=0.5))]
-    made.append(GroupedRMSprop(*matrices(device), GroupRMSprop(step_size=1e-2, eps=1e-6)))
-    made.append(GroupedRMSprop(*tensors(device), GroupRMSprop(step_size=1e-2, eps=1e-6)))
-    made.append(FullBatchAdam(*matrices(device), Adam(step_size=1e-2)))
+    made: list[FirstOrder] = [GradientDescentMethod(*matrices(device), GradientDescent(step_size=0.5))]
+    made.append(GroupRMSpropMethod(*matrices(device), GroupRMSprop(step_size=1e-2, eps=1e-6)))
+    made.append(GroupRMSpropMethod(*tensors(device), GroupRMSprop(step_size=1e-2, eps=1e-6)))
+    made.append(AdamMethod(*matrices(device), Adam(step_size=1e-2)))
     return made
 
 
@@ -119,7 +121,7 @@ def test_the_flow_is_that_of_the_cpu(scheme: str) -> None:
     for device in (CPU, CUDA):
         objective, start = matrices(device)
         spec = GradientFlow(method=scheme)  # type: ignore[arg-type]
-        flow = Flow(objective, start, spec, max_time=150.0)
+        flow = GradientFlowMethod(objective, start, spec, max_time=150.0)
         assert flow.times is not None
         while min(flow.times) < 150.0:
             flow.advance(0, NEVER)
@@ -133,8 +135,10 @@ def test_rodas_runs_there_and_agrees() -> None:
     ends = []
     for device in (CPU, CUDA):
         problems, layers, start = build(problem, model, LANES)
-        there = Layers(layers.widths, loss_of(problems, torch.float64, device), len(LANES), torch.float64, device)
-        flow = Flow(there, start.to(device), GradientFlow(), max_time=500.0)
+        there = DeepMatrixFactorizationObjective(
+            layers.widths, loss_of(problems, torch.float64, device), len(LANES), torch.float64, device
+        )
+        flow = GradientFlowMethod(there, start.to(device), GradientFlow(), max_time=500.0)
         assert flow.times is not None
         while min(flow.times) < 500.0:
             flow.advance(0, NEVER)
@@ -143,7 +147,7 @@ def test_rodas_runs_there_and_agrees() -> None:
     torch.testing.assert_close(ends[1], ends[0], rtol=1e-3, atol=1e-3)
 
 
-def image_method(device: torch.device, std: float) -> ImageAdam:
+def image_method(device: torch.device, std: float) -> ImageAdamMethod:
     specs = [
         ImageTensor(train_images=200, test_images=100),
         ImageTensor(train_images=200, test_images=100, variant="random-labels"),
@@ -153,7 +157,7 @@ def image_method(device: torch.device, std: float) -> ImageAdam:
     starts = [
         (1.0 + std * torch.randn((2, 784, n), generator=generator, dtype=torch.float64)).reshape(-1) for n in (2, 1)
     ]
-    return ImageAdam(problems, starts, Adam(step_size=5e-4, batch_size=64), torch.float64, device)
+    return ImageAdamMethod(problems, starts, Adam(step_size=5e-4, batch_size=64), torch.float64, device)
 
 
 @pytest.mark.parametrize("std", [1e-3, 0.4])
@@ -181,7 +185,7 @@ def test_image_steps_never_wait_for_the_device() -> None:
 
 def test_a_replayed_step_is_taken_as_often_as_asked() -> None:
     total = torch.zeros((), dtype=torch.int64, device=CUDA)
-    steps = Replayed(lambda: total.add_(1), 8, CUDA)  # type: ignore[arg-type]
+    steps = Graphed(lambda: total.add_(1), 8, CUDA)  # type: ignore[arg-type]
     asked = 0
     for n in (3, 3, 3, 1, 8, 20, 0, 7):
         steps.take(n)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from solver.numerics.methods import chebyshev
-from solver.numerics.methods.flow import Flow
+from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.spec import CP, DeepMatrixFactorization, GradientFlow, MatrixCompletion, TensorCompletion
 from tests.solver.numerics.building import build, build_components
 from tests.solver.numerics.test_methods import MODEL, NEVER, PROBLEM, flow_to
@@ -26,7 +26,7 @@ SMALL_DEEP = DeepMatrixFactorization(depth=3, init="balanced", init_scale=0.1, d
 def equal_steps(n_steps: int, time: float) -> tuple[Tensor, Tensor]:
     """States of RKC2 a third into the last of equal steps, and at its end, with the control overruled."""
     _, layers, start = build(PROBLEM, MODEL)
-    method = Flow(layers, start, GradientFlow(rtol=1e-2, atol=1e30, method="chebyshev"))
+    method = GradientFlowMethod(layers, start, GradientFlow(rtol=1e-2, atol=1e30, method="chebyshev"))
     for _ in range(n_steps):
         method._h = [time / n_steps]
         assert method.advance(0, NEVER) == [True]
@@ -71,7 +71,7 @@ def test_its_stability_polynomial_is_bounded_as_far_as_it_says(stages: int) -> N
 
 def test_the_largest_curvature_is_that_of_the_hessian() -> None:
     _, layers, start = build(PROBLEM, MODEL)
-    method = Flow(layers, start, GradientFlow(method="chebyshev"))
+    method = GradientFlowMethod(layers, start, GradientFlow(method="chebyshev"))
     for _ in range(25):
         method.advance(0, NEVER)
     scheme = method._scheme("chebyshev")
@@ -84,10 +84,10 @@ def test_the_largest_curvature_is_that_of_the_hessian() -> None:
     assert exact <= scheme._curvature[0] <= 1.2 * exact
 
 
-def handed_over(rtol: float, time: float) -> tuple[Flow, Tensor, list[str]]:
+def handed_over(rtol: float, time: float) -> tuple[GradientFlowMethod, Tensor, list[str]]:
     """The flow with hand-overs to a time, its singular values, and who took the steps."""
     _, layers, start = build(STIFF, DEEP)
-    method = Flow(layers, start, GradientFlow(rtol=rtol), max_time=time)
+    method = GradientFlowMethod(layers, start, GradientFlow(rtol=rtol), max_time=time)
     assert method.times is not None
     took: list[str] = []
     while method.times[0] < time:
@@ -101,7 +101,9 @@ def handed_over(rtol: float, time: float) -> tuple[Flow, Tensor, list[str]]:
 def test_a_flow_that_is_handed_over_stays_on_the_exact_one(time: float) -> None:
     """σ at one time, against the pair 5(4) alone at rtol 1e-10; before, during and after the singular values rise."""
     _, layers, start = build(STIFF, DEEP)
-    exact = Flow(layers, start, GradientFlow(rtol=1e-10, atol=1e-14, method="dormand-prince"), max_time=time)
+    exact = GradientFlowMethod(
+        layers, start, GradientFlow(rtol=1e-10, atol=1e-14, method="dormand-prince"), max_time=time
+    )
     assert exact.times is not None
     while exact.times[0] < time:
         exact.advance(0, NEVER)
@@ -119,7 +121,7 @@ def test_hand_overs_save_evaluations() -> None:
     counts = {}
     for method in ("auto", "dormand-prince"):
         _, layers, start = build(STIFF, DEEP)
-        flow = Flow(layers, start, GradientFlow(method=method))
+        flow = GradientFlowMethod(layers, start, GradientFlow(method=method))
         while flow.losses[0] > 1e-5 and flow.steps[0] < 5_000:
             flow.advance(0, NEVER)
         counts[method] = flow.evaluations[0]
@@ -130,7 +132,7 @@ def test_few_parameters_are_handed_to_the_implicit_method_and_stay_on_the_flow()
     _, layers, start = build(SMALL, SMALL_DEEP)
     ends = []
     for spec in (GradientFlow(), GradientFlow(rtol=1e-9, atol=1e-13, method="rosenbrock")):
-        flow = Flow(layers, start, spec, max_time=2_000.0)
+        flow = GradientFlowMethod(layers, start, spec, max_time=2_000.0)
         assert flow.times is not None
         took = set()
         while flow.times[0] < 2_000.0:
@@ -143,7 +145,7 @@ def test_few_parameters_are_handed_to_the_implicit_method_and_stay_on_the_flow()
 
 def test_who_takes_over_is_said_once_with_its_reason() -> None:
     _, layers, start = build(STIFF, DEEP)
-    method = Flow(layers, start, GradientFlow(), max_time=400.0)
+    method = GradientFlowMethod(layers, start, GradientFlow(), max_time=400.0)
     assert method.times is not None
     said = []
     while method.times[0] < 400.0:
@@ -160,7 +162,7 @@ def test_lanes_with_different_schemes_step_as_they_would_alone() -> None:
     seeds = (0, 1, 2)
     _, together, starts = build_components(problem, CP(components=4, init_std=0.3), seeds)
     scaled = starts * torch.tensor([[1.0], [0.3], [0.05]], dtype=torch.float64)
-    method = Flow(together, scaled, GradientFlow())
+    method = GradientFlowMethod(together, scaled, GradientFlow())
     mixed = False
     n = 70
     for k in range(n):
@@ -171,7 +173,7 @@ def test_lanes_with_different_schemes_step_as_they_would_alone() -> None:
     assert mixed
     for position, lane in enumerate((1, 2)):
         _, alone, _ = build_components(problem, CP(components=4, init_std=0.3), (seeds[lane],))
-        other = Flow(alone, scaled[lane : lane + 1], GradientFlow())
+        other = GradientFlowMethod(alone, scaled[lane : lane + 1], GradientFlow())
         for _ in range(n):
             other.advance(0, NEVER)
         assert other.evaluations == [method.evaluations[position]]
@@ -181,12 +183,12 @@ def test_lanes_with_different_schemes_step_as_they_would_alone() -> None:
 @pytest.mark.parametrize("after", [3, 45, 80, 140])
 def test_it_goes_on_bit_for_bit_from_its_state(after: int) -> None:
     _, layers, start = build(STIFF, DEEP)
-    one = Flow(layers, start, GradientFlow())
+    one = GradientFlowMethod(layers, start, GradientFlow())
     for _ in range(after):
         one.advance(0, NEVER)
     state = one.state()
     _, other_layers, other_start = build(STIFF, DEEP)
-    other = Flow(other_layers, other_start, GradientFlow())
+    other = GradientFlowMethod(other_layers, other_start, GradientFlow())
     other.restore(state)
     for _ in range(40):
         one.advance(0, NEVER)
@@ -202,7 +204,7 @@ def test_no_tolerance_makes_the_schemes_hand_a_lane_to_and_fro(rtol: float) -> N
     counts = {}
     for method in ("auto", "dormand-prince"):
         _, layers, start = build(STIFF, DEEP)
-        flow = Flow(layers, start, GradientFlow(rtol=rtol, method=method))
+        flow = GradientFlowMethod(layers, start, GradientFlow(rtol=rtol, method=method))
         while flow.losses[0] > 1e-5 and flow.steps[0] < 5_000:
             flow.advance(0, NEVER)
         counts[method] = flow.evaluations[0]

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from solver.numerics.models.cp import Components
-from solver.numerics.models.layers import Layers
+from solver.numerics.models.cp import CPObjective
+from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.objective import Objective
 from solver.numerics.problems.observed import ObservedProblem
 from solver.spec import (
@@ -70,7 +70,7 @@ def made(case: tuple[Any, ...]) -> Case:
 def end_by_definition(objective: Objective, flat: Tensor) -> Tensor:
     """W_N … W_1, or Σ_r ⊗ w_r^n, written out for autograd."""
     parts = [part[0] for part in objective.view(flat.unsqueeze(0)).parts]
-    if isinstance(objective, Layers):
+    if isinstance(objective, DeepMatrixFactorizationObjective):
         product = parts[0]
         for layer in parts[1:]:
             product = layer @ product
@@ -169,7 +169,7 @@ def test_the_end_gradient_belongs_to_the_last_call() -> None:
 def test_components_unfold_between_balanced_halves() -> None:
     """Order 4 is split in the middle, whatever the sizes a split keeps the product's value."""
     _, components, start = of_tensor(TensorCompletion, (2, 3, 4, 5), 3, "mean")
-    assert isinstance(components, Components)
+    assert isinstance(components, CPObjective)
     end = components.end(components.factors(start))
     for lane in range(len(SEEDS)):
         torch.testing.assert_close(end[lane], end_by_definition(components, start[lane]), rtol=1e-12, atol=1e-14)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from solver.numerics.methods.image_adam import ImageAdam
-from solver.numerics.models.image_cp import ImageComponents
+from solver.numerics.methods.image_adam import ImageAdamMethod
+from solver.numerics.models.image_cp import ImageCP
 from solver.numerics.problems import datasets
 from solver.numerics.problems.images import image_problem, unpacked
 from solver.refusal import BadSetting
@@ -155,7 +155,7 @@ def test_image_gradients_are_exact_wherever_the_factors_are(kind: str, oracle: s
     targets = torch.tensor(np.random.default_rng(2).choice([0.0, 2.0], (17, 3)))
     weights = weights_of(kind, 12, 6)
     gradient = torch.empty_like(weights)
-    model = ImageComponents(n_components, torch.float64, CPU)
+    model = ImageCP(n_components, torch.float64, CPU)
     losses = model.loss_and_gradient(weights, images, targets, gradient)
 
     def loss(at: Tensor) -> Tensor:
@@ -185,9 +185,9 @@ def test_pixels_that_never_change_take_no_part_in_the_products(kind: str, carefu
     targets = torch.tensor(np.random.default_rng(2).choice([0.0, 2.0], (17, 2)))
     weights = weights_of(kind, 12, 4)
     whole, dropped = torch.empty_like(weights), torch.empty_like(weights)
-    losses = ImageComponents([1, 3], torch.float64, CPU).loss_and_gradient(weights, images, targets, whole)
+    losses = ImageCP([1, 3], torch.float64, CPU).loss_and_gradient(weights, images, targets, whole)
     varying = torch.tensor([0, 2, 3, 4, 5, 7, 8, 10, 11])
-    model = ImageComponents([1, 3], torch.float64, CPU, varying, torch.tensor([9]))
+    model = ImageCP([1, 3], torch.float64, CPU, varying, torch.tensor([9]))
     again = model.loss_and_gradient(weights, images[:, varying], targets, dropped, careful)
     torch.testing.assert_close(again, losses, rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(dropped, whole, rtol=1e-9, atol=1e-11)
@@ -202,7 +202,7 @@ def test_gradients_taken_with_care_are_the_same(kind: str) -> None:
     images = torch.tensor(np.random.default_rng(1).integers(0, 2, (17, 12)), dtype=torch.float64)
     targets = torch.tensor(np.random.default_rng(2).choice([0.0, 2.0], (17, 2)))
     weights = weights_of(kind, 12, 4)
-    model = ImageComponents([1, 3], torch.float64, CPU)
+    model = ImageCP([1, 3], torch.float64, CPU)
     looked, careful = torch.empty_like(weights), torch.empty_like(weights)
     model.loss_and_gradient(weights, images, targets, looked)
     model.loss_and_gradient(weights, images, targets, careful, careful=True)
@@ -216,15 +216,15 @@ def test_float32_gradients_of_784_factors_are_accurate() -> None:
     targets = torch.zeros((50, 1), dtype=torch.float64)
     weights = 1.0 + 0.05 * torch.randn((2, 784, 2), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     exact, rough = torch.empty_like(weights), torch.empty_like(weights, dtype=torch.float32)
-    ImageComponents([2], torch.float64, CPU).loss_and_gradient(weights, images, targets, exact)
-    model = ImageComponents([2], torch.float32, CPU)
+    ImageCP([2], torch.float64, CPU).loss_and_gradient(weights, images, targets, exact)
+    model = ImageCP([2], torch.float32, CPU)
     model.loss_and_gradient(weights.float(), images.float(), targets.float(), rough)
     assert (rough.double() - exact).abs().max() < 2e-5 * exact.abs().max()
 
 
 def small_method(
     n_components: list[int], variants: list[str], batch_size: int | None = 64, watched: bool = True, std: float = 1e-3
-) -> ImageAdam:
+) -> ImageAdamMethod:
     problems = [
         image_problem(ImageTensor(variant=variant, train_images=200, test_images=100), 0)  # type: ignore[arg-type]
         for variant in variants
@@ -234,7 +234,7 @@ def small_method(
         (1.0 + std * torch.randn((2, 784, n), generator=generator, dtype=torch.float64)).reshape(-1)
         for n in n_components
     ]
-    return ImageAdam(problems, starts, Adam(step_size=5e-4, batch_size=batch_size), torch.float64, CPU, watched)
+    return ImageAdamMethod(problems, starts, Adam(step_size=5e-4, batch_size=batch_size), torch.float64, CPU, watched)
 
 
 @pytest.mark.parametrize(("std", "needs_care"), [(1e-3, False), (0.4, True)])

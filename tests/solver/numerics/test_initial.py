@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from solver.numerics import initial
+from solver.numerics.lanes import deep_matrix_factorization_start as initial
 from solver.numerics.streams import stream
 from solver.spec import DeepMatrixFactorization
 

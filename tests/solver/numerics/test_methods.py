@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from solver.numerics.methods.adam import FullBatchAdam
+from solver.numerics.methods.adam import AdamMethod
 from solver.numerics.methods.first_order import FirstOrder
-from solver.numerics.methods.flow import Flow
-from solver.numerics.methods.gradient_descent import Descent
-from solver.numerics.methods.group_rmsprop import GroupedRMSprop
-from solver.numerics.models.layers import Layers
+from solver.numerics.methods.gradient_descent import GradientDescentMethod
+from solver.numerics.methods.gradient_flow import GradientFlowMethod
+from solver.numerics.methods.group_rmsprop import GroupRMSpropMethod
+from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.spec import (
     Adam,
     DeepMatrixFactorization,
@@ -33,7 +33,9 @@ MODEL = DeepMatrixFactorization(depth=3, init_scale=0.3, hidden_width=5)
 
 def flow_to(time: float, rtol: float = 1e-12) -> Tensor:
     _, layers, start = build(PROBLEM, MODEL)
-    method = Flow(layers, start, GradientFlow(rtol=rtol, atol=1e-15, method="dormand-prince"), max_time=time)
+    method = GradientFlowMethod(
+        layers, start, GradientFlow(rtol=rtol, atol=1e-15, method="dormand-prince"), max_time=time
+    )
     assert method.times is not None
     while method.times[0] < time:
         method.advance(0, NEVER)
@@ -46,7 +48,7 @@ def test_a_gradient_step_changes_the_balance_by_exactly_the_squares_of_the_gradi
     h = 0.2
     before, gradient = layers.factors(start), layers.factors()
     layers.loss_and_gradient(before, gradient)
-    method = Descent(layers, start, GradientDescent(step_size=h))
+    method = GradientDescentMethod(layers, start, GradientDescent(step_size=h))
     method.advance(1, NEVER)
     after = method.factors
     for j in range(2):
@@ -69,17 +71,17 @@ def test_gradient_descent_leaves_the_flow_at_order_one() -> None:
     errors = []
     for n_steps in (64, 128, 256):
         _, layers, start = build(PROBLEM, MODEL)
-        method = Descent(layers, start, GradientDescent(step_size=1.0 / n_steps))
+        method = GradientDescentMethod(layers, start, GradientDescent(step_size=1.0 / n_steps))
         method.advance(n_steps, NEVER)
         errors.append(torch.linalg.vector_norm(method.parameters(0) - exact).item())
     assert np.log2(errors[0] / errors[1]) == pytest.approx(1.0, abs=0.2)
     assert np.log2(errors[1] / errors[2]) == pytest.approx(1.0, abs=0.2)
 
 
-def fixed_steps(n_steps: int, time: float) -> tuple[Flow, Tensor, Tensor]:
+def fixed_steps(n_steps: int, time: float) -> tuple[GradientFlowMethod, Tensor, Tensor]:
     """The pair with its control overruled, and the states inside its last step: at a third of it and at the end."""
     _, layers, start = build(PROBLEM, MODEL)
-    method = Flow(layers, start, GradientFlow(rtol=1e-2, atol=1e30, method="dormand-prince"))
+    method = GradientFlowMethod(layers, start, GradientFlow(rtol=1e-2, atol=1e30, method="dormand-prince"))
     for _ in range(n_steps):
         method._h = [time / n_steps]
         assert method.advance(0, NEVER) == [True]
@@ -112,7 +114,7 @@ def test_the_error_follows_the_tolerance() -> None:
 
 def test_max_time_is_met_exactly() -> None:
     _, layers, start = build(PROBLEM, MODEL)
-    method = Flow(layers, start, GradientFlow(), max_time=0.7)
+    method = GradientFlowMethod(layers, start, GradientFlow(), max_time=0.7)
     for _ in range(200):
         method.advance(0, NEVER)
         if method.times == [0.7]:
@@ -131,7 +133,7 @@ def test_an_aligned_mode_rises_in_the_time_that_its_law_says(depth: int) -> None
     problem = MatrixCompletion(entries=entries, loss="half-sum")
     model = DeepMatrixFactorization(depth=depth, init="identity", init_scale=1e-2)
     _, layers, start = build(problem, model)
-    method = Flow(layers, start, GradientFlow(rtol=1e-9, atol=1e-12))
+    method = GradientFlowMethod(layers, start, GradientFlow(rtol=1e-9, atol=1e-12))
     assert method.times is not None
     # The loss of W = σI is (1 − σ)², which is 1/4 at one half.
     while method.losses[0] > 0.25:
@@ -155,7 +157,7 @@ def test_group_rmsprop_follows_a_scalar_reference() -> None:
     problem, model, w = scalar_problem()
     _, layers, start = build(problem, model)
     spec = GroupRMSprop(step_size=0.1, alpha=0.9, eps=1e-3)
-    method = GroupedRMSprop(layers, start, spec)
+    method = GroupRMSpropMethod(layers, start, spec)
     v = time = 0.0
     for t in range(1, 6):
         g = 2 * (w - 2)
@@ -171,7 +173,7 @@ def test_group_rmsprop_follows_a_scalar_reference() -> None:
 def test_group_rmsprop_sums_the_squares_of_all_parameters() -> None:
     """One scalar second moment a lane: the first step has length step_size · ‖g‖/(‖g‖ + eps)."""
     _, layers, start = build(PROBLEM, MODEL, seeds=(0, 1))
-    method = GroupedRMSprop(layers, start, GroupRMSprop(step_size=1e-2, eps=1e-9))
+    method = GroupRMSpropMethod(layers, start, GroupRMSprop(step_size=1e-2, eps=1e-9))
     method.advance(1, NEVER)
     lengths = torch.linalg.vector_norm(method.factors.flat - start, dim=1)
     torch.testing.assert_close(lengths, torch.full((2,), 1e-2, dtype=torch.float64), rtol=1e-6, atol=0)
@@ -180,7 +182,7 @@ def test_group_rmsprop_sums_the_squares_of_all_parameters() -> None:
 def test_adam_follows_a_scalar_reference() -> None:
     problem, model, w = scalar_problem()
     _, layers, start = build(problem, model)
-    method = FullBatchAdam(layers, start, Adam(step_size=0.1, beta1=0.8, beta2=0.95, eps=1e-6))
+    method = AdamMethod(layers, start, Adam(step_size=0.1, beta1=0.8, beta2=0.95, eps=1e-6))
     m = v = 0.0
     for t in range(1, 6):
         g = 2 * (w - 2)
@@ -195,14 +197,14 @@ def makers() -> list[tuple[str, FirstOrder, FirstOrder]]:
     """Each first-order method, looked at after every step and once in seven."""
     result: list[tuple[str, FirstOrder, FirstOrder]] = []
 
-    def batch() -> tuple[Layers, Tensor]:
+    def batch() -> tuple[DeepMatrixFactorizationObjective, Tensor]:
         problem = MatrixCompletion(shape=(6, 5), rank=2, observations=18)
         return build(problem, MODEL, seeds=(0, 1, 2))[1:]
 
     for name, kind, spec in (
-        ("descent", Descent, GradientDescent(step_size=0.5)),
-        ("rmsprop", GroupedRMSprop, GroupRMSprop(step_size=1e-2, eps=1e-6)),
-        ("adam", FullBatchAdam, Adam(step_size=1e-2)),
+        ("descent", GradientDescentMethod, GradientDescent(step_size=0.5)),
+        ("rmsprop", GroupRMSpropMethod, GroupRMSprop(step_size=1e-2, eps=1e-6)),
+        ("adam", AdamMethod, Adam(step_size=1e-2)),
     ):
         pair = [kind(*batch(), spec, looks) for looks in (1, 7)]  # type: ignore[arg-type]
         result.append((name, pair[0], pair[1]))
@@ -240,7 +242,7 @@ def test_a_frozen_lane_that_is_not_finite_keeps_its_last_step() -> None:
     kept = []
     for looks in (1, 16):
         _, layers, start = build(PROBLEM, MODEL, dtype=torch.float32)
-        method = GroupedRMSprop(layers, start, GroupRMSprop(step_size=1e12), looks)
+        method = GroupRMSpropMethod(layers, start, GroupRMSprop(step_size=1e12), looks)
         method.advance(40, NEVER)
         assert method.times is not None
         kept.append((method.steps, method.times, method.parameters(0)))
@@ -254,12 +256,12 @@ def test_a_batch_equals_its_lanes_one_by_one() -> None:
     """Each lane of a flow batch has its own steps: the batch must not change them."""
     seeds = (0, 1, 2)
     _, layers, start = build(PROBLEM, MODEL, seeds=seeds)
-    together = Flow(layers, start, GradientFlow())
+    together = GradientFlowMethod(layers, start, GradientFlow())
     for _ in range(40):
         together.advance(0, NEVER)
     for lane, seed in enumerate(seeds):
         _, alone_layers, alone_start = build(PROBLEM, MODEL, seeds=(seed,))
-        alone = Flow(alone_layers, alone_start, GradientFlow())
+        alone = GradientFlowMethod(alone_layers, alone_start, GradientFlow())
         for _ in range(40):
             alone.advance(0, NEVER)
         assert alone.steps == [together.steps[lane]]
@@ -268,14 +270,14 @@ def test_a_batch_equals_its_lanes_one_by_one() -> None:
 
 def test_dropping_lanes_does_not_change_the_others() -> None:
     _, layers, start = build(PROBLEM, MODEL, seeds=(0, 1, 2))
-    method = Flow(layers, start, GradientFlow())
+    method = GradientFlowMethod(layers, start, GradientFlow())
     for _ in range(10):
         method.advance(0, NEVER)
     method.keep([1])
     for _ in range(10):
         method.advance(0, NEVER)
     _, alone_layers, alone_start = build(PROBLEM, MODEL, seeds=(1,))
-    alone = Flow(alone_layers, alone_start, GradientFlow())
+    alone = GradientFlowMethod(alone_layers, alone_start, GradientFlow())
     for _ in range(20):
         alone.advance(0, NEVER)
     torch.testing.assert_close(method.parameters(0), alone.parameters(0), rtol=1e-9, atol=1e-12)
@@ -285,7 +287,7 @@ def test_full_observation_is_fitted() -> None:
     """Gradient flow on a fully observed matrix converges to it: nothing is left to choose."""
     problem = fully_observed(3, 4)
     problems, layers, start = build(problem, DeepMatrixFactorization(depth=2, init_scale=0.1))
-    method = Flow(layers, start, GradientFlow(rtol=1e-8))
+    method = GradientFlowMethod(layers, start, GradientFlow(rtol=1e-8))
     while method.losses[0] > 1e-12 and method.steps[0] < 20_000:
         method.advance(0, NEVER)
     end_matrix = layers.end_matrix(layers.factors(method.parameters(0).unsqueeze(0)))[0].numpy()

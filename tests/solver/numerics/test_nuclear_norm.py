@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 import torch
 
-from solver.numerics.nuclear_norm import NuclearNorm
+from solver.numerics.baselines.nuclear_norm import NuclearNorm
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
 from solver.spec import MatrixCompletion, MatrixSensing
 

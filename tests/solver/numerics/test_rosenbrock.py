@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from solver.numerics.lanes import lane_run
-from solver.numerics.methods.flow import Flow
+from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.problems.observed import observed_problem
 from solver.settings import decode, lanes
 from solver.spec import DeepMatrixFactorization, GradientFlow, MatrixCompletion, MatrixProblem
@@ -25,7 +25,9 @@ MODEL = DeepMatrixFactorization(depth=3, init_scale=0.3)
 
 def exact(time: float) -> Tensor:
     _, layers, start = build(PROBLEM, MODEL)
-    method = Flow(layers, start, GradientFlow(rtol=1e-12, atol=1e-15, method="dormand-prince"), max_time=time)
+    method = GradientFlowMethod(
+        layers, start, GradientFlow(rtol=1e-12, atol=1e-15, method="dormand-prince"), max_time=time
+    )
     assert method.times is not None
     while method.times[0] < time:
         method.advance(0, NEVER)
@@ -35,7 +37,7 @@ def exact(time: float) -> Tensor:
 def fixed_steps(n_steps: int, time: float) -> tuple[Tensor, Tensor]:
     """States a third into the last of equal steps, and at its end, with the control overruled."""
     _, layers, start = build(PROBLEM, MODEL)
-    method = Flow(layers, start, GradientFlow(rtol=1e-2, atol=1e30, method="rosenbrock"))
+    method = GradientFlowMethod(layers, start, GradientFlow(rtol=1e-2, atol=1e30, method="rosenbrock"))
     for _ in range(n_steps):
         method._h = [time / n_steps]
         assert method.advance(0, NEVER) == [True]
@@ -59,7 +61,7 @@ def test_dense_output_has_order_three() -> None:
 def test_both_integrators_follow_one_flow() -> None:
     """At a tight tolerance the explicit and the implicit method end at the same state."""
     _, layers, start = build(PROBLEM, MODEL)
-    method = Flow(layers, start, GradientFlow(rtol=1e-9, atol=1e-12, method="rosenbrock"), max_time=20.0)
+    method = GradientFlowMethod(layers, start, GradientFlow(rtol=1e-9, atol=1e-12, method="rosenbrock"), max_time=20.0)
     assert method.times is not None
     while method.times[0] < 20.0:
         method.advance(0, NEVER)
@@ -68,14 +70,14 @@ def test_both_integrators_follow_one_flow() -> None:
 
 def test_lanes_step_by_themselves_and_can_be_dropped() -> None:
     _, layers, start = build(PROBLEM, MODEL, seeds=(0, 1, 2))
-    together = Flow(layers, start, GradientFlow(method="rosenbrock"))
+    together = GradientFlowMethod(layers, start, GradientFlow(method="rosenbrock"))
     for _ in range(4):
         together.advance(0, NEVER)
     together.keep([1])
     for _ in range(4):
         together.advance(0, NEVER)
     _, alone_layers, alone_start = build(PROBLEM, MODEL, seeds=(1,))
-    alone = Flow(alone_layers, alone_start, GradientFlow(method="rosenbrock"))
+    alone = GradientFlowMethod(alone_layers, alone_start, GradientFlow(method="rosenbrock"))
     for _ in range(8):
         alone.advance(0, NEVER)
     assert together.times == pytest.approx(alone.times)

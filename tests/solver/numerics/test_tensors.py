@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from solver.numerics import cp_rank, theory
-from solver.numerics.methods.flow import Flow
+from solver.numerics.lanes.cp_metrics import CPMetrics, vector_norms
+from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.problems.observed import ObservedProblem
-from solver.numerics.tensor_metrics import TensorMetrics, vector_norms
 from solver.records import Value
 from solver.spec import CP, GradientFlow, Record, TensorCompletion
 from tests.solver.numerics.building import build_components
@@ -25,10 +25,10 @@ KNOWN = {"step": 1, "time": 0.0, "elapsed_s": 0.0, "evaluations": 1, "step_size"
 
 def measured(model: CP, steps: int = 0) -> tuple[dict[str, Value], ObservedProblem, torch.Tensor]:
     problems, components, start = build_components(PROBLEM, model)
-    method = Flow(components, start, GradientFlow(rtol=1e-8))
+    method = GradientFlowMethod(components, start, GradientFlow(rtol=1e-8))
     while method.steps[0] < steps:
         method.advance(0, -math.inf)
-    metrics = TensorMetrics(problems[0], model.components, Record(rates=4), has_time=True, is_flow=False)
+    metrics = CPMetrics(problems[0], model.components, Record(rates=4), has_time=True, is_flow=False)
     values = metrics.measure(method.parameters(0), KNOWN)
     return dict(zip(metrics.series, values, strict=True)), problems[0], method.parameters(0)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from solver.numerics.batches import Batch
+from solver.numerics.turns.batch import Batch
 from solver.records import AnyRecord, Frame, LaneEnding, Outcome
 
 Turn = list[AnyRecord]

@@ -9,9 +9,9 @@ from solver.history import History
 from solver.milestones import Milestone, Milestones
 from solver.rundir import Order, RunDirectory
 from solver.truth import Truth
-from tui import replay
-from tui.feed import Feed
 from tui.text import inert
+from tui.watch import replay
+from tui.watch.feed import Feed
 
 
 class Seen(msgspec.Struct):

@@ -16,10 +16,10 @@ from solver.counterexample import counterexample
 from solver.history import History, LaneHistory
 from solver.records import number
 from solver.spec import Adam, ImageTensor, RunSpec
-from tui.bands import quartiles
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve
 from tui.draw.palette import MARKS, series_colour
+from tui.shown.bands import quartiles
 from tui.text import label
 
 # Lanes are told apart by what else is swept; so many curves are drawn at most.

@@ -11,15 +11,15 @@ import msgspec
 
 from solver.history import History, LaneHistory
 from solver.records import number
-from tui import quantities
-from tui.bands import FEWEST_SEEDS, band
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve, Mark
 from tui.draw.palette import MARKS, series_colour
-from tui.figures import level
-from tui.quantities import Quantity
-from tui.seen import Seen
+from tui.shown import quantities
+from tui.shown.bands import FEWEST_SEEDS, band
+from tui.shown.figures import level
+from tui.shown.quantities import Quantity
 from tui.text import label
+from tui.watch.seen import Seen
 
 # So many singular values or components of a lane are drawn together; of medians over seeds fewer, which cost more.
 _CURVES_OF_VECTOR, _BANDS_OF_VECTOR = 8, 3

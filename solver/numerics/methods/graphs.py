@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 
-class Replayed:
+class Graphed:
     """A step that uses the device alone, always the same operations on the same buffers, taken many times.
 
     Launching a kernel costs about 6 µs from Python and 2 µs in a graph. The first block is taken step by step, which

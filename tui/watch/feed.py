@@ -9,7 +9,7 @@ from solver.log import Reader
 from solver.records import AnyRecord
 from solver.rundir import RunDirectory
 from solver.truth import Truth
-from tui.device import Device
+from tui.watch.device import Device
 
 _LOOK_EVERY_S, _LOOK_SELDOM_S = 0.05, 0.5
 # Read in pieces, so that attaching to a long run shows its beginning at once.

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from solver.numerics.assembly import method_of
-from solver.numerics.grouping import operations
 from solver.numerics.lanes.lane import LaneRun
-from solver.numerics.methods.flow import Flow
+from solver.numerics.methods.gradient_flow import GradientFlowMethod
+from solver.numerics.turns.assembly import method_of
+from solver.numerics.turns.grouping import operations
 from solver.records import AnyRecord, Event, Frame, LaneEnding, Outcome, Summary, plain
 from solver.settings import Lane
 from solver.spec import CP, GradientDescent, GradientFlow
@@ -175,7 +175,7 @@ class Batch:
     def _hand_overs(self, lane: int) -> list[Event]:
         """Who takes the next steps of a flow from here on, where that changes."""
         method = self._method
-        if not isinstance(method, Flow):
+        if not isinstance(method, GradientFlowMethod):
             return []
         assert method.times is not None
         index, step, time = self._runs[lane].lane.index, method.steps[lane], method.times[lane]
@@ -195,7 +195,7 @@ class Batch:
                 reason=f"flow time reached {stop.max_time:g} with train_loss {loss:.3g}",
                 cure="raise stop.max_time to go further",
             )
-        if isinstance(method, Flow) and method.is_stationary(lane):
+        if isinstance(method, GradientFlowMethod) and method.is_stationary(lane):
             return Outcome(
                 kind="stopped",
                 reason=f"the gradient is exactly zero at step {step}, train_loss {loss:.3g}: nothing moves any more",
@@ -208,7 +208,7 @@ class Batch:
                 reason=f"{step} steps were taken, train_loss is {loss:.3g}",
                 cure="" if stop.train_loss is None else "raise stop.max_steps to go further",
             )
-        if isinstance(method, Flow) and method.is_stuck(lane):
+        if isinstance(method, GradientFlowMethod) and method.is_stuck(lane):
             return Outcome(
                 kind="failed",
                 reason=f"after step {step}, loss {loss:.3g}, no step is short enough for rtol {method.rtol:g}",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui import pictures, quantities
-from tui.figures import Figure
-from tui.pictures import Pictures
-from tui.quantities import Quantity
-from tui.seen import Seen
-from tui.sheets import Sheet, sheets
+from tui.shown import pictures, quantities
+from tui.shown.figures import Figure
+from tui.shown.pictures import Pictures
+from tui.shown.quantities import Quantity
+from tui.shown.sheets import Sheet, sheets
+from tui.watch.seen import Seen
 
 Item = Figure | Quantity | Pictures | Sheet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from solver.numerics.frames import shortened, written
+from solver.numerics.lanes.frames import shortened, written
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.problems.datasets import N_PIXELS
 from solver.numerics.problems.images import ImageProblem
@@ -22,7 +22,7 @@ _PICTURE_DIGITS = 3
 _WITHIN_LEVELS = 0.97
 
 
-class ImageMetrics:
+class ImageCPMetrics:
     """Passes on what the method measures over all images for all lanes at once."""
 
     series = _SERIES
@@ -31,7 +31,7 @@ class ImageMetrics:
         return [written(known[name]) for name in self.series]
 
 
-class ImageLane(LaneRun):
+class ImageCPLane(LaneRun):
     """Components of 784 factors; each can be seen as a picture of log|w_1/w_0| by pixel."""
 
     def __init__(self, lane: Lane, problem: ImageProblem) -> None:
@@ -39,7 +39,7 @@ class ImageLane(LaneRun):
         assert isinstance(lane.spec.model, CP)
         self.problem = problem
         self.model = lane.spec.model
-        self.metrics = ImageMetrics()
+        self.metrics = ImageCPMetrics()
 
     def start(self) -> Tensor:
         """Weights (2, pixels, components): the factors of a pixel that is off, and of one that is on."""

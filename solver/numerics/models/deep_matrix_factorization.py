@@ -15,7 +15,7 @@ from solver.numerics.problems.losses import Loss
 _Product = tuple[Tensor, Tensor, Tensor]
 
 
-class Layers(Objective):
+class DeepMatrixFactorizationObjective(Objective):
     """The loss of a batch of deep factorizations of one architecture.
 
     ``widths`` runs from the columns of the problem (the input of layer 1) to its rows (the output of layer N); layer j

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from solver.counterexample import Counterexample, counterexample
-from solver.numerics.matrix_metrics import effective_rank, norms
-from solver.numerics.minimisers import minimisers
-from solver.numerics.nuclear_norm import NuclearNorm
+from solver.numerics.baselines.minimisers import minimisers
+from solver.numerics.baselines.nuclear_norm import NuclearNorm
+from solver.numerics.lanes.deep_matrix_factorization_metrics import effective_rank, norms
 from solver.numerics.problems.datasets import N_PIXELS
 from solver.numerics.problems.images import ImageProblem, unpacked
 from solver.numerics.problems.observed import ObservedProblem
-from solver.numerics.turns import Turn, Turns
+from solver.numerics.turns.turn import Turn, Turns
 from solver.records import AnyRecord, Baseline, Outcome, Value, plain
 from solver.settings import Lane
 from solver.spec import ImageTensor

@@ -5,17 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from solver.history import History, LaneHistory
-from tui import quantities, replay, traces
-from tui.bands import FEWEST_SEEDS
 from tui.draw.curves import Curve, Mark
 from tui.draw.matrix import View
-from tui.figures import Figure, figures
-from tui.items import Item, first, items
 from tui.memory import Look
-from tui.pictures import Pictures, Scene
-from tui.quantities import Quantity
-from tui.seen import Seen
-from tui.sheets import Sheet, claim_sheets
+from tui.shown import quantities, traces
+from tui.shown.bands import FEWEST_SEEDS
+from tui.shown.figures import Figure, figures
+from tui.shown.items import Item, first, items
+from tui.shown.pictures import Pictures, Scene
+from tui.shown.quantities import Quantity
+from tui.shown.sheets import Sheet, claim_sheets
+from tui.watch import replay
+from tui.watch.seen import Seen
 from tui.widgets.chart import Chart
 
 _CLOSEST = 20

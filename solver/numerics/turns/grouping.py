@@ -9,7 +9,7 @@ import sys
 import torch
 
 from solver import estimate
-from solver.numerics import initial
+from solver.numerics.lanes import deep_matrix_factorization_start as initial
 from solver.numerics.problems.datasets import N_PIXELS
 from solver.settings import Lane
 from solver.spec import CP, Adam, Completion, ImageTensor

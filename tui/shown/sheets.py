@@ -15,11 +15,11 @@ from solver.claims.claim import witnesses_of
 from solver.history import History, LaneHistory
 from solver.records import Claim, Value, number
 from solver.rundir import Order
-from tui.differences import flat
 from tui.draw.cells import DIM, TEXT, Row, row
 from tui.draw.palette import BAD, BUSY, GOOD, series_colour
-from tui.seen import Seen
+from tui.shown.differences import flat
 from tui.text import inert, label, quantity
+from tui.watch.seen import Seen
 
 # Never by colour alone: every verdict has a sign and a word.
 _VERDICTS = {"holds": ("✓", GOOD), "fails": ("✗", BAD), "pending": ("…", BUSY), "not-applicable": ("–", DIM)}

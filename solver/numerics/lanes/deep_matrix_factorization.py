@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from solver.counterexample import counterexample
-from solver.numerics import initial, theory
+from solver.numerics import theory
+from solver.numerics.lanes import deep_matrix_factorization_start as initial
+from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
 from solver.numerics.lanes.lane import LaneRun, Watched
-from solver.numerics.matrix_metrics import MatrixMetrics
 from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.streams import stream
 from solver.records import Event, Outcome, Picture, Snapshot
@@ -23,10 +24,10 @@ from solver.spec import Adam, DeepMatrixFactorization, GradientDescent, Gradient
 _NEAR_LEAST = 0.05
 
 
-class MatrixLane(LaneRun):
+class DeepMatrixFactorizationLane(LaneRun):
     """Layers W_1 … W_N; watches the determinant where its sign was asked for."""
 
-    metrics: MatrixMetrics
+    metrics: DeepMatrixFactorizationMetrics
 
     def __init__(self, lane: Lane, problem: ObservedProblem) -> None:
         super().__init__(lane)
@@ -37,7 +38,9 @@ class MatrixLane(LaneRun):
         self.widths = initial.widths(self.model, problem.shape)
         optimizer = lane.spec.optimizer
         has_time, is_flow = not isinstance(optimizer, Adam), isinstance(optimizer, GradientFlow)
-        self.metrics = MatrixMetrics(problem, self.widths, lane.spec.record, has_time, is_flow, self._counterexample)
+        self.metrics = DeepMatrixFactorizationMetrics(
+            problem, self.widths, lane.spec.record, has_time, is_flow, self._counterexample
+        )
 
     def _layers(self) -> list[initial.Array]:
         return initial.layers(self.model, self.problem.shape, stream(self.lane.spec.seed, "initialisation"))

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from solver.counterexample import Counterexample
 from solver.numerics import theory
-from solver.numerics.frames import written
-from solver.numerics.models.layers import Layers
+from solver.numerics.lanes.frames import written
+from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.objective import Factors
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
@@ -31,7 +31,7 @@ _SMALLEST_CHANGE = 1e-9
 _LARGEST_ENTRY = 1e140
 
 
-class MatrixMetrics:
+class DeepMatrixFactorizationMetrics:
     """Measures states of one lane."""
 
     def __init__(
@@ -46,7 +46,7 @@ class MatrixMetrics:
         cpu, double = torch.device("cpu"), torch.float64
         self._problem = problem
         self._counterexample = counterexample
-        self._layers = Layers(widths, loss_of([problem], double, cpu), 1, double, cpu)
+        self._layers = DeepMatrixFactorizationObjective(widths, loss_of([problem], double, cpu), 1, double, cpu)
         self._gradient = self._layers.factors()
         self._shifted = self._layers.factors()
         self.depth = len(widths) - 1

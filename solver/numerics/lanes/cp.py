@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from solver.numerics import cp_rank, initial_components, theory
+from solver.numerics import cp_rank, theory
+from solver.numerics.lanes import cp_start as initial_components
+from solver.numerics.lanes.cp_metrics import CPMetrics
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.streams import stream
-from solver.numerics.tensor_metrics import TensorMetrics
 from solver.records import Event, Picture, Snapshot
 from solver.settings import Lane
 from solver.spec import CP, Adam, GradientDescent, GradientFlow
@@ -24,10 +25,10 @@ _SMALL_START = 0.03
 _MOST_FORETOLD = 1_000
 
 
-class TensorLane(LaneRun):
+class CPLane(LaneRun):
     """Components Σ_r ⊗_n w_r^n; foretells which of them leaves the plateau first."""
 
-    metrics: TensorMetrics
+    metrics: CPMetrics
 
     def __init__(self, lane: Lane, problem: ObservedProblem) -> None:
         super().__init__(lane)
@@ -36,7 +37,7 @@ class TensorLane(LaneRun):
         self.model = lane.spec.model
         optimizer = lane.spec.optimizer
         has_time, is_flow = not isinstance(optimizer, Adam), isinstance(optimizer, GradientFlow)
-        self.metrics = TensorMetrics(problem, self.model.components, lane.spec.record, has_time, is_flow)
+        self.metrics = CPMetrics(problem, self.model.components, lane.spec.record, has_time, is_flow)
         self._foretold: dict[str, float] | None = None
 
     def _vectors(self) -> list[initial_components.Array]:

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from solver.numerics import theory
-from solver.numerics.frames import shortened, written
-from solver.numerics.models.cp import Components
+from solver.numerics.lanes.frames import shortened, written
+from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.objective import Factors
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
@@ -22,14 +22,14 @@ from solver.spec import Record
 _RELATIVE_CHANGE = 1e-4
 
 
-class TensorMetrics:
+class CPMetrics:
     """Measures states of one lane of a CP factorization."""
 
     def __init__(
         self, problem: ObservedProblem, n_components: int, record: Record, has_time: bool, is_flow: bool
     ) -> None:
         cpu, double = torch.device("cpu"), torch.float64
-        self._components = Components(problem.shape, n_components, loss_of([problem], double, cpu), 1, double, cpu)
+        self._components = CPObjective(problem.shape, n_components, loss_of([problem], double, cpu), 1, double, cpu)
         self._gradient = self._components.factors()
         self._n_rates = min(record.rates, n_components)
         self._n_components = n_components

@@ -21,7 +21,7 @@ from solver.numerics.methods.hand_over import HandOver
 from solver.numerics.methods.method import FactorMethod
 from solver.numerics.methods.rosenbrock import Rosenbrock
 from solver.numerics.methods.scheme import Scheme, rms
-from solver.numerics.models.layers import Layers
+from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.objective import Objective
 from solver.spec import FLOW_METHODS, GradientFlow
 
@@ -32,7 +32,7 @@ _MOST_REJECTIONS = 80
 _KINDS: tuple[type[Scheme], ...] = (DormandPrince, Chebyshev, Rosenbrock)
 
 
-class Flow(FactorMethod):
+class GradientFlowMethod(FactorMethod):
     """The flow dθ/dt = −∇ℓ(θ); every lane has its own time, step size, acceptance and scheme."""
 
     STATE = (
@@ -265,5 +265,5 @@ def _schemes_of(spec: GradientFlow, objective: Objective) -> tuple[str, str | No
     """The scheme to begin with, and the one it takes turns with."""
     if spec.method != "auto":
         return spec.method, None
-    small = isinstance(objective, Layers) and objective.n_parameters <= MOST_IMPLICIT
+    small = isinstance(objective, DeepMatrixFactorizationObjective) and objective.n_parameters <= MOST_IMPLICIT
     return DormandPrince.NAME, Rosenbrock.NAME if small else Chebyshev.NAME

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from solver.numerics.turns import (
+from solver.numerics.turns.turn import (
     LocalTurns,
     Turn,
     Turns,

@@ -1,0 +1,1 @@
+"""What lanes are held against: ground truths, and what other methods make of the same observations."""

@@ -1,0 +1,1 @@
+"""What of a run can be shown: rows of the list, and what each draws."""
