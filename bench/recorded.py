@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 
 import presets
-from solver import rundir, settings
+from solver import runs, settings
 from solver.log import Writer
 from solver.records import Ending, Frame, LaneEnding, LaneSchema, Outcome, Schema, State, Value
 from solver.rundir import Order, RunDirectory
@@ -36,7 +36,7 @@ def made(n_lanes: int) -> RunDirectory:
     preset = presets.load("mf-depth")
     raw = settings.apply(preset.raw, [("seeds", n_lanes)], [("model.depth", [3])])
     spec = preset.decode(raw)
-    directory = rundir.create(Order(spec=spec, preset=preset.info(spec), created="2026-01-01T00:00:00+00:00"))
+    directory = runs.create(Order(spec=spec, preset=preset.info(spec), created="2026-01-01T00:00:00+00:00"))
     lanes = [
         LaneSchema(index=lane.index, parameters=lane.parameters, series=_SERIES, problem=0)
         for lane in settings.lanes(spec)

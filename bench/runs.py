@@ -12,7 +12,7 @@ from typing import Any
 import presets
 from bench.terminal import COMMAND, Terminal
 from bench.timing import readable, table
-from solver import client, estimate, history, rundir, settings
+from solver import client, history, machine, runs
 from solver.rundir import Order, RunDirectory
 
 _ROUNDS = 3
@@ -21,15 +21,13 @@ _NEVER = {"stop.train_loss": 1e-300}
 
 
 def order(name: str, changes: dict[str, Any], size: presets.Size = "default") -> Order:
-    preset = presets.load(name)
     sweeps = {key: value for key, value in changes.items() if isinstance(value, list)}
     values = {key: value for key, value in changes.items() if not isinstance(value, list)}
-    raw = settings.apply(preset.at_size(size), list(values.items()), list(sweeps.items()))
-    return Order(spec=preset.decode(raw), preset=preset.info(), created="")
+    return presets.order_of(name, size, values, sweeps)
 
 
 def ran(what: Order, home: Path, cores: int | None = None) -> RunDirectory:
-    directory = rundir.create(what, home)
+    directory = runs.create(what, home)
     client.start(directory, cores=cores).wait()
     return directory
 
@@ -80,11 +78,11 @@ def processes(home: Path) -> list[dict[str, Any]]:
     """The same runs in one process and in one a core."""
     rows = []
     for name in ("mf-depth", "low-rank-recovery", "det-2x2", "tf-rank", "mnist-rank"):
-        seconds: dict[int, list[float]] = {1: [], estimate.cores(): []}
+        seconds: dict[int, list[float]] = {1: [], machine.cores(): []}
         for _ in range(2):
             for cores, values in seconds.items():
                 values.append(sum(loop_s(ran(order(name, {}, "quick"), home, cores=cores))))
-        alone, spread = min(seconds[1]), min(seconds[estimate.cores()])
+        alone, spread = min(seconds[1]), min(seconds[machine.cores()])
         rows.append({"name": name, "one_process": alone, "one_a_core": spread, "ratio": alone / spread})
     return rows
 
@@ -94,7 +92,7 @@ def starting(home: Path) -> dict[str, float]:
     first = []
     for _ in range(_ROUNDS):
         begin = time.time()
-        directory = rundir.create(order("mf-depth", {"stop.max_steps": 1}, "quick"), home)
+        directory = runs.create(order("mf-depth", {"stop.max_steps": 1}, "quick"), home)
         client.start(directory).wait()
         began = directory.path.stat().st_ctime - begin
         first.append(loop_s(directory)[0] + max(0.0, began))

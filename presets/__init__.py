@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import datetime
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from solver import claims, fields, ratings, settings
+from solver import claims, fields, paths, ratings, settings
 from solver.fields import Raw
 from solver.paths import typed
 from solver.refusal import BadSetting
-from solver.rundir import PresetInfo
+from solver.rundir import DETACHED_LIMIT_S, Order, PresetInfo
 from solver.spec import RunSpec
 
 Size = Literal["quick", "default", "paper"]
@@ -81,6 +82,25 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
                 return PresetInfo(name=self.name, title=f"{self.name} with {fields.word(kind)}")
         return PresetInfo(name=self.name, title=self.title, claims=self.claims, look_for=self.look_for)
 
+    def order(self, spec: RunSpec, *, export: Path | None = None, detached_limit_s: float = DETACHED_LIMIT_S) -> Order:
+        """What a solver is asked for: a run of ``spec`` that remembers the preset, made now."""
+        return Order(
+            spec=spec,
+            preset=self.info(spec),
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            export=None if export is None else str(export),
+            detached_limit_s=detached_limit_s,
+        )
+
+
+def order_of(
+    name: str, size: Size = "default", changes: Mapping[str, Any] = {}, sweeps: Mapping[str, list[Any]] = {}
+) -> Order:
+    """What a solver is asked for: a preset at a size, with some settings changed or swept. Raises BadSetting."""
+    preset = load(name)
+    raw = settings.apply(preset.at_size(size), list(changes.items()), list(sweeps.items()))
+    return preset.order(preset.decode(raw))
+
 
 def built_in_directory() -> Path:
     return Path(__file__).parent
@@ -88,12 +108,7 @@ def built_in_directory() -> Path:
 
 def own_directory() -> Path:
     """Where a person's presets are looked for: presets/ under the configuration directory."""
-    xdg = os.environ.get("XDG_CONFIG_HOME")
-    if xdg and Path(xdg).is_absolute():
-        return Path(xdg) / "implicit-tui" / "presets"
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("implicit-tui", appauthor=False)) / "presets"
+    return paths.own_directory("config") / "presets"
 
 
 def names() -> dict[str, Path]:

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import presets
-from solver import settings
+from presets import order_of
 from solver.rundir import Order
-
-
-def order(
-    name: str, size: presets.Size, changes: dict[str, Any] | None = None, sweeps: dict[str, list[Any]] | None = None
-) -> Order:
-    """What a solver is asked for: a preset at a size, with some settings changed."""
-    preset = presets.load(name)
-    raw = settings.apply(preset.at_size(size), list((changes or {}).items()), list((sweeps or {}).items()))
-    return Order(spec=preset.decode(raw), preset=preset.info(), created="")
 
 
 def orders() -> dict[str, Order]:
     """Every run by its name, the longest first."""
     recovery = {"seeds": 4, "stop.max_steps": 20_000, "record.geometric": 4}
     return {
-        "mnist": order(
+        "mnist": order_of(
             "mnist-rank",
             "paper",
             {"stop.max_steps": 10_000, "record.every": 1_000},
             {"model.components": [1, 3, 5]},
         ),
-        "components": order(
+        "components": order_of(
             "tf-components", "default", {"stop.max_steps": 30_000, "seeds": 2, "record.every": 250, "record.rates": 0}
         ),
-        "dynamics": order("mf-dynamics", "default", {"seeds": 3, "record.rates": 0}, {"model.depth": [2, 3]}),
-        "recovery": order(
+        "dynamics": order_of("mf-dynamics", "default", {"seeds": 3, "record.rates": 0}, {"model.depth": [2, 3]}),
+        "recovery": order_of(
             "low-rank-recovery",
             "paper",
             recovery,
             {"problem.observations": [2000, 5000], "model.depth": [1, 2, 3, 4], "model.init_scale": [1e-3]},
         ),
-        "authors": order(
+        "authors": order_of(
             "low-rank-recovery",
             "paper",
             {
@@ -50,8 +38,8 @@ def orders() -> dict[str, Order]:
             },
             {"problem.observations": [2000], "model.depth": [2, 3, 4], "model.init_scale": [1e-3]},
         ),
-        "robust": order("low-rank-recovery", "quick", {"seeds": 5}),
-        "order-3": order(
+        "robust": order_of("low-rank-recovery", "quick", {"seeds": 5}),
+        "order-3": order_of(
             "tf-rank",
             "paper",
             {"record.cp_rank": False, "record.rates": 0},
@@ -60,7 +48,7 @@ def orders() -> dict[str, Order]:
                 "problem.observations": [50, 100, 150, 200],
             },
         ),
-        "order-3 flow": order(
+        "order-3 flow": order_of(
             "tf-rank",
             "default",
             {"seeds": 5, "record.rates": 0, "record.cp_rank": False},
@@ -69,7 +57,7 @@ def orders() -> dict[str, Order]:
                 "problem.observations": [50, 100, 150, 200],
             },
         ),
-        "order-4": order(
+        "order-4": order_of(
             "tf-rank",
             "paper",
             {
@@ -82,13 +70,13 @@ def orders() -> dict[str, Order]:
             },
             {"model.init_std": [1e-3], "problem.observations": [1000]},
         ),
-        "2x2": order(
+        "2x2": order_of(
             "det-2x2",
             "default",
             {"seeds": 5, "record.rates": 0},
             {"model.det_sign": ["positive"], "model.depth": [2, 3, 4]},
         ),
-        "2x2 tight": order(
+        "2x2 tight": order_of(
             "det-2x2",
             "default",
             {"seeds": 5, "record.rates": 0, "optimizer.rtol": 1e-12, "optimizer.atol": 1e-15, "record.per_step": 1},

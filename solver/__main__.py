@@ -111,7 +111,8 @@ def _sync_every_second(sync: object) -> None:
 
 def _write_export(directory: object, path: Path) -> None:
     from solver import export
-    from solver.rundir import RunDirectory, replace_file
+    from solver.files import replace_file
+    from solver.rundir import RunDirectory
 
     assert isinstance(directory, RunDirectory)
     try:

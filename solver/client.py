@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from solver import control, estimate, rundir
+from solver import control, machine, runs
 from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
@@ -101,9 +101,9 @@ def run_all(
     done: dict[int, tuple[RunDirectory, float]] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < estimate.cores():
+            while waiting and len(running) < machine.cores():
                 place, order = waiting.pop(0)
-                directory = rundir.create(order, home)
+                directory = runs.create(order, home)
                 running[place] = (directory, start(directory, cores=share), time.monotonic())
             time.sleep(_LOOK_EVERY_S)
             for place in [place for place, (_, solver, _) in running.items() if not solver.is_alive()]:

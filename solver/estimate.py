@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
-import re
-from pathlib import Path
 
 import msgspec
 
 from solver import settings
+from solver.machine import readable_bytes
 from solver.spec import (
     CP,
     Adam,
@@ -176,34 +174,6 @@ def _nuclear_norm_s(spec: RunSpec) -> float:
     return 400 * 1.3e-9 * min(rows, columns) ** 2 * max(rows, columns)
 
 
-def cores() -> int:
-    """Processors that this process may use; IMPLICIT_TUI_CORES says fewer where several solvers share them."""
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("IMPLICIT_TUI_CORES", "")
-    return max(1, min(there, int(asked))) if asked.isdigit() else there
-
-
-def free_memory() -> int:
-    """Bytes of main memory that can still be taken; the container's limit counts where there is one."""
-    candidates = []
-    available = re.search(r"MemAvailable:\s+(\d+) kB", _text("/proc/meminfo"))
-    if available:
-        candidates.append(int(available[1]) * 1024)
-    limit, used = _text("/sys/fs/cgroup/memory.max").strip(), _text("/sys/fs/cgroup/memory.current").strip()
-    if limit.isdigit() and used.isdigit():
-        candidates.append(max(0, int(limit) - int(used)))
-    if candidates:
-        return min(candidates)
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="ascii")
-    except OSError:
-        return ""
-
-
 def refusal(spec: RunSpec, free: int) -> str | None:
     """The sentence that refuses a run needing more than 90 % of ``free`` bytes; None where there is room."""
     needed = estimate(spec).memory_bytes
@@ -213,12 +183,3 @@ def refusal(spec: RunSpec, free: int) -> str | None:
         f"this run needs about {readable_bytes(needed)} and {readable_bytes(free)} are free: "
         "take a smaller problem.shape, fewer lanes or images, or dtype float32"
     )
-
-
-def readable_bytes(n: float) -> str:
-    """A size with a binary unit, as in 1.4 GiB."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if n < 1024:
-            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
-        n /= 1024
-    return f"{n:.1f} TiB"

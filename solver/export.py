@@ -34,8 +34,7 @@ def build(directory: RunDirectory) -> Export:
     order = directory.order()
     reader = Reader(directory.log)
     history = History()
-    while history.apply(reader.read()):
-        pass
+    history.apply(reader.whole())
     facts = directory.environment()
     problems = _problems(directory.problem)
     ending = history.ending

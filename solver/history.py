@@ -149,9 +149,8 @@ class History:
 
 def read(path: Path) -> History:
     """All that the log at ``path`` has said."""
-    history, reader = History(), Reader(path)
-    while history.apply(reader.read()):
-        pass
+    history = History()
+    history.apply(Reader(path).whole())
     return history
 
 

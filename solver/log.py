@@ -55,8 +55,7 @@ class Writer:
         reader = Reader(path)
         self.found: list[AnyRecord] = []
         """What the log held when it was opened."""
-        while records := list(reader.read()):
-            self.found += records
+        self.found += reader.whole()
         self.n = reader.next_n
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(self._file).st_size > reader.offset:
@@ -121,3 +120,8 @@ class Reader:
             self._bad = 0
             self.next_n = n + 1
             yield record
+
+    def whole(self) -> Iterator[AnyRecord]:
+        """All records that there are by now, however many pieces they take."""
+        while records := list(self.read()):
+            yield from records

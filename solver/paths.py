@@ -1,8 +1,10 @@
-"""Paths as a person types them."""
+"""Paths as a person types them, and the directories that the platform gives a program."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Literal
 
 from solver.refusal import BadSetting
 
@@ -24,3 +26,13 @@ def typed(text: str | Path, field: str, directory: Path | None = None) -> Path:
         reason = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
         raise BadSetting(f"{field} {shown} is not a usable path ({reason}): write another one", field) from None
     return path
+
+
+def own_directory(kind: Literal["data", "config"]) -> Path:
+    """The program's own directory for data or configuration: under $XDG_…_HOME, else where the platform has it."""
+    xdg = os.environ.get(f"XDG_{kind.upper()}_HOME")
+    if xdg and Path(xdg).is_absolute():
+        return Path(xdg) / "implicit-tui"
+    import platformdirs
+
+    return Path(getattr(platformdirs, f"user_{kind}_dir")("implicit-tui", appauthor=False))

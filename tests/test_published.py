@@ -9,17 +9,14 @@ import numpy as np
 import pytest
 
 import presets
-from solver import client, export, rundir, settings
+from solver import client, export, runs
 from solver.document import Export, Lane
 from solver.records import number
-from solver.rundir import Order
 
 
 def lanes_of(name: str, changes: dict[str, Any], size: presets.Size = "default") -> tuple[Export, list[Lane]]:
     """A preset run by a solver process of its own, where no annotation is executed: these are long."""
-    preset = presets.load(name)
-    spec = preset.decode(settings.apply(preset.at_size(size), list(changes.items())))
-    made = rundir.create(Order(spec=spec, preset=preset.info(), created=""))
+    made = runs.create(presets.order_of(name, size, changes))
     assert client.start(made).wait() == 0
     exported = export.build(made)
     return exported, exported.lanes

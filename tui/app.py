@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import gc
 import os
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from textual.screen import Screen
 
 import presets
 from presets import Preset
-from solver import client, control, estimate, rundir, settings
+from solver import client, control, estimate, files, machine, runs, settings
 from solver.fields import Raw
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
@@ -124,16 +123,12 @@ class ImplicitApp(App[None]):
 
     def run_spec(self, preset: Preset, spec: RunSpec, beside: Sequence[RunDirectory] = ()) -> None:
         """Starts a solver on ``spec`` and shows it live, with other runs laid over it."""
-        order = Order(
-            spec=spec,
-            preset=preset.info(spec),
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        )
+        order = preset.order(spec)
         try:
-            refused = estimate.refusal(spec, estimate.free_memory())
+            refused = estimate.refusal(spec, machine.free_memory())
             if refused is not None:
                 raise BadSetting(refused)
-            directory = rundir.create(order)
+            directory = runs.create(order)
         except BadSetting as error:
             self.complain(str(error))
             return
@@ -256,7 +251,7 @@ class ImplicitApp(App[None]):
         try:
             document = data(directory, wanted.kind) if picture is None else picture
             if path is not None:
-                rundir.replace_file(path, document)
+                files.replace_file(path, document)
         except (BadSetting, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             where = f"{path} could not be written" if path is not None else "nothing was copied"
@@ -270,7 +265,7 @@ class ImplicitApp(App[None]):
     def _copy(self, document: bytes, kind: str) -> None:
         """Through the terminal itself (OSC 52), so that it reaches the clipboard of the person's own machine."""
         if len(document) > _MOST_COPIED:
-            size = estimate.readable_bytes(len(document))
+            size = machine.readable_bytes(len(document))
             self.complain(f"{size} of {kind} is more than terminals take ({_MOST_COPIED // 1000} kB): write a file")
             return
         self.copy_to_clipboard(document.decode())
@@ -346,6 +341,6 @@ class ImplicitApp(App[None]):
     def on_unmount(self) -> None:
         if not self._is_visitor:
             memory.write(self.memory)
-            rundir.purge(_FORGOTTEN_S)
+            runs.purge(_FORGOTTEN_S)
         if self._warm is not None:
             self._warm.release()

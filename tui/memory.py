@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from solver import rundir
+from solver import files, runs
 
 
 class Look(msgspec.Struct, kw_only=True):
@@ -35,7 +35,7 @@ class Memory(msgspec.Struct, kw_only=True):
 
 
 def path() -> Path:
-    return rundir.data_home() / "memory.json"
+    return runs.data_home() / "memory.json"
 
 
 def read() -> Memory:
@@ -49,5 +49,5 @@ def read() -> Memory:
 def write(memory: Memory) -> None:
     """Keeps it for the next time, if that can be."""
     with contextlib.suppress(OSError):
-        rundir.data_home().mkdir(mode=0o700, parents=True, exist_ok=True)
-        rundir.write_private(path(), msgspec.json.format(msgspec.json.encode(memory)) + b"\n")
+        runs.data_home().mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.write_private(path(), msgspec.json.format(msgspec.json.encode(memory)) + b"\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from solver.estimate import cores
+from solver.machine import cores
 
 # Of the whole machine, whose every core the run may use.
 _SHARE = 0.02

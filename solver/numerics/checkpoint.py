@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from solver.rundir import RunDirectory, write_private
+from solver.files import write_private
+from solver.rundir import RunDirectory
 
 _MAGIC = b"implicit-tui checkpoint 1\n"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from solver import estimate
+from solver import machine
 from solver.records import Outcome
 from solver.spec import RunSpec
 
@@ -70,7 +70,7 @@ def free_bytes(device: torch.device) -> int:
     """Memory that can still be taken."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return estimate.free_memory()
+    return machine.free_memory()
 
 
 def _processor() -> str:

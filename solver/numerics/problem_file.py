@@ -9,9 +9,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from solver.files import write_private
 from solver.numerics.problems.images import ImageProblem, image_problem
 from solver.numerics.problems.observed import ObservedProblem, observed_problem, sensing_measurements
-from solver.rundir import RunDirectory, write_private
+from solver.rundir import RunDirectory
 from solver.settings import Lane
 from solver.spec import Completion, ImageTensor
 

@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 import torch
 
-from solver import estimate, settings
+from solver import estimate, machine, settings
 from solver.control import Ear
+from solver.files import write_private
 from solver.log import Writer
 from solver.numerics import checkpoint, problem_file
 from solver.numerics import device as devices
@@ -36,7 +37,7 @@ from solver.records import (
     worst,
 )
 from solver.refusal import BadSetting
-from solver.rundir import Order, RunDirectory, write_private
+from solver.rundir import Order, RunDirectory
 from solver.version import VERSION
 
 _CHECKPOINT_EVERY_S = 30.0
@@ -215,7 +216,7 @@ def _batches(members: list[_Members], device: torch.device, crew: Crew) -> list[
     makers = [member.maker(device, crew.elapsed_s) for member in members]
     # A batch that was over by the time it was saved has nothing more to train.
     under_way = {index: [run.lane for run in member.runs] for index, member in enumerate(members) if member.runs}
-    apart = shares(under_way, device, estimate.cores())
+    apart = shares(under_way, device, machine.cores())
     taken = {index for share in apart for index in share}
     found: dict[int, Turns] = {index: make() for index, make in enumerate(makers) if index not in taken}
     for share in apart:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import presets
-from solver import export, history, rundir, settings
+from solver import export, history, runs
 from solver.control import Ear
 from solver.document import Export
 from solver.history import History
 from solver.log import Writer
 from solver.numerics.run import run
-from solver.rundir import Order, RunDirectory
+from solver.rundir import RunDirectory
 
 
 def ran(
@@ -21,9 +21,7 @@ def ran(
     size: presets.Size = "quick",
 ) -> RunDirectory:
     """A preset trained to its end."""
-    preset = presets.load(name)
-    raw = settings.apply(preset.at_size(size), list((changes or {}).items()), list((sweeps or {}).items()))
-    made = rundir.create(Order(spec=preset.decode(raw), preset=preset.info(), created=""))
+    made = runs.create(presets.order_of(name, size, changes or {}, sweeps or {}))
     writer = Writer(made.log)
     run(made, made.order(), writer, Ear(made.control, None, 1e9))
     writer.close()

@@ -34,7 +34,7 @@ LONG = {"optimizer.kind": "gradient-descent", "stop.max_steps": 10_000_000, "sto
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", 0.0)
     monkeypatch.setenv("IMPLICIT_TUI_CORES", "3")
-    monkeypatch.setattr("solver.estimate.cores", lambda: 3)
+    monkeypatch.setattr("solver.machine.cores", lambda: 3)
 
 
 def together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +226,7 @@ def check_nothing_is_lost_or_doubled(made: RunDirectory, whole: RunDirectory) ->
 def test_a_stop_that_saves_no_checkpoint_loses_and_doubles_nothing(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
     """The disk is full, or the solver is killed, while it saves its last state: an earlier checkpoint holds."""
     monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", 0.0)
-    monkeypatch.setattr("solver.estimate.cores", lambda: cores)
+    monkeypatch.setattr("solver.machine.cores", lambda: cores)
     whole = finished(CHANGES, SWEEP)
     made = directory(CHANGES, SWEEP)
     save = checkpoint.save
@@ -251,7 +251,7 @@ def test_a_run_that_was_stopped_and_then_killed_loses_and_doubles_nothing(
 ) -> None:
     """Stopped, taken up, killed before its next checkpoint, taken up; and killed again just after one."""
     monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", 0.0)
-    monkeypatch.setattr("solver.estimate.cores", lambda: cores)
+    monkeypatch.setattr("solver.machine.cores", lambda: cores)
     whole = finished(CHANGES, SWEEP)
     made = directory(CHANGES, SWEEP)
     resumed(made, StoppingEar(made, 0, 30, die=False))

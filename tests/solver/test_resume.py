@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from solver import client, control, rundir
+from solver import client, control, runs
 from solver.control import Ear
 from solver.log import DiskFull, Reader, Writer
 from solver.numerics.run import run
@@ -164,7 +164,7 @@ def test_every_kind_is_taken_up_bit_for_bit_with_its_baselines_and_claims(kind: 
     """Killed between two checkpoints' worth of records, and taken up: the log is that of the uninterrupted run."""
     whole = ran(*KINDS[kind])
     total = len(without_clocks(whole))
-    made = rundir.create(whole.order())
+    made = runs.create(whole.order())
     at = max(2, total // 12)
     with pytest.raises(KeyboardInterrupt):
         resumed(made, StoppingEar(made, at, at + 4, die=True))

@@ -17,7 +17,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from solver import client, control, export, npz, rundir, schema, settings
+from solver import client, control, export, npz, runs, schema, settings
 from solver.control import Ear
 from solver.history import History
 from solver.log import Reader, Writer
@@ -36,7 +36,7 @@ SMALL: dict[str, Any] = {
 
 def directory(changes: dict[str, Any] | None = None, sweep: dict[str, list[Any]] | None = None) -> RunDirectory:
     raw = settings.apply(SMALL, list((changes or {}).items()), list((sweep or {}).items()))
-    return rundir.create(Order(spec=settings.decode(raw), preset=PresetInfo(name="small"), created="2026-01-01"))
+    return runs.create(Order(spec=settings.decode(raw), preset=PresetInfo(name="small"), created="2026-01-01"))
 
 
 def finished(changes: dict[str, Any] | None = None, sweep: dict[str, list[Any]] | None = None) -> RunDirectory:
@@ -338,7 +338,7 @@ def test_a_csv_is_fitted_and_its_held_out_entries_measured(tmp_path: Path) -> No
             ("model.init_scale", 1e-3),
         ],
     )
-    made = rundir.create(Order(spec=settings.decode(raw), preset=PresetInfo(name="csv"), created=""))
+    made = runs.create(Order(spec=settings.decode(raw), preset=PresetInfo(name="csv"), created=""))
     writer = Writer(made.log)
     run(made, made.order(), writer, Ear(made.control, None, 1e9))
     writer.close()
@@ -424,7 +424,7 @@ def test_a_solver_process_pauses_goes_on_and_stops() -> None:
 def test_a_run_goes_on_when_its_holder_goes_and_ends_at_the_detached_limit() -> None:
     raw = settings.apply(SMALL, list(LONG.items()))
     order = Order(spec=settings.decode(raw), preset=PresetInfo(name="small"), created="", detached_limit_s=0.4)
-    made = rundir.create(order)
+    made = runs.create(order)
     solver = client.start(made)
     try:
         wait_for(lambda: state_of(made) == "running")

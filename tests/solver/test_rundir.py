@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from solver import rundir
+from solver import files, rundir, runs
 from solver.refusal import BadSetting
-from solver.rundir import NoSuchRun, Order, PresetInfo
+from solver.rundir import Order, PresetInfo
+from solver.runs import NoSuchRun
 from solver.spec import RunSpec
 
 
 def make(name: str = "mf-depth") -> rundir.RunDirectory:
-    return rundir.create(Order(spec=RunSpec(), preset=PresetInfo(name=name), created="2026-01-01T00:00:00+00:00"))
+    return runs.create(Order(spec=RunSpec(), preset=PresetInfo(name=name), created="2026-01-01T00:00:00+00:00"))
 
 
 def test_a_run_is_private_whatever_the_umask() -> None:
@@ -37,14 +38,14 @@ def test_a_run_remembers_what_was_asked() -> None:
 
 def test_ids_are_sortable_and_found_by_prefix() -> None:
     first, second = make("alpha"), make("beta")
-    assert rundir.find(first.id).path == first.path
-    assert rundir.find(first.id[:-1]).path == first.path
+    assert runs.find(first.id).path == first.path
+    assert runs.find(first.id[:-1]).path == first.path
     newest = max(first.id, second.id)
-    assert rundir.find("latest").id == newest
+    assert runs.find("latest").id == newest
     with pytest.raises(NoSuchRun, match="2 runs begin with"):
-        rundir.find("2")
+        runs.find("2")
     with pytest.raises(NoSuchRun, match="no run begins with"):
-        rundir.find("zzz")
+        runs.find("zzz")
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/tmp/x", "a b\x1b[31mc", "", "." * 30, "ÄÖÜ"])
@@ -56,12 +57,12 @@ def test_a_name_that_is_a_path_stays_inside(name: str, data_home: Path) -> None:
 
 
 def test_one_damaged_run_among_five_hides_none() -> None:
-    runs = [make() for _ in range(5)]
-    runs[2].spec.write_bytes(runs[2].spec.read_bytes()[:100])
-    assert len(rundir.list_runs()) == 5
+    made = [make() for _ in range(5)]
+    made[2].spec.write_bytes(made[2].spec.read_bytes()[:100])
+    assert len(runs.list_runs()) == 5
     with pytest.raises(BadSetting, match=r"damaged spec\.json"):
-        runs[2].order()
-    for run in runs[:2] + runs[3:]:
+        made[2].order()
+    for run in made[:2] + made[3:]:
         run.order()
 
 
@@ -81,7 +82,7 @@ def test_a_failed_replacement_leaves_the_old_file_and_no_litter(tmp_path: Path) 
     target = tmp_path / "export.json"
     target.write_bytes(b"old")
     with pytest.raises(TypeError):
-        rundir.replace_file(target, None)  # type: ignore[arg-type]
+        files.replace_file(target, None)  # type: ignore[arg-type]
     assert target.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["export.json"]
 
@@ -96,4 +97,4 @@ def test_a_data_home_that_cannot_be_written_is_one_sentence(tmp_path: Path, monk
 
 def test_no_runs_at_all_is_one_sentence() -> None:
     with pytest.raises(NoSuchRun, match="there are no runs"):
-        rundir.find("latest")
+        runs.find("latest")

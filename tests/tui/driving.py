@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 import presets
 from solver.rundir import RunDirectory
-from tests.tui import runs
+from tests.tui import logs
 from tui.app import ImplicitApp
 from tui.config import Config
 from tui.screens.live import LiveScreen
@@ -66,7 +66,7 @@ def live(pilot: Pilot[None]) -> LiveScreen:
     return pilot.app.screen
 
 
-async def caught_up(pilot: Pilot[None], n_frames: int = runs.N_FRAMES) -> LiveScreen:
+async def caught_up(pilot: Pilot[None], n_frames: int = logs.N_FRAMES) -> LiveScreen:
     screen = live(pilot)
     await until(pilot, lambda: screen.history.lanes and len(screen.history.lanes[-1]) == n_frames)
     await until(pilot, lambda: screen._drawn_look == screen._look())

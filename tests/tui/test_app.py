@@ -14,10 +14,10 @@ import pytest
 from textual.widgets import Input, OptionList, Select, Static
 
 import presets
-from solver import control, fields, rundir, settings
+from solver import control, fields, runs, settings
 from solver.records import Ending, Event, Outcome, State
 from solver.spec import MatrixCompletion
-from tests.tui import runs
+from tests.tui import logs
 from tests.tui.driving import StandIn, caught_up, live, opened, text_of, until
 from tui import keys
 from tui.app import ImplicitApp
@@ -40,8 +40,8 @@ SIZES = [(40, 12), (60, 15), (80, 24), (120, 40), (200, 60)]
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_the_live_view_looks_as_it_should(state: str, size: tuple[int, int]) -> None:
     """Golden texts; run with UPDATE_GOLDEN=1 to accept what is drawn now, then read the difference."""
-    made = runs.run_in_state(state)
-    holding = runs.held(made) if state in ("running", "paused") else contextlib.nullcontext()
+    made = logs.run_in_state(state)
+    holding = logs.held(made) if state in ("running", "paused") else contextlib.nullcontext()
     with holding:
         async with opened(size, run=made) as pilot:
             await caught_up(pilot)
@@ -82,29 +82,29 @@ async def test_enter_runs_the_preset_on_the_warmed_solver(stand_in: StandIn) -> 
 
 
 async def test_frames_that_come_are_drawn() -> None:
-    made = runs.made_run()
-    with runs.held(made):
+    made = logs.made_run()
+    with logs.held(made):
         async with opened(run=made) as pilot:
             screen = live(pilot)
             assert "waiting for the solver" in text_of(pilot)
-            runs.write(made, [runs.lanes_of(made), *runs.under_way(5)])
+            logs.write(made, [logs.lanes_of(made), *logs.under_way(5)])
             await caught_up(pilot, 5)
             before = screen.query_one(Chart).rows
-            runs.write(made, [runs.frame(lane, t) for t in range(5, 30) for lane in range(3)])
+            logs.write(made, [logs.frame(lane, t) for t in range(5, 30) for lane in range(3)])
             await caught_up(pilot, 30)
             assert screen.query_one(Chart).rows != before
 
 
 async def test_freezing_holds_the_picture_and_loses_nothing() -> None:
-    made = runs.made_run()
-    runs.write(made, [runs.lanes_of(made), *runs.under_way(5)])
-    with runs.held(made):
+    made = logs.made_run()
+    logs.write(made, [logs.lanes_of(made), *logs.under_way(5)])
+    with logs.held(made):
         async with opened(run=made) as pilot:
             screen = await caught_up(pilot, 5)
             await pilot.press("v")
             assert "frozen" in text_of(pilot)
             before = screen.query_one(Chart).rows
-            runs.write(made, [runs.frame(lane, t) for t in range(5, 30) for lane in range(3)])
+            logs.write(made, [logs.frame(lane, t) for t in range(5, 30) for lane in range(3)])
             await pilot.pause(0.4)
             assert screen.query_one(Chart).rows == before
             await pilot.press("v")
@@ -112,12 +112,12 @@ async def test_freezing_holds_the_picture_and_loses_nothing() -> None:
 
 
 async def test_pause_resume_and_stop_are_commands_to_the_run() -> None:
-    made = runs.run_in_state("running")
-    with runs.held(made):
+    made = logs.run_in_state("running")
+    with logs.held(made):
         async with opened(run=made) as pilot:
             await caught_up(pilot)
             await pilot.press("space")
-            runs.write(made, [State(state="paused", wall="")])
+            logs.write(made, [State(state="paused", wall="")])
             await until(pilot, lambda: "paused" in text_of(pilot))
             await pilot.press("space", "s")
     commands = [
@@ -127,8 +127,8 @@ async def test_pause_resume_and_stop_are_commands_to_the_run() -> None:
 
 
 async def test_a_solver_that_dies_is_one_sentence_and_the_app_stays_usable() -> None:
-    made = runs.run_in_state("running")
-    with runs.held(made):
+    made = logs.run_in_state("running")
+    with logs.held(made):
         async with opened(run=made) as pilot:
             await caught_up(pilot)
             assert "running" in text_of(pilot)
@@ -141,7 +141,7 @@ async def test_a_solver_that_dies_is_one_sentence_and_the_app_stays_usable() -> 
 
 
 async def test_quantities_lanes_and_axes_are_chosen_by_key() -> None:
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
         chart = screen.query_one(Chart)
 
@@ -169,7 +169,7 @@ async def test_quantities_lanes_and_axes_are_chosen_by_key() -> None:
 
 
 async def test_a_click_chooses_a_quantity() -> None:
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
         listed = [text.strip() for text, _ in screen.query_one(QuantityList).rows]
         place = next(place for place, text in enumerate(listed) if text.startswith("effective rank"))
@@ -180,7 +180,7 @@ async def test_a_click_chooses_a_quantity() -> None:
 async def test_the_export_goes_where_it_is_told_and_replaces_only_when_asked_twice(tmp_path: Path) -> None:
     target = tmp_path / "run.json"
     target.write_text("old")
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         await caught_up(pilot)
         await pilot.press("e")
         await until(pilot, lambda: isinstance(pilot.app.screen, ExportDialog))
@@ -319,7 +319,7 @@ async def test_what_was_typed_stays_when_a_kind_changes_and_own_data_displace_th
 
 
 async def test_the_palette_over_the_live_view_has_its_actions() -> None:
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         await caught_up(pilot)
         await pilot.press("colon")
         await until(pilot, lambda: type(pilot.app.screen).__name__ == "CommandPalette")
@@ -330,8 +330,8 @@ async def test_the_palette_over_the_live_view_has_its_actions() -> None:
 
 
 async def test_quitting_over_an_attached_live_run_asks_too() -> None:
-    made = runs.run_in_state("running")
-    with runs.held(made):
+    made = logs.run_in_state("running")
+    with logs.held(made):
         async with opened(run=made) as pilot:
             await caught_up(pilot)
             await pilot.press("q")
@@ -352,7 +352,7 @@ async def test_a_size_changes_what_the_preset_says() -> None:
 
 
 async def test_a_run_s_settings_are_where_a_new_one_starts(stand_in: StandIn) -> None:
-    made = runs.run_in_state("ended")
+    made = logs.run_in_state("ended")
     async with opened(run=made) as pilot:
         await caught_up(pilot)
         await pilot.press("n")
@@ -365,8 +365,8 @@ async def test_a_run_s_settings_are_where_a_new_one_starts(stand_in: StandIn) ->
 
 
 async def test_runs_are_listed_opened_and_damaged_ones_marked() -> None:
-    runs.run_in_state("ended")
-    damaged = runs.made_run("20260101-000000-mf-depth-0001")
+    logs.run_in_state("ended")
+    damaged = logs.made_run("20260101-000000-mf-depth-0001")
     damaged.spec.write_text("{")
     async with opened() as pilot:
         await pilot.press("r")
@@ -410,7 +410,7 @@ async def test_quitting_without_a_live_run_does_not_ask(stand_in: StandIn) -> No
 
 
 async def test_help_names_every_action_of_its_screen() -> None:
-    async with opened((120, 60), run=runs.run_in_state("ended")) as pilot:
+    async with opened((120, 60), run=logs.run_in_state("ended")) as pilot:
         await caught_up(pilot)
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
@@ -422,7 +422,7 @@ async def test_help_names_every_action_of_its_screen() -> None:
 
 
 async def test_every_action_of_the_table_exists_and_the_palette_has_it() -> None:
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         app = pilot.app
         assert isinstance(app, ImplicitApp)
         homes: dict[str, type[object]] = {
@@ -463,10 +463,10 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 async def test_hostile_text_is_inert_wherever_it_is_shown(text: str) -> None:
     """Titles and reasons from files: no escape on the wire, no markup, no click action, no crash."""
-    made = runs.made_run(title=text)
+    made = logs.made_run(title=text)
     outcome = Outcome(kind="failed", reason=text, cure=text)
     event = Event(lane=0, name="x", text=text)
-    runs.write(made, [runs.lanes_of(made), *runs.under_way(5), event, Ending(outcome=outcome, wall="", elapsed_s=1.0)])
+    logs.write(made, [logs.lanes_of(made), *logs.under_way(5), event, Ending(outcome=outcome, wall="", elapsed_s=1.0)])
     async with opened(run=made) as pilot:
         await until(pilot, lambda: "failed" in text_of(pilot))
         shown = text_of(pilot)
@@ -480,7 +480,7 @@ async def test_hostile_text_is_inert_wherever_it_is_shown(text: str) -> None:
 
 async def test_random_resizes_bring_nothing_down() -> None:
     generator = random.Random(0)
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
         for _ in range(60):
             await pilot.resize_terminal(generator.randrange(1, 220), generator.randrange(1, 70))
@@ -518,7 +518,7 @@ async def test_random_keys_bring_nothing_down(stand_in: StandIn) -> None:
         "f5",
         "colon",
     ]
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         await caught_up(pilot)
         for _ in range(150):
             await pilot.press(generator.choice(pressable))
@@ -558,4 +558,4 @@ def test_what_the_form_shows_decodes_to_the_same_spec() -> None:
 
 
 def test_the_data_home_is_not_a_person_s(data_home: Path) -> None:
-    assert rundir.runs_home() == data_home / "runs"
+    assert runs.runs_home() == data_home / "runs"

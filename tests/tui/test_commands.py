@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 
 import presets
-from solver import rundir, schema
+from solver import runs, schema
 
 COMMAND = [sys.executable, "-c", "import sys; from tui.commands import main; sys.exit(main())"]
 SMALL = ["--set", "problem.shape=8,8", "--set", "problem.rank=1", "--set", "problem.observations=40"]
@@ -65,7 +65,7 @@ def test_a_run_is_narrated_on_stderr_and_exported(tmp_path: Path) -> None:
     assert f"export {out}" in result.stderr
     document = json.loads(out.read_text())
     jsonschema.Draft202012Validator(schema.of_export()).validate(document)
-    assert document["id"] == rundir.find("latest").id
+    assert document["id"] == runs.find("latest").id
     assert "\x1b" not in result.stderr
 
 
@@ -98,7 +98,7 @@ def test_a_dry_run_prints_lanes_memory_and_time_and_makes_no_run() -> None:
     assert "lanes: 6" in result.stdout
     assert "memory: about" in result.stdout
     assert "time: about" in result.stdout
-    assert rundir.list_runs() == []
+    assert runs.list_runs() == []
 
 
 def test_listing_commands_print_data(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments: list[str], said: s
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("implicit-tui: ")
     assert result.stdout == ""
-    assert rundir.list_runs() == []
+    assert runs.list_runs() == []
 
 
 def test_a_file_on_the_command_line_is_meant_from_here(tmp_path: Path) -> None:
@@ -217,9 +217,9 @@ def test_prune_deletes_old_runs_and_never_live_ones(tmp_path: Path) -> None:
     for seed in range(3):
         assert call("run", small_preset(tmp_path), "--quiet", "--seed", str(seed)).returncode == 0
     first, second, third = [run["id"] for run in json.loads(call("runs", "--json").stdout)]
-    runs = rundir.runs_home()
+    home = runs.runs_home()
     week_ago = time.time() - 7 * 86_400
-    for path in [runs / first, *(runs / first).iterdir()]:
+    for path in [home / first, *(home / first).iterdir()]:
         os.utime(path, (week_ago, week_ago))
     assert "which runs are old" in call("prune").stderr
     assert "0 runs" in call("prune", "--older-than", "8").stdout
@@ -238,7 +238,7 @@ def test_prune_deletes_old_runs_and_never_live_ones(tmp_path: Path) -> None:
     finally:
         os.close(lock)
     assert [run["id"] for run in json.loads(call("runs", "--json").stdout)] == [second]
-    assert list(runs.iterdir()) == [runs / second]
+    assert list(home.iterdir()) == [home / second]
 
 
 def test_a_run_taken_up_does_not_narrate_its_old_endings(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_places_an_export_cannot_go(tmp_path: Path) -> None:
         assert result.returncode == 2
         assert said in result.stderr
     assert target.read_text() == "kept"
-    assert rundir.list_runs() == []
+    assert runs.list_runs() == []
 
 
 def test_an_export_replaces_a_file(tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def started(tmp_path: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    wait_for(lambda: rundir.list_runs() and rundir.list_runs()[-1].run.exists())
+    wait_for(lambda: runs.list_runs() and runs.list_runs()[-1].run.exists())
     return process
 
 
@@ -332,7 +332,7 @@ def test_ctrl_c_stops_the_solver_exports_and_exits_130(tmp_path: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert json.loads(out.read_text())["outcome"]["kind"] == "stopped"
-    assert not rundir.find("latest").is_solving()
+    assert not runs.find("latest").is_solving()
 
 
 def test_on_hang_up_the_solver_goes_on_and_writes_the_export_itself(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_on_hang_up_the_solver_goes_on_and_writes_the_export_itself(tmp_path: Pa
     process = started(tmp_path, out)
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
-    run = rundir.find("latest")
+    run = runs.find("latest")
     assert run.is_solving()
     assert not out.exists()
     assert call("stop", run.id).returncode == 0
@@ -350,7 +350,7 @@ def test_on_hang_up_the_solver_goes_on_and_writes_the_export_itself(tmp_path: Pa
 
 def test_detached_runs_print_their_id_and_can_be_stopped(tmp_path: Path) -> None:
     result = call("run", small_preset(tmp_path), *LONG, "--detach")
-    run = rundir.find(result.stdout.strip())
+    run = runs.find(result.stdout.strip())
     wait_for(run.run.exists)
     assert run.state() == "running"
     assert call("stop", "latest").returncode == 0

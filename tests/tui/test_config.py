@@ -10,7 +10,7 @@ from textual.widgets import OptionList
 import presets
 from solver import settings
 from solver.refusal import BadSetting
-from tests.tui import runs
+from tests.tui import logs
 from tests.tui.driving import StandIn, app_of, caught_up, opened, text_of, until
 from tui import config, keys
 from tui.commands import main
@@ -83,7 +83,7 @@ def test_the_commands_say_path_and_theme(capsys: pytest.CaptureFixture[str]) -> 
 
 async def test_keys_of_one_s_own_act_and_are_shown_and_the_old_ones_are_free() -> None:
     own = Config(keys={"log-y": "L", "help": "h"}, markers="block")
-    async with opened(run=runs.run_in_state("ended"), config=own) as pilot:
+    async with opened(run=logs.run_in_state("ended"), config=own) as pilot:
         screen = await caught_up(pilot)
         chart = screen.chart
         await pilot.press("3")
@@ -124,7 +124,7 @@ def test_the_command_line_takes_the_same_defaults(capsys: pytest.CaptureFixture[
 
 
 def test_completion_knows_commands_presets_options_choices_and_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    made = runs.run_in_state("ended")
+    made = logs.run_in_state("ended")
 
     def completed(*typed: str) -> list[str]:
         assert main(["completion", "words", "--", *typed]) == 0

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from solver import npz, rundir, truth
+from solver import npz, rundir, runs, truth
 from solver.records import Event, LaneSchema, Picture, Schema
 from solver.refusal import BadSetting
-from tests.tui import runs
+from tests.tui import logs
 from tests.tui.driving import app_of, caught_up, chart_text, live, opened, text_of, until
 from tui import headless, memory
 from tui.commands import main
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("stand_in")
     "data", [b"", b"{", b'{"name":"\xff"}', b"[" * 5000, b'{"sort": "nonsense", "looks": {}}', b"null"]
 )
 async def test_notes_and_memory_that_cannot_be_read_are_none(data: bytes) -> None:
-    made = runs.run_in_state("ended")
+    made = logs.run_in_state("ended")
     made.notes.write_bytes(data)
     memory.path().write_bytes(data)
     async with opened(run=made) as pilot:
@@ -77,10 +77,10 @@ def test_a_problem_file_of_any_damage_is_no_truth(cut: int, tmp_path: Path) -> N
 async def test_pictures_of_the_wrong_shape_are_not_drawn(
     name: str, shape: list[int], levels: str, largest: float
 ) -> None:
-    made = runs.made_run()
+    made = logs.made_run()
     picture = Picture(lane=2, step=5, name=name, shape=shape, largest=largest, levels=levels)
-    runs.write(made, [runs.lanes_of(made), *runs.under_way(5), picture])
-    with runs.held(made):
+    logs.write(made, [logs.lanes_of(made), *logs.under_way(5), picture])
+    with logs.held(made):
         async with opened(run=made) as pilot:
             await caught_up(pilot, 5)
             await pilot.press("7", "7", "7", "plus", "shift+down", "z")
@@ -89,8 +89,8 @@ async def test_pictures_of_the_wrong_shape_are_not_drawn(
 
 
 async def test_a_run_that_vanishes_under_the_app_is_a_sentence_and_its_pin_is_let_go() -> None:
-    made, other = runs.run_in_state("ended"), runs.made_run("20260102-000000-mf-depth-0001")
-    runs.write(other, [runs.lanes_of(other), *runs.ended("converged", "x")])
+    made, other = logs.run_in_state("ended"), logs.made_run("20260102-000000-mf-depth-0001")
+    logs.write(other, [logs.lanes_of(other), *logs.ended("converged", "x")])
     async with opened(run=made) as pilot:
         await caught_up(pilot)
         app_of(pilot).pin(other)
@@ -105,7 +105,7 @@ async def test_a_run_that_vanishes_under_the_app_is_a_sentence_and_its_pin_is_le
 
 
 async def test_another_axis_in_a_replay_stays_at_the_moment_and_a_zoom_is_let_go() -> None:
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
         await pilot.press("3", "comma", *["comma"] * 30)
         assert screen.place == 28
@@ -122,8 +122,8 @@ async def test_another_axis_in_a_replay_stays_at_the_moment_and_a_zoom_is_let_go
 
 
 async def test_a_replay_plays_while_the_picture_is_frozen() -> None:
-    made = runs.run_in_state("running")
-    with runs.held(made):
+    made = logs.run_in_state("running")
+    with logs.held(made):
         async with opened(run=made) as pilot:
             screen = await caught_up(pilot)
             await pilot.press("v", "w")
@@ -131,13 +131,13 @@ async def test_a_replay_plays_while_the_picture_is_frozen() -> None:
 
 
 async def test_a_hostile_name_is_inert_where_it_is_edited_and_a_lane_s_words_where_they_are_drawn() -> None:
-    made = runs.made_run()
+    made = logs.made_run()
     made.write_notes(rundir.Notes(name="\x1b[31mred\x07", tags=["\u202ex"]))
     words = {"problem.dataset": "\x1b]0;title\x07", "seed": 0}
-    lanes = [LaneSchema(index=k, parameters=words, series=runs.SERIES, problem=0) for k in range(3)]
+    lanes = [LaneSchema(index=k, parameters=words, series=logs.SERIES, problem=0) for k in range(3)]
     event = Event(lane=0, name="x", text="y")
-    runs.write(made, [Schema(version=1, lanes=lanes), *runs.under_way(5), event])
-    with runs.held(made):
+    logs.write(made, [Schema(version=1, lanes=lanes), *logs.under_way(5), event])
+    with logs.held(made):
         async with opened(run=made) as pilot:
             await caught_up(pilot, 5)
             for key in ("1", "left", "5", "i", "6", "slash"):
@@ -150,16 +150,16 @@ async def test_a_hostile_name_is_inert_where_it_is_edited_and_a_lane_s_words_whe
 
 def test_pictures_from_the_command_line_touch_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No memory is written, keys that act on the run are refused, and so is a run without records."""
-    made = runs.run_in_state("ended")
-    before = sorted(path.name for path in rundir.data_home().rglob("*"))
+    made = logs.run_in_state("ended")
+    before = sorted(path.name for path in runs.data_home().rglob("*"))
     out = tmp_path / "x.svg"
     assert main(["export", made.id, "--format", "svg", "--keys", "3,y", "--out", str(out)]) == 0
     assert "training loss" in out.read_text()
-    assert sorted(path.name for path in rundir.data_home().rglob("*")) == before
+    assert sorted(path.name for path in runs.data_home().rglob("*")) == before
     for keys in ("s", "space", "banana", "q"):
         assert main(["export", made.id, "--format", "svg", "--keys", keys]) == 2
         assert "does not choose what is shown" in capsys.readouterr().err
-    empty = runs.made_run("20260103-000000-mf-depth-0002")
+    empty = logs.made_run("20260103-000000-mf-depth-0002")
     assert main(["export", empty.id, "--format", "screen"]) == 2
     assert "recorded nothing" in capsys.readouterr().err
     assert main(["export", made.id, "--format", "svg", "--size", "3x3"]) == 2
@@ -185,7 +185,7 @@ def test_keys_are_read_as_they_are_typed() -> None:
 
 
 async def test_leaving_a_run_goes_back_to_where_it_was_opened_from() -> None:
-    made = runs.run_in_state("ended")
+    made = logs.run_in_state("ended")
     async with opened() as pilot:
         await pilot.press("r", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))

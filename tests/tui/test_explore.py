@@ -11,11 +11,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
-from solver import rundir, settings
+from solver import runs, settings
 from solver.records import LaneSchema, Schema
 from solver.rundir import RunDirectory
 from tests.solver.running import ran
-from tests.tui import runs
+from tests.tui import logs
 from tests.tui.driving import StandIn, app_of, caught_up, chart_text, live, opened, text_of, until
 from tui import keys
 from tui.screens.compare import CompareDialog
@@ -32,19 +32,19 @@ pytestmark = pytest.mark.usefixtures("stand_in")
 
 def second_run(depths: list[int] | None = None) -> RunDirectory:
     """Another ended run of the same preset, with other depths."""
-    made = runs.made_run("20260102-000000-mf-depth-0001")
+    made = logs.made_run("20260102-000000-mf-depth-0001")
     if depths is not None:
         order = made.order()
         raw = settings.apply(settings.encode(order.spec), [], [("model.depth", depths)])
         data = json.loads(made.spec.read_bytes())
         data["spec"] = json.loads(json.dumps(raw))
         made.spec.write_text(json.dumps(data))
-    runs.write(made, [runs.lanes_of(made), *runs.ended("converged", "all lanes reached their training loss")])
+    logs.write(made, [logs.lanes_of(made), *logs.ended("converged", "all lanes reached their training loss")])
     return made
 
 
 async def test_the_cursor_zoom_and_pan_act_by_key() -> None:
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
         plot = screen.chart.plot
         await pilot.press("3", "left", "left")
@@ -65,7 +65,7 @@ async def test_the_cursor_zoom_and_pan_act_by_key() -> None:
 
 
 async def test_the_mouse_reads_zooms_drags_and_goes_to_a_moment() -> None:
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
         chart = screen.query_one(Chart)
         await pilot.click(Chart, offset=(40, 10))
@@ -93,7 +93,7 @@ def _scroll(direction: str) -> type:
 
 
 async def test_finding_a_quantity_an_axis_and_lanes_by_a_part_of_their_name() -> None:
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
 
         async def find(words: str) -> None:
@@ -184,7 +184,7 @@ async def test_bands_over_seeds_are_there_and_can_be_taken_apart() -> None:
         await pilot.press("b")
         assert "median" not in chart_text(pilot)
         assert len(screen.chart.curves) == 3
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         await caught_up(pilot)
         await pilot.press("b")
         await until(pilot, lambda: "three seeds" in text_of(pilot))
@@ -192,7 +192,7 @@ async def test_bands_over_seeds_are_there_and_can_be_taken_apart() -> None:
 
 async def test_runs_are_laid_over_each_other_with_the_settings_that_differ_first() -> None:
     other = second_run([1, 2, 4])
-    async with opened((140, 40), run=runs.run_in_state("ended")) as pilot:
+    async with opened((140, 40), run=logs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
         await pilot.press("c")
         await until(pilot, lambda: isinstance(pilot.app.screen, CompareDialog))
@@ -220,7 +220,7 @@ async def test_runs_are_laid_over_each_other_with_the_settings_that_differ_first
 
 
 async def test_a_pinned_run_lies_over_the_next_one_and_a_fork_over_its_own_settings(stand_in: StandIn) -> None:
-    made = runs.run_in_state("ended")
+    made = logs.run_in_state("ended")
     second_run()
     async with opened(run=made) as pilot:
         await caught_up(pilot)
@@ -242,7 +242,7 @@ async def test_a_pinned_run_lies_over_the_next_one_and_a_fork_over_its_own_setti
 
 
 async def test_how_a_preset_was_looked_at_is_remembered() -> None:
-    made = runs.run_in_state("ended")
+    made = logs.run_in_state("ended")
     async with opened(run=made) as pilot:
         await caught_up(pilot)
         await pilot.press("2", "x", "t", "m", "escape")
@@ -252,7 +252,7 @@ async def test_how_a_preset_was_looked_at_is_remembered() -> None:
         assert screen.chart.plot.x_log
         assert screen.chart.plot.marker == "block"
         assert screen.picture.clock == "time"
-    (rundir.data_home() / "memory.json").write_text("{")
+    (runs.data_home() / "memory.json").write_text("{")
     async with opened(run=made) as pilot:
         await caught_up(pilot)
         assert chart_text(pilot).startswith("singular values")
@@ -265,7 +265,7 @@ async def test_every_format_is_written_from_the_app(
     kind: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    made = runs.run_in_state("ended")
+    made = logs.run_in_state("ended")
     async with opened(run=made) as pilot:
         await caught_up(pilot)
         await pilot.press("e")
@@ -285,7 +285,7 @@ async def test_the_clipboard_is_reached_through_the_terminal_and_too_much_is_ref
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     written: list[str] = []
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         await caught_up(pilot)
         assert pilot.app._driver is not None
         monkeypatch.setattr(pilot.app._driver, "write", written.append)
@@ -304,7 +304,7 @@ async def test_the_clipboard_is_reached_through_the_terminal_and_too_much_is_ref
 @pytest.mark.parametrize("size", [(40, 12), (80, 24)], ids=["40x12", "80x24"])
 async def test_every_action_is_in_the_palette_which_a_click_opens_at_every_size(size: tuple[int, int]) -> None:
     """So every action can be reached by key, by palette, and by mouse alone."""
-    async with opened(size, run=runs.run_in_state("ended")) as pilot:
+    async with opened(size, run=logs.run_in_state("ended")) as pilot:
         await caught_up(pilot)
         app = app_of(pilot)
         titles = {command.title for command in app.get_system_commands(app.screen)}
@@ -317,7 +317,7 @@ async def test_every_action_is_in_the_palette_which_a_click_opens_at_every_size(
 
 
 async def test_a_hint_that_is_clicked_acts_like_its_key() -> None:
-    async with opened(run=runs.run_in_state("ended")) as pilot:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
         await caught_up(pilot)
         line = text_of(pilot).splitlines()[-1]
         await pilot.click("#hints", offset=(line.index("y log y"), 0))
@@ -355,9 +355,9 @@ async def test_pictures_and_claims_have_pages_and_zoom() -> None:
 
 
 async def test_a_lane_without_records_yet_breaks_no_page() -> None:
-    made = runs.made_run()
-    runs.write(made, [Schema(version=1, lanes=[LaneSchema(index=0, parameters={}, series=runs.SERIES, problem=0)])])
-    with runs.held(made):
+    made = logs.made_run()
+    logs.write(made, [Schema(version=1, lanes=[LaneSchema(index=0, parameters={}, series=logs.SERIES, problem=0)])])
+    with logs.held(made):
         async with opened(run=made) as pilot:
             await until(pilot, lambda: live(pilot).history.lanes)
             for key in ("5", "i", "6", "7", "w", "comma", "left", "plus", "b", "t", "l", "1", "3"):

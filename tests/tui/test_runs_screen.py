@@ -9,9 +9,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input
 
-from solver import rundir
+from solver import runs
 from solver.rundir import Notes, RunDirectory
-from tests.tui import runs
+from tests.tui import logs
 from tests.tui.driving import app_of, live, opened, text_of, until
 from tui.screens.dialogs import NotesDialog, PruneDialog
 from tui.screens.live import LiveScreen
@@ -24,8 +24,8 @@ def some_runs() -> list[RunDirectory]:
     """Four runs of different names, sizes and tags."""
     made = []
     for k, name in enumerate(("alpha", "beta", "gamma", "delta")):
-        run = runs.made_run(f"2026010{k + 1}-000000-mf-depth-000{k}")
-        runs.write(run, [runs.lanes_of(run), *runs.ended("converged" if k % 2 else "diverged", "x")])
+        run = logs.made_run(f"2026010{k + 1}-000000-mf-depth-000{k}")
+        logs.write(run, [logs.lanes_of(run), *logs.ended("converged" if k % 2 else "diverged", "x")])
         run.write_notes(Notes(name=name, note=f"note {k}", tags=["even"] if k % 2 == 0 else ["odd", "kept"]))
         (run.path / "extra").write_bytes(b"x" * (4 - k) * 100_000)
         made.append(run)
@@ -106,7 +106,7 @@ async def test_deleted_runs_come_back_by_undo_and_are_gone_after_leaving() -> No
         screen = await listed(pilot)
         await pilot.press("space", "space", "x")
         await until(pilot, lambda: names(screen) == ["beta", "alpha"])
-        assert len(rundir.list_runs()) == 2
+        assert len(runs.list_runs()) == 2
         await pilot.press("x")
         await until(pilot, lambda: names(screen) == ["alpha"] or names(screen) == ["beta"])
         await pilot.press("u", "u")
@@ -116,17 +116,17 @@ async def test_deleted_runs_come_back_by_undo_and_are_gone_after_leaving() -> No
         await until(pilot, lambda: "nothing was deleted here" in text_of(pilot))
         await pilot.press("x", "escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, RunsScreen))
-        await until(pilot, lambda: len(list(rundir.runs_home().iterdir())) == 3)
+        await until(pilot, lambda: len(list(runs.runs_home().iterdir())) == 3)
 
 
 async def test_a_live_run_is_not_deleted() -> None:
-    made = runs.run_in_state("running")
-    with runs.held(made):
+    made = logs.run_in_state("running")
+    with logs.held(made):
         async with opened() as pilot:
             await listed(pilot)
             await pilot.press("x")
             await until(pilot, lambda: "stop them first" in text_of(pilot))
-    assert rundir.list_runs()
+    assert runs.list_runs()
 
 
 async def test_old_runs_are_pruned_after_saying_what_would_go_and_can_be_brought_back() -> None:
@@ -166,14 +166,14 @@ async def test_marked_runs_are_compared() -> None:
 
 def test_what_was_hidden_long_ago_is_purged_and_what_was_just_now_is_not() -> None:
     made = some_runs()
-    hidden = made[0].hide()
+    hidden = runs.hide(made[0])
     assert hidden is not None
-    rundir.purge(3600.0)
+    runs.purge(3600.0)
     assert hidden.exists()
-    assert rundir.restore(hidden)
+    assert runs.restore(hidden)
     assert made[0].path.exists()
-    hidden = made[0].hide()
-    rundir.purge(0.0)
+    hidden = runs.hide(made[0])
+    runs.purge(0.0)
     assert hidden is not None
     assert not hidden.exists()
-    assert not rundir.restore(hidden)
+    assert not runs.restore(hidden)

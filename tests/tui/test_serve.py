@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui import runs
+from tests.tui import logs
 from tests.tui.chromium import PROGRAM, Chromium
 from tui.commands import main
 
@@ -99,7 +99,7 @@ def test_bad_ports_are_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium on this machine")
 def test_chromium_shows_a_run_and_its_keys_act(tmp_path: Path) -> None:
     """A screenshot with a chart's colours in it before and another picture after a key."""
-    made = runs.run_in_state("ended")
+    made = logs.run_in_state("ended")
     with served(made.id) as port, Chromium(tmp_path / "profile") as browser:
         browser.call("Page.enable")
         browser.call("Page.navigate", url=f"http://127.0.0.1:{port}/?fontsize=14")

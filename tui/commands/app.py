@@ -8,7 +8,7 @@ import sys
 
 import presets
 from presets import Preset
-from solver import rundir
+from solver import runs
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui.commands import EXIT_BAD_INPUT, complain
@@ -21,8 +21,8 @@ def main(target: str | None) -> int:
     if target in presets.names() or target.endswith(".toml"):
         return open_on(preset=presets.load(target))
     try:
-        return open_on(run=rundir.find(target))
-    except rundir.NoSuchRun:
+        return open_on(run=runs.find(target))
+    except runs.NoSuchRun:
         raise BadSetting(
             f"{target!r} is no command, preset, run or TOML file: `implicit-tui --help` lists the commands, "
             "`implicit-tui presets` the presets"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from solver import rundir
+from solver import runs
 from tui.commands import app
 
 
@@ -14,9 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     if arguments.run is not None:
-        directory = rundir.find(arguments.run)
+        directory = runs.find(arguments.run)
     else:
-        live = [run for run in rundir.list_runs() if run.is_solving()]
-        directory = live[-1] if live else rundir.find("latest")
+        live = [run for run in runs.list_runs() if run.is_solving()]
+        directory = live[-1] if live else runs.find("latest")
     directory.order()
     return app.open_on(run=directory)

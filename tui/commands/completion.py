@@ -6,7 +6,7 @@ import argparse
 import importlib
 
 import presets
-from solver import rundir
+from solver import runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def words(typed: list[str]) -> list[str]:
     if command in _PRESETS:
         found += list(presets.names())
     if command in _RUNS:
-        found += ["latest", *(run.id for run in rundir.list_runs()[::-1])]
+        found += ["latest", *(run.id for run in runs.list_runs()[::-1])]
     return found
 
 

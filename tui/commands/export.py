@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from solver import client, rundir
+from solver import client, files, runs
 from solver.refusal import BadSetting
 from tui.export import FORMATS, data
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    directory = rundir.find(arguments.run)
+    directory = runs.find(arguments.run)
     path = None if arguments.out == "-" else client.check_export_path(Path(arguments.out))
     if arguments.format in ("svg", "screen"):
         size = _size(arguments.size)
@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
         return 0
     try:
-        rundir.replace_file(path, written)
+        files.replace_file(path, written)
     except OSError as error:
         raise BadSetting(f"--out {path} could not be written ({error.strerror}): what was there is unchanged") from None
     print(f"export {path}", file=sys.stderr)

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from solver import client, control, export, rundir
+from solver import client, control, export, files
 from solver.history import History
 from solver.log import Reader
 from solver.progress import progress
@@ -37,8 +37,7 @@ _TOLD = (
 def recorded(directory: RunDirectory) -> tuple[Reader, History]:
     """What a run has recorded so far, to be followed from there."""
     reader, history = Reader(directory.log), History()
-    while history.apply(reader.read()):
-        pass
+    history.apply(reader.whole())
     return reader, history
 
 
@@ -82,7 +81,7 @@ def finish(
     if out is not None and document is not None and history.ending is None:
         # The solver writes the export at its end; one that was killed had none.
         with contextlib.suppress(OSError):
-            rundir.replace_file(out, document)
+            files.replace_file(out, document)
     if out is not None and not _is_export_of(out, directory.id):
         complain(f"the export {out} could not be written: see {directory.output}")
         written = False

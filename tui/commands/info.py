@@ -8,8 +8,8 @@ import platform
 from importlib.metadata import version
 
 import presets
-from solver import client, rundir
-from solver.estimate import readable_bytes
+from solver import client, runs
+from solver.machine import readable_bytes
 from solver.version import VERSION
 from tui.text import inert
 
@@ -26,7 +26,7 @@ def main(arguments: argparse.Namespace) -> int:
         "textual": version("textual"),
         "torch": found["torch"],
         "cuda": found["cuda"],
-        "data": str(rundir.data_home()),
+        "data": str(runs.data_home()),
         "presets": str(presets.own_directory()),
         "devices": found["devices"],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from solver import client, rundir
+from solver import client, runs
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui.commands import following
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    directory = rundir.find(arguments.run)
+    directory = runs.find(arguments.run)
     order = directory.order()
     check(directory)
     before = following.recorded(directory)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 from pathlib import Path
 
-from solver import client, estimate, rundir, settings
+from solver import client, estimate, machine, runs, settings
 from solver.refusal import BadSetting
-from solver.rundir import Order
 from solver.spec import RunSpec
 from tui.commands import choosing, following
 from tui.text import duration
@@ -32,17 +30,10 @@ def main(arguments: argparse.Namespace) -> int:
         raise BadSetting("--json prints the finished run, which --detach does not wait for: drop one of the two")
     if arguments.dry_run:
         return _dry_run(spec)
-    refused = estimate.refusal(spec, estimate.free_memory())
+    refused = estimate.refusal(spec, machine.free_memory())
     if refused is not None:
         raise BadSetting(refused)
-    order = Order(
-        spec=spec,
-        preset=preset.info(spec),
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        export=None if out is None else str(out),
-        detached_limit_s=limit_s,
-    )
-    directory = rundir.create(order)
+    directory = runs.create(preset.order(spec, export=out, detached_limit_s=limit_s))
     before = following.recorded(directory)
     solver = client.start(directory, detach=arguments.detach)
     if arguments.detach:
@@ -60,9 +51,9 @@ def _dry_run(spec: RunSpec) -> int:
     for lane in lanes:
         print(f"lane {lane.index}: " + ", ".join(f"{name} = {value}" for name, value in lane.parameters.items()))
     print(f"lanes: {need.n_lanes}")
-    print(f"memory: about {estimate.readable_bytes(need.memory_bytes)}")
+    print(f"memory: about {machine.readable_bytes(need.memory_bytes)}")
     print(f"time: about {duration(need.seconds)} on one core, within a factor of a few")
-    refused = estimate.refusal(spec, estimate.free_memory())
+    refused = estimate.refusal(spec, machine.free_memory())
     if refused is not None:
         raise BadSetting(refused)
     return 0

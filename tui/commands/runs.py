@@ -6,8 +6,8 @@ import argparse
 
 import msgspec
 
-from solver import rundir
-from solver.estimate import readable_bytes
+from solver import runs
+from solver.machine import readable_bytes
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui.text import inert
@@ -18,12 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    found = [summary(directory) for directory in rundir.list_runs()]
+    found = [summary(directory) for directory in runs.list_runs()]
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return 0
     if not found:
-        print(f"there are no runs in {rundir.runs_home()} yet: start one with `implicit-tui run mf-depth`")
+        print(f"there are no runs in {runs.runs_home()} yet: start one with `implicit-tui run mf-depth`")
         return 0
     width = max(len(str(run["id"])) for run in found)
     for run in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from solver import client, rundir
+from solver import client, runs
 from solver.refusal import BadSetting
 
 
@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    directory = rundir.find(arguments.run)
+    directory = runs.find(arguments.run)
     if not directory.is_solving():
         raise BadSetting(f"run {directory.id} is not running ({directory.state()}): nothing to stop")
     if not client.stop(directory):

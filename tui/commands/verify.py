@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import shutil
 import sys
 import tempfile
@@ -19,7 +18,6 @@ from solver.claims import CLAIMS
 from solver.history import History
 from solver.records import Claim
 from solver.refusal import BadSetting
-from solver.rundir import Order
 from tui.commands import EXIT_INTERRUPTED
 from tui.shown.sheets import compared
 from tui.text import duration, inert
@@ -49,12 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise BadSetting(f"preset {silent[0]} makes no claims: name some in its `claims`, from {', '.join(CLAIMS)}")
     changes = [] if arguments.seed is None else [("seed", settings.parse_value(arguments.seed))]
     specs = [preset.decode(settings.apply(preset.at_size("quick"), changes)) for preset in chosen]
-    orders = [
-        Order(
-            spec=spec, preset=preset.info(), created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        )
-        for preset, spec in zip(chosen, specs, strict=True)
-    ]
+    orders = [preset.order(spec) for preset, spec in zip(chosen, specs, strict=True)]
 
     def told(place: int, seconds: float) -> None:
         if not arguments.json:

@@ -11,12 +11,11 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from solver import rundir
-from solver.estimate import readable_bytes
+from solver import runs
+from solver.machine import readable_bytes
 from solver.refusal import BadSetting
 from solver.rundir import Notes, RunDirectory
 from tui import keys
-from tui.commands.prune import old
 from tui.text import inert
 
 
@@ -114,7 +113,7 @@ class PruneDialog(ModalScreen[list[RunDirectory] | None]):
             said.update("both are numbers; leave one empty to leave it out")
             return
         try:
-            self._chosen = old(rundir.list_runs(), *limits, time.time())
+            self._chosen = runs.old(runs.list_runs(), *limits, time.time())
         except BadSetting as error:
             said.update(inert(str(error), 200))
             return

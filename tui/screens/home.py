@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 import presets
 from presets import Preset
-from solver import estimate, rundir
+from solver import estimate, runs
 from solver.fields import Raw
 from solver.refusal import BadSetting
 from tui import keys
@@ -60,8 +60,8 @@ class HomeScreen(Screen[None]):
             self.app.notify(inert(sentence, 300), severity="warning", markup=False)
 
     def on_screen_resume(self) -> None:
-        runs = rundir.list_runs()
-        last = f"last run: {runs[-1].id} ({runs[-1].state()}) · r lists {len(runs)}" if runs else "no runs yet"
+        there = runs.list_runs()
+        last = f"last run: {there[-1].id} ({there[-1].state()}) · r lists {len(there)}" if there else "no runs yet"
         self.query_one("#recent", Static).update(last)
 
     def on_resize(self, event: events.Resize) -> None:

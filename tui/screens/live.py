@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from solver import control, rundir
+from solver import control, runs
 from solver.export import KILLED
 from solver.history import History, LaneHistory
 from solver.progress import progress
@@ -287,7 +287,7 @@ class LiveScreen(LookingScreen):
                 self.beside = [run for run in runs if not self.app.is_pinned(run)]
                 self.lay_over()
 
-        others = [run for run in rundir.list_runs()[::-1] if run.id != self.directory.id]
+        others = [run for run in runs.list_runs()[::-1] if run.id != self.directory.id]
         self.app.push_screen(CompareDialog(self.order, others, set(self.others)), chosen)
 
     def action_runs(self) -> None:

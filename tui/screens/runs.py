@@ -13,8 +13,8 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Input, Static
 
-from solver import control, rundir
-from solver.estimate import readable_bytes
+from solver import control, runs
+from solver.machine import readable_bytes
 from solver.refusal import BadSetting
 from solver.rundir import Notes, RunDirectory
 from tui import keys
@@ -62,7 +62,7 @@ class Listed(msgspec.Struct):
 
 def listed() -> list[Listed]:
     """Every run, damaged ones too."""
-    return [_listed(run) for run in rundir.list_runs()]
+    return [_listed(run) for run in runs.list_runs()]
 
 
 def _listed(run: RunDirectory) -> Listed:
@@ -106,7 +106,7 @@ class RunsScreen(Screen[None]):
         self._read()
 
     def on_unmount(self) -> None:
-        rundir.discard(path for paths in self._hidden for path in paths)
+        runs.discard(path for paths in self._hidden for path in paths)
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
@@ -158,7 +158,7 @@ class RunsScreen(Screen[None]):
         if self.app.pinned:
             told += f" · {len(self.app.pinned)} pinned ↧"
         order = f"by {memory.sort}{' ↓' if memory.descending else ' ↑'}"
-        self.query_one("#title", Static).update(f"{told} · {order} · {rundir.runs_home()}")
+        self.query_one("#title", Static).update(f"{told} · {order} · {runs.runs_home()}")
 
     def _refresh_states(self) -> None:
         table = self.query_one(DataTable)
@@ -285,7 +285,7 @@ class RunsScreen(Screen[None]):
 
     def action_delete(self) -> None:
         chosen = self._chosen()
-        hidden = [path for one in chosen if (path := one.run.hide()) is not None]
+        hidden = [path for one in chosen if (path := runs.hide(one.run)) is not None]
         kept = len(chosen) - len(hidden)
         if hidden:
             self._hidden.append(hidden)
@@ -298,7 +298,7 @@ class RunsScreen(Screen[None]):
         if not self._hidden:
             self.notify("nothing was deleted here")
             return
-        back = sum(rundir.restore(path) for path in self._hidden.pop())
+        back = sum(runs.restore(path) for path in self._hidden.pop())
         self._read()
         self.notify(f"{back} run{'s' * (back != 1)} brought back")
 
@@ -307,7 +307,7 @@ class RunsScreen(Screen[None]):
             if not old:
                 self.notify("nothing was deleted")
             else:
-                hidden = [path for run in old if (path := run.hide()) is not None]
+                hidden = [path for run in old if (path := runs.hide(run)) is not None]
                 self._hidden.append(hidden)
                 self._read()
                 self.notify(f"{len(hidden)} runs deleted: u brings them back until you leave this list")

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Select, Static
 
 import presets
 from presets import Preset
-from solver import estimate, fields, schema, settings
+from solver import estimate, fields, machine, schema, settings
 from solver.fields import Raw
 from solver.paths import typed
 from solver.ratings import DATASETS
@@ -141,7 +141,7 @@ class SettingsScreen(Screen[None]):
         try:
             self._spec = self._preset.decode(self._collect())
             need = estimate.estimate(self._spec)
-            refused = estimate.refusal(self._spec, estimate.free_memory())
+            refused = estimate.refusal(self._spec, machine.free_memory())
             if refused is not None:
                 raise BadSetting(refused, "problem.shape")
         except BadSetting as error:
@@ -149,7 +149,7 @@ class SettingsScreen(Screen[None]):
             self._complain(error)
             return
         lanes = _lanes(self._spec, need.n_lanes)
-        memory = estimate.readable_bytes(need.memory_bytes)
+        memory = machine.readable_bytes(need.memory_bytes)
         self.query_one("#need", Static).update(
             f"{lanes} · about {memory} of memory · about {duration(need.seconds)} on one core, by rough count"
         )

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 import presets
-from solver import rundir, settings
+from solver import rundir, runs, settings
 from solver.log import Writer
 from solver.records import (
     AnyRecord,
@@ -66,7 +66,7 @@ def made_run(name: str = "20260101-000000-mf-depth-0000", title: str = "") -> Ru
     info = preset.info()
     if title:
         info = rundir.PresetInfo(name=info.name, title=title)
-    made = rundir.create(Order(spec=preset.decode(preset.raw), preset=info, created="2026-01-01T00:00:00+00:00"))
+    made = runs.create(Order(spec=preset.decode(preset.raw), preset=info, created="2026-01-01T00:00:00+00:00"))
     fixed = made.path.with_name(name)
     made.path.rename(fixed)
     return RunDirectory(fixed)
