@@ -11,7 +11,7 @@ import torch
 from bench.steps import matrix_lane
 from bench.timing import interleaved, table
 from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
-from solver.spec import DeepMatrixFactorization, MatrixCompletion, Record
+from solver.spec import DeepMatrixFactorization, GradientDescent, MatrixCompletion, Record
 from tui.draw.curves import Curve
 from tui.draw.plot import Plot
 
@@ -31,9 +31,7 @@ def measured() -> dict[str, float]:
     cpu, model = torch.device("cpu"), DeepMatrixFactorization(depth=3)
     problems, layers, start = matrix_lane(MatrixCompletion(), model, range(1), torch.float64, cpu)
     kinds = {
-        name: DeepMatrixFactorizationMetrics(
-            problems[0], layers.widths, Record(rates=rates), has_time=True, is_flow=False
-        )
+        name: DeepMatrixFactorizationMetrics(problems[0], layers.widths, Record(rates=rates), GradientDescent())
         for name, rates in (("with rates", 8), ("without rates", 0))
     }
     known = {"step": 0.0, "time": 0.0, "elapsed_s": 0.0, "evaluations": 1.0, "step_size": 0.1}

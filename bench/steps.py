@@ -50,7 +50,7 @@ def matrix_lane(
 ) -> tuple[list[ObservedProblem], DeepMatrixFactorizationObjective, Tensor]:
     """Problems, objective and starts of a lane for each seed."""
     problems = [observed_problem(problem, seed) for seed in seeds]
-    widths = initial.widths(model, problems[0].shape)
+    widths = model.widths(problems[0].shape)
     layers = DeepMatrixFactorizationObjective(widths, loss_of(problems, dtype, device), len(seeds), dtype, device)
     starts = [initial.layers(model, problems[0].shape, stream(seed, "initialisation")) for seed in seeds]
     flat = np.stack([np.concatenate([layer.reshape(-1) for layer in start]) for start in starts])

@@ -16,6 +16,7 @@ from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.rundir import DETACHED_LIMIT_S, Order, PresetInfo
 from solver.spec import RunSpec
+from solver.spec.base import tag_of
 
 Size = Literal["quick", "default", "paper"]
 # The order of the talk: matrices, the counterexample, tensors, images.
@@ -77,9 +78,9 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     def info(self, spec: RunSpec | None = None) -> PresetInfo:
         """What a run remembers of its preset; with another kind of problem it is another experiment, without claims."""
         if spec is not None:
-            kind, own = type(spec.problem), fields.part_type(self.raw, "problem")
-            if fields.FITTING[fields.word(kind)] != fields.FITTING[fields.word(own)]:
-                return PresetInfo(name=self.name, title=f"{self.name} with {fields.word(kind)}")
+            kind = tag_of(type(spec.problem))
+            if fields.goes_with(kind) != fields.goes_with(fields.kind(self.raw, "problem")):
+                return PresetInfo(name=self.name, title=f"{self.name} with {kind}")
         return PresetInfo(name=self.name, title=self.title, claims=self.claims, look_for=self.look_for)
 
     def order(self, spec: RunSpec, *, export: Path | None = None, detached_limit_s: float = DETACHED_LIMIT_S) -> Order:

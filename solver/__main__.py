@@ -40,7 +40,7 @@ def solve(path: Path) -> int:
     """Trains what spec.json of the directory asks for; the exit status is 0 unless the run diverged or failed."""
     from solver.control import Ear
     from solver.log import DiskFull, Writer
-    from solver.records import Ending, Outcome
+    from solver.records import Ending, Outcome, now
     from solver.rundir import RunDirectory
 
     directory = RunDirectory(path)
@@ -59,7 +59,6 @@ def solve(path: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: setattr(ear, "stop_reason", "its solver was told to terminate"))
     _sync_every_second(writer.sync)
     try:
-        from solver.numerics.journal import now
         from solver.numerics.run import run
 
         outcome = run(directory, order, writer, ear)

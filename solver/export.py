@@ -16,7 +16,7 @@ from solver.history import History, LaneHistory
 from solver.log import Reader
 from solver.records import Claim, Outcome, number
 from solver.rundir import RunDirectory
-from solver.spec import FLOW_METHODS
+from solver.series import BY_NAME
 
 MOST_ENTRIES = 10_000
 MOST_COMPONENTS = 32
@@ -101,14 +101,16 @@ def _baselines(history: History, problem: int) -> dict[str, Any]:
 def _lane(lane: LaneHistory) -> Lane:
     nonfinite: dict[str, dict[str, str]] = {}
     columns: dict[str, Any] = {}
+    # What another version recorded, and this one does not know, stays in the log.
     for name, column in lane.columns.items():
-        whole = name in ("step", "evaluations", "rejections")
-        columns[name] = [int(value) for value in column] if whole else _finite(column, name, "", nonfinite)
-    if "method" in columns:
-        columns["method"] = [FLOW_METHODS[int(code or 0)] for code in columns["method"]]
+        if name not in BY_NAME:
+            continue
+        columns[name] = _column(name, column, nonfinite)
     indices = _largest_components(lane)
     for name, found in lane.vectors.items():
-        ranks = [found[index] for index in indices] if name == "component_norms" else found
+        if name not in BY_NAME:
+            continue
+        ranks = [found[index] for index in indices] if BY_NAME[name].by_identity else found
         by_rank = [_finite(column, name, f".{rank}", nonfinite) for rank, column in enumerate(ranks)]
         columns[name] = [list(frame) for frame in zip(*by_rank, strict=True)]
     final: dict[str, Any] = {name: column[-1] for name, column in columns.items() if column}
@@ -127,6 +129,16 @@ def _lane(lane: LaneHistory) -> Lane:
         nonfinite=nonfinite,
         final=final,
     )
+
+
+def _column(name: str, column: array[float], nonfinite: dict[str, dict[str, str]]) -> list[Any]:
+    """The values of a series as its declaration says; what is not finite is named beside."""
+    series = BY_NAME[name]
+    if series.shape == "count":
+        return [int(value) for value in column]
+    if series.shape == "word":
+        return [series.words[int(code)] for code in column]
+    return list(_finite(column, name, "", nonfinite))
 
 
 def _largest_components(lane: LaneHistory) -> list[int]:

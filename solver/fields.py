@@ -10,39 +10,17 @@ from typing import Any
 import msgspec
 
 from solver import spec as s
+from solver.spec.base import kinds_of, tag_of
+from solver.spec.models import MODELS
+from solver.spec.problems import PROBLEMS
 
 Raw = dict[str, Any]
 
+_TYPES = typing.get_type_hints(s.RunSpec)
 KINDS: dict[str, dict[str, type[s.Settings]]] = {
-    "problem": {
-        "matrix-completion": s.MatrixCompletion,
-        "matrix-sensing": s.MatrixSensing,
-        "tensor-completion": s.TensorCompletion,
-        "tensor-sensing": s.TensorSensing,
-        "image-tensor": s.ImageTensor,
-    },
-    "model": {"deep-matrix-factorization": s.DeepMatrixFactorization, "cp": s.CP},
-    "optimizer": {
-        "gradient-flow": s.GradientFlow,
-        "gradient-descent": s.GradientDescent,
-        "group-rmsprop": s.GroupRMSprop,
-        "adam": s.Adam,
-    },
+    part: {tag_of(kind): kind for kind in kinds_of(_TYPES[part])} for part in ("problem", "model", "optimizer")
 }
-# What a problem is fitted with where nothing else is said: images as in R21.
-_LAYERS: dict[str, Raw] = {"model": {"kind": "deep-matrix-factorization"}}
-_COMPONENTS: dict[str, Raw] = {"model": {"kind": "cp"}}
-_IMAGES: dict[str, Raw] = {
-    "model": {"kind": "cp", "init_mean": 1.0, "init_std": 1e-3},
-    "optimizer": {"kind": "adam", "step_size": 5e-4},
-}
-FITTING: dict[str, dict[str, Raw]] = {
-    "matrix-completion": _LAYERS,
-    "matrix-sensing": _LAYERS,
-    "tensor-completion": _COMPONENTS,
-    "tensor-sensing": _COMPONENTS,
-    "image-tensor": _IMAGES,
-}
+"""The kinds of each part by the word for them, read from the unions of the spec."""
 PARTS: dict[str, type[s.Settings]] = {"stop": s.Stop, "record": s.Record}
 
 
@@ -62,17 +40,24 @@ def names(raw: Mapping[str, Any]) -> list[str]:
 
 def kind(raw: Mapping[str, Any], part: str) -> str:
     """The kind of ``raw``'s part, the default where it names none."""
-    struct = part_type(raw, part)
-    return next(word for word, known in KINDS[part].items() if known is struct)
+    return tag_of(part_type(raw, part))
+
+
+def goes_with(problem: str) -> dict[str, Raw]:
+    """The parts that a kind of problem is fitted with where nothing else is said; none for an unknown one."""
+    known = {tag_of(kind): kind.GOES_WITH for kind in PROBLEMS}
+    return {part: dict(inner) for part, inner in known.get(problem, {}).items()}
 
 
 def with_fitting_parts(raw: Mapping[str, Any]) -> Raw:
     """``raw`` with a model and optimizer that fit its kind of problem, where it names none; or the other way round."""
     problem, model = raw.get("problem"), raw.get("model")
     named = problem.get("kind") if isinstance(problem, Mapping) else None
-    if problem is None and isinstance(model, Mapping) and model.get("kind") == "cp":
-        return {"problem": {"kind": "tensor-completion"}} | dict(raw)
-    return {part: dict(inner) for part, inner in FITTING.get(str(named), {}).items()} | dict(raw)
+    if problem is None and isinstance(model, Mapping):
+        fits = next((kind.FITS for kind in MODELS if tag_of(kind) == model.get("kind")), ())
+        if fits and type(s.RunSpec().problem) not in fits:
+            return {"problem": {"kind": tag_of(fits[0])}} | dict(raw)
+    return goes_with(str(named)) | dict(raw)
 
 
 def part_type(raw: Mapping[str, Any], part: str) -> type[s.Settings]:
@@ -83,11 +68,6 @@ def part_type(raw: Mapping[str, Any], part: str) -> type[s.Settings]:
     inner = raw.get(part)
     kind = inner.get("kind") if isinstance(inner, Mapping) else None
     return KINDS[part].get(str(kind), type(default))
-
-
-def word(kind: type[s.Settings]) -> str:
-    """How a kind is written in ``kind = …``."""
-    return next(name for kinds in KINDS.values() for name, struct in kinds.items() if struct is kind)
 
 
 def choices(raw: Mapping[str, Any], field: str) -> list[str]:

@@ -26,18 +26,7 @@ from solver.records import (
     Value,
     number,
 )
-
-VECTORS = (
-    "singular_values",
-    "singular_value_rates",
-    "predicted_rates",
-    "predicted_rates_balanced",
-    "component_norms",
-    "component_rates",
-    "predicted_component_rates",
-    "predicted_component_rates_balanced",
-    "truth_alignment",
-)
+from solver.series import VECTORS
 
 
 class LaneHistory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -217,3 +218,8 @@ def plain(value: float) -> float | str:
 def number(value: float | str | None) -> float:
     """The number that ``plain`` wrote; None is NaN."""
     return math.nan if value is None else float(value)
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the millisecond."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -26,7 +26,7 @@ def check_field(raw: Mapping[str, Any], field: str) -> None:
     part, _, name = field.partition(".")
     owners = [word for word, struct in fields.KINDS.get(part, {}).items() if name in struct.__struct_fields__]
     if owners:
-        kind = next(word for word, struct in fields.KINDS[part].items() if struct is fields.part_type(raw, part))
+        kind = fields.kind(raw, part)
         raise BadSetting(
             f"{field} is a setting of {_choices(owners)}, and {part}.kind is {kind}: change the kind", field
         )

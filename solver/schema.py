@@ -32,7 +32,7 @@ def of_export() -> dict[str, Any]:
 def _described(struct: type[msgspec.Struct]) -> dict[str, Any]:
     schema = msgspec.json.schema(struct)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    notes = settings_notes() | field_notes(document)
+    notes = settings_notes() | field_notes(document) | document.SERIES_NOTES
     for name, definition in schema["$defs"].items():
         for field, described in definition.get("properties", {}).items():
             note = notes.get((name, field))

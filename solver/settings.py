@@ -19,7 +19,7 @@ _REPLACES_GROUND_TRUTH = ("problem.entries", "problem.file")
 _OF_GROUND_TRUTH = ("rank", "observations", "frobenius_norm", "noise", "shape")
 
 
-class Lane(msgspec.Struct, frozen=True, kw_only=True):
+class LaneSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One trained factorization of a run."""
 
     index: int
@@ -62,7 +62,7 @@ def encode(spec: s.RunSpec) -> Raw:
     return raw
 
 
-def lanes(spec: s.RunSpec) -> list[Lane]:
+def lanes(spec: s.RunSpec) -> list[LaneSpec]:
     """The lanes of a run in order: the product of the sweep's lists, the last varying fastest, then the seeds.
 
     Raises BadSetting where a swept value is refused or there are more than MAX_LANES.
@@ -86,7 +86,7 @@ def lanes(spec: s.RunSpec) -> list[Lane]:
         raw = base | {"seed": spec.seed + offset}
         for field in sorted(swept, key=_kinds_first):
             raw = with_value(raw, field, swept[field])
-        result.append(Lane(index=index, parameters=swept | {"seed": spec.seed + offset}, spec=_convert(raw)))
+        result.append(LaneSpec(index=index, parameters=swept | {"seed": spec.seed + offset}, spec=_convert(raw)))
     return result
 
 
@@ -129,9 +129,9 @@ def _with_kind(raw: Raw, part: str, value: Any) -> Raw:
     before = fields.kind(raw, part)
     sweep = {key: values for key, values in raw.get("sweep", {}).items() if not key.startswith(part + ".")}
     result = with_value(raw | {"sweep": sweep}, f"{part}.kind", value)
-    if part == "problem" and fields.FITTING.get(str(value)) != fields.FITTING.get(before):
-        for other, inner in fields.FITTING.get(str(value), {}).items():
-            result = _with_kind(result, other, inner["kind"]) | {other: dict(inner)}
+    if part == "problem" and fields.goes_with(str(value)) != fields.goes_with(before):
+        for other, inner in fields.goes_with(str(value)).items():
+            result = _with_kind(result, other, inner["kind"]) | {other: inner}
     return result
 
 

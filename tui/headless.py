@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from solver import history
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
+from tui import exporting
 from tui.app import ImplicitApp
 from tui.config import Config
 from tui.export import Format
@@ -31,7 +32,7 @@ def _check(pressed: Sequence[str], table: Keys) -> None:
             raise BadSetting(f"--keys {inert(key, 20)} does not choose what is shown: take some of {shown}")
 
 
-def picture(
+def captured(
     directory: RunDirectory, kind: Format, keys: Sequence[str], size: tuple[int, int], config: Config | None = None
 ) -> bytes:
     """The chart (svg) or the screen as SVG, after everything recorded was read and these keys were pressed.
@@ -54,7 +55,7 @@ def picture(
         if isinstance(app.screen, LiveScreen):
             app.screen.redraw()
             await pilot.pause(_LOOK_S)
-        drawn.append(screen.chart.as_svg() if kind == "svg" else app.screen_svg())
+        drawn.append(screen.chart.as_svg() if kind == "svg" else exporting.screen_svg(app))
         app.exit()
 
     asyncio.run(app.run_async(headless=True, size=size, auto_pilot=look))

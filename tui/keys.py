@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
 Place = Literal["home", "settings", "live", "runs"]
+Dialog = Literal["quit", "notes", "prune", "help", "compare", "export", "finder"]
 Group = Literal["run", "look", "chart", "compare", "list", "app"]
 
 GROUPS: dict[Group, str] = {
@@ -42,7 +43,7 @@ class Action(msgspec.Struct, frozen=True):
     """One or two words for the hint line."""
     help: str
     """A sentence for the help screen and the palette."""
-    places: tuple[Place, ...] = ()
+    places: tuple[Place | Dialog, ...] = ()
     """The screens that have it; none means everywhere."""
     group: Group = "app"
     hint: bool = False
@@ -129,6 +130,22 @@ ACTIONS = (
     Action("request_quit", "ctrl+c", "quit", "The same, from anywhere.", priority=True, fixed=True),
 )  # fmt: skip
 
+_BACK = "Back to the screen below."
+# What dialogs know besides fields and buttons; these keys are the dialogs' own.
+DIALOGS = (
+    Action("answer('stay')", "escape", "stay", "Stay.", ("quit",), fixed=True),
+    Action("answer('stop')", "s", "stop", "Stop the runs under way, and leave.", ("quit",), fixed=True),
+    Action("answer('leave')", "l", "leave", "Leave; the runs go on.", ("quit",), fixed=True),
+    Action("answer('stay')", "ctrl+c", "stay", "Stay.", ("quit",), priority=True, fixed=True),
+    Action("cancel", "escape", "back", _BACK, ("notes", "prune", "export", "finder"), priority=True, fixed=True),
+    Action("close", "escape,question_mark,f1,q,enter", "close", "Close the help.", ("help",), fixed=True),
+    Action("done", "escape", "done", "Lay the chosen runs over this one.", ("compare",), priority=True, fixed=True),
+    Action("choose", "space", "choose", "Choose the run, or let it go.", ("compare",), priority=True, fixed=True),
+    Action("clipboard", "f2", "clipboard", "Copy through the terminal.", ("export",), priority=True, fixed=True),
+    Action("move(-1)", "up", "up", "The entry before.", ("finder",), priority=True, fixed=True),
+    Action("move(1)", "down", "down", "The next entry.", ("finder",), priority=True, fixed=True),
+)
+
 _ALWAYS = ("help", "command_palette", "request_quit")
 _SHOWN = {
     "question_mark": "?", "colon": ":", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "comma": ",",
@@ -142,8 +159,8 @@ def of(place: Place) -> list[Action]:
     return [action for action in ACTIONS if place in action.places] + [a for a in ACTIONS if not a.places]
 
 
-def bindings(place: Place | None) -> list[BindingType]:
-    """The key bindings of a screen, or of the app for None."""
+def bindings(place: Place | Dialog | None) -> list[BindingType]:
+    """The key bindings of a screen or dialog, or of the app for None."""
     from textual.binding import Binding
 
     return [
@@ -155,7 +172,7 @@ def bindings(place: Place | None) -> list[BindingType]:
             priority=action.priority,
             id=None if action.fixed else action.id,
         )
-        for action in ACTIONS
+        for action in (*ACTIONS, *DIALOGS)
         if (place in action.places if place is not None else not action.places)
     ]
 

@@ -13,14 +13,14 @@ from solver.claims.tensors import TENSORS
 from solver.history import History
 from solver.records import Claim
 from solver.refusal import BadSetting
-from solver.settings import Lane
+from solver.settings import LaneSpec
 
 CLAIMS: dict[str, Definition] = {
     definition.name: definition for definition in (*MATRICES, *LAWS, *DETERMINANTS, *TENSORS, *IMAGES)
 }
 
 
-def judge(names: Sequence[str], history: History, lanes: Sequence[Lane], *, at_end: bool) -> list[Claim]:
+def judge(names: Sequence[str], history: History, lanes: Sequence[LaneSpec], *, at_end: bool) -> list[Claim]:
     """The claims called so, on a run as far as it has come. Unknown names are left out.
 
     At the end those alone are pending that rest on lanes which were stopped from outside.

@@ -11,7 +11,7 @@ import msgspec
 
 from solver.history import History, LaneHistory
 from solver.records import Claim, Relation, Value, Verdict, number
-from solver.settings import Lane
+from solver.settings import LaneSpec
 from solver.spec import CP, DeepMatrixFactorization, Observed, RunSpec
 
 
@@ -130,7 +130,7 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def witnesses_of(history: History, lanes: Sequence[Lane]) -> list[Witness]:
+def witnesses_of(history: History, lanes: Sequence[LaneSpec]) -> list[Witness]:
     """Every lane that has recorded something."""
     return [
         Witness(recorded, lane.spec, history.baselines.get(recorded.problem, {}))

@@ -6,17 +6,35 @@ import io
 import os
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
 
 from solver.files import write_private
+from solver.numerics.baselines.baselines import BaselinesState
+from solver.numerics.turns.batch import BatchState
 from solver.rundir import RunDirectory
+
+
+class Content(TypedDict):
+    """What a run goes on from."""
+
+    baselines: BaselinesState | None
+    """None where they are all computed."""
+    batches: list[BatchState]
+    position: int
+    """Whose turn it is."""
+    n_records: int
+    """Records in the log, state lines left out."""
+    made: list[str]
+    """Names of records that the log has already, and that will be made again."""
+    elapsed_s: float
+
 
 _MAGIC = b"implicit-tui checkpoint 1\n"
 
 
-def save(directory: RunDirectory, content: dict[str, Any]) -> None:
+def save(directory: RunDirectory, content: Content) -> None:
     """Writes a checkpoint of plain data and tensors, keeping the one before it. Raises OSError on a full disk."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -35,13 +53,13 @@ def save(directory: RunDirectory, content: dict[str, Any]) -> None:
         os.close(parent)
 
 
-def load(directory: RunDirectory) -> dict[str, Any] | None:
+def load(directory: RunDirectory) -> Content | None:
     """The newest checkpoint that is whole; None where there is none."""
     for path in (directory.checkpoint, directory.previous_checkpoint):
         payload = _payload(path)
         if payload is not None:
             # Tensors and plain data only, and only after the checksum: no code runs from a file.
-            content: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
+            content: Content = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
             return content
     return None
 

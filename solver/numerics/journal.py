@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import time
 from collections import Counter
@@ -14,7 +13,7 @@ from solver import claims, settings
 from solver.control import Ear
 from solver.history import History
 from solver.log import DiskFull, Writer
-from solver.records import AnyRecord, Ending, Frame, LaneEnding, Schema, State
+from solver.records import AnyRecord, Ending, Frame, LaneEnding, Schema, State, now
 from solver.rundir import Order
 
 # How often a run that waits for room on the disk looks for it.
@@ -31,7 +30,7 @@ class Journal:
         self._ear = ear
         self._order = order
         self._history = History()
-        self._lanes: list[settings.Lane] = []
+        self._lanes: list[settings.LaneSpec] = []
         self._n_frames = 0
         states = sum(isinstance(record, State) for record in writer.found)
         self.n_records = writer.n - states
@@ -142,8 +141,3 @@ class Journal:
 def _comes_from_outside(record: AnyRecord) -> bool:
     """Whether it tells of an end that somebody brought about: another such end is another record, if in equal words."""
     return isinstance(record, Ending) or (isinstance(record, LaneEnding) and record.outcome.is_unfinished)
-
-
-def now() -> str:
-    """UTC, ISO 8601, to the millisecond."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from typing import Annotated, get_args
 
 import msgspec
 from msgspec import Meta
@@ -21,3 +22,23 @@ Fraction = Annotated[float, Meta(ge=0, lt=1)]
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every part of a spec shares: frozen, by keyword, no unknown fields."""
+
+
+def tag_of(kind: type[Settings]) -> str:
+    """How a kind is written in ``kind = …``."""
+    return str(kind.__struct_config__.tag)
+
+
+def kinds_of(union: object) -> tuple[type[Settings], ...]:
+    """The kinds of a part, in the order of its union; of a single kind that one."""
+    return get_args(union) or (union,)
+
+
+def check_kinds(union: object) -> None:
+    """Raises TypeError, naming it, where a kind of a part leaves something unsaid that its base asks for."""
+    for kind in kinds_of(union):
+        asked = {name for parent in kind.__mro__ for name in inspect.get_annotations(parent)}
+        unsaid = [name for name in sorted(asked) if name.isupper() and not hasattr(kind, name)]
+        unsaid += [name for name in dir(kind) if getattr(getattr(kind, name, None), "__isabstractmethod__", False)]
+        if unsaid:
+            raise TypeError(f"{kind.__name__} leaves out {', '.join(unsaid)}")

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from abc import abstractmethod
+from typing import Annotated, ClassVar, Literal, cast
 
 from msgspec import Meta
 
-from solver.spec.base import Dimension, Finite, Positive, Settings
+from solver.spec.base import Dimension, Finite, Positive, Settings, check_kinds, kinds_of
+from solver.spec.problems import ImageTensor, MatrixProblem, Problem, TensorProblem
 
 
-class DeepMatrixFactorization(Settings, frozen=True, tag_field="kind", tag="deep-matrix-factorization"):
+class ModelKind(Settings, frozen=True):
+    """What every model says of itself."""
+
+    FITS: ClassVar[tuple[type[Settings], ...]]
+    """The kinds of problems that it can be fitted to."""
+    HAS_HESSIAN: ClassVar[bool]
+    """Whether its objective has exact second derivatives, which the implicit method needs."""
+
+    @property
+    @abstractmethod
+    def start_scale(self) -> tuple[str, float]:
+        """The field that says how large the start is, and what it says."""
+
+    @abstractmethod
+    def n_factors(self, problem: Problem) -> int:
+        """N of dσ/dt = N σ^(2−2/N) γ: how many trained factors a singular value or component is a product of."""
+
+    def check_with(self, problem: Problem) -> None:
+        """Raises ValueError where a setting does not go with the problem."""
+
+
+class DeepMatrixFactorization(ModelKind, frozen=True, tag_field="kind", tag="deep-matrix-factorization"):
     """The end matrix W = W_N … W_1 of a linear network of depth N; layer j maps width j−1 to width j."""
+
+    FITS: ClassVar[tuple[type[Settings], ...]] = kinds_of(MatrixProblem)
+    HAS_HESSIAN: ClassVar[bool] = True
 
     depth: Annotated[int, Meta(ge=1, le=32)] = 3
     """Number of layers N; 1 trains the matrix itself."""
@@ -23,9 +49,39 @@ class DeepMatrixFactorization(Settings, frozen=True, tag_field="kind", tag="deep
     det_sign: Literal["any", "positive", "negative"] = "any"
     """Sign of the end matrix's determinant at the start (square problems); one layer is reflected to make it so."""
 
+    def widths(self, shape: tuple[int, ...]) -> list[int]:
+        """Widths from the columns of the end matrix to its rows, layer by layer."""
+        hidden = min(shape) if self.hidden_width is None else self.hidden_width
+        return [shape[1], *[hidden] * (self.depth - 1), shape[0]]
 
-class CP(Settings, frozen=True, tag_field="kind", tag="cp"):
+    @property
+    def start_scale(self) -> tuple[str, float]:
+        return "init_scale", self.init_scale
+
+    def n_factors(self, problem: Problem) -> int:  # noqa: ARG002
+        return self.depth
+
+    def check_with(self, problem: Problem) -> None:
+        shape = problem.known_shape
+        if self.det_sign == "any" or shape is None:
+            return
+        if shape[0] != shape[1]:
+            raise ValueError(
+                f"model.det_sign needs a square matrix, and problem.shape is {shape[0]} × {shape[1]}: "
+                'make the shape square, or set model.det_sign = "any"'
+            )
+        if self.hidden_width is not None and self.hidden_width < shape[0]:
+            raise ValueError(
+                f"model.det_sign is {self.det_sign}, but model.hidden_width {self.hidden_width} makes the "
+                f"determinant zero: make the width at least {shape[0]}"
+            )
+
+
+class CP(ModelKind, frozen=True, tag_field="kind", tag="cp"):
     """A tensor as a sum of R components, each the outer product of one vector a mode (R21)."""
+
+    FITS: ClassVar[tuple[type[Settings], ...]] = (*kinds_of(TensorProblem), ImageTensor)
+    HAS_HESSIAN: ClassVar[bool] = False
 
     components: Annotated[int, Meta(ge=1, le=20_000)] = 10
     """Number of components R."""
@@ -38,5 +94,18 @@ class CP(Settings, frozen=True, tag_field="kind", tag="cp"):
     planted: bool = False
     """Whether the component best aligned with −∇L(0) starts enlarged until it meets R21's escape condition."""
 
+    @property
+    def start_scale(self) -> tuple[str, float]:
+        return "init_std", self.init_std
+
+    def n_factors(self, problem: Problem) -> int:
+        return problem.n_modes
+
+    def check_with(self, problem: Problem) -> None:
+        if self.planted and (problem.known_shape is None or not self.balanced):
+            raise ValueError("model.planted needs a tensor and model.balanced, as the proposition does: set balanced")
+
 
 Model = DeepMatrixFactorization | CP
+check_kinds(Model)
+MODELS = cast("tuple[type[ModelKind], ...]", kinds_of(Model))

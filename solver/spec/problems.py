@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal
+from abc import abstractmethod
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from msgspec import Meta
 
-from solver.spec.base import Count, Dimension, Finite, Fraction, NonNegative, Number, Positive, Settings
+from solver.spec.base import (
+    Count,
+    Dimension,
+    Finite,
+    Fraction,
+    NonNegative,
+    Number,
+    Positive,
+    Settings,
+    check_kinds,
+    kinds_of,
+)
 
 Shape = Annotated[tuple[Dimension, ...], Meta(min_length=2, max_length=8)]
 
@@ -15,11 +27,43 @@ Shape = Annotated[tuple[Dimension, ...], Meta(min_length=2, max_length=8)]
 _MOST_ENTRIES = 400_000_000
 
 
-class Observed(Settings, frozen=True):
+class ProblemKind(Settings, frozen=True):
+    """What every problem says of itself."""
+
+    GOES_WITH: ClassVar[dict[str, dict[str, Any]]]
+    """The model, and the optimizer where it matters, that it is fitted with where nothing else is said."""
+
+    @property
+    @abstractmethod
+    def known_shape(self) -> tuple[int, ...] | None:
+        """Sizes of the modes of what is trained to fit it; None where they are not known yet, or there are none."""
+
+    @property
+    @abstractmethod
+    def n_modes(self) -> int:
+        """Modes of the matrix or tensor that is fitted."""
+
+    @property
+    @abstractmethod
+    def largest_batch(self) -> int | None:
+        """The most examples that a step may use; None where there are no examples."""
+
+    def check_optimizer(self, kind: str) -> None:
+        """Raises ValueError where an optimizer of this kind cannot train on it."""
+
+
+_LAYERS: dict[str, dict[str, Any]] = {"model": {"kind": "deep-matrix-factorization"}}
+_COMPONENTS: dict[str, dict[str, Any]] = {"model": {"kind": "cp"}}
+
+
+class Observed(ProblemKind, frozen=True):
     """What the four kinds share: a ground truth of low rank, and what is observed of it."""
 
+    GOES_WITH: ClassVar[dict[str, dict[str, Any]]] = _LAYERS
     N_MODES: ClassVar[tuple[int, ...]] = (2,)
     DEFAULT_SHAPE: ClassVar[tuple[int, ...]] = (100, 100)
+    IS_SENSING: ClassVar[bool] = False
+    """Whether inner products with dense measurements are observed, and not entries."""
 
     shape: Shape | None = None
     """Sizes of the modes; 100 × 100 for a random matrix, 10 × 10 × 10 × 10 for a tensor, else the largest index + 1."""
@@ -82,6 +126,18 @@ class Observed(Settings, frozen=True):
     def resolved_shape(self) -> tuple[int, ...]:
         """Sizes of the modes; for a file without a shape the caller reads the file first."""
         return self.DEFAULT_SHAPE if self.shape is None else self.shape
+
+    @property
+    def known_shape(self) -> tuple[int, ...] | None:
+        return self.resolved_shape
+
+    @property
+    def n_modes(self) -> int:
+        return len(self.resolved_shape)
+
+    @property
+    def largest_batch(self) -> int | None:
+        return None
 
     @property
     def resolved_rank(self) -> int:
@@ -182,14 +238,21 @@ class MatrixCompletion(Completion, frozen=True, tag_field="kind", tag="matrix-co
     def is_random(self) -> bool:
         return self.entries is None and self.file is None
 
+    @property
+    def known_shape(self) -> tuple[int, ...] | None:
+        return self.shape if self.file is not None else self.resolved_shape
+
 
 class MatrixSensing(Observed, frozen=True, tag_field="kind", tag="matrix-sensing"):
     """Fit inner products of a random low-rank matrix with Gaussian measurement matrices."""
+
+    IS_SENSING: ClassVar[bool] = True
 
 
 class TensorCompletion(Completion, frozen=True, tag_field="kind", tag="tensor-completion"):
     """Fit some entries of a tensor: of a random one of low CP rank, or of a given list."""
 
+    GOES_WITH: ClassVar[dict[str, dict[str, Any]]] = _COMPONENTS
     N_MODES: ClassVar[tuple[int, ...]] = (3, 4, 5, 6, 7, 8)
     DEFAULT_SHAPE: ClassVar[tuple[int, ...]] = (10, 10, 10, 10)
 
@@ -197,12 +260,20 @@ class TensorCompletion(Completion, frozen=True, tag_field="kind", tag="tensor-co
 class TensorSensing(Observed, frozen=True, tag_field="kind", tag="tensor-sensing"):
     """Fit inner products of a random tensor of low CP rank with Gaussian measurement tensors."""
 
+    GOES_WITH: ClassVar[dict[str, dict[str, Any]]] = _COMPONENTS
+    IS_SENSING: ClassVar[bool] = True
     N_MODES: ClassVar[tuple[int, ...]] = (3, 4, 5, 6, 7, 8)
     DEFAULT_SHAPE: ClassVar[tuple[int, ...]] = (10, 10, 10, 10)
 
 
-class ImageTensor(Settings, frozen=True, tag_field="kind", tag="image-tensor"):
+class ImageTensor(ProblemKind, frozen=True, tag_field="kind", tag="image-tensor"):
     """Predict one class against the rest from images of one bit a pixel: some entries of an order-784 tensor (R21)."""
+
+    N_PIXELS: ClassVar[int] = 784
+    GOES_WITH: ClassVar[dict[str, dict[str, Any]]] = {
+        "model": {"kind": "cp", "init_mean": 1.0, "init_std": 1e-3},
+        "optimizer": {"kind": "adam", "step_size": 5e-4},
+    }
 
     dataset: str = "mnist"
     """mnist, fashion-mnist, or a directory of IDX files (gz or not), made one bit per pixel at grey value 128."""
@@ -228,7 +299,25 @@ class ImageTensor(Settings, frozen=True, tag_field="kind", tag="image-tensor"):
         """Which images a variant has; variants of the same images are trained together."""
         return "random" if self.variant == "random-images" else "original"
 
+    @property
+    def known_shape(self) -> tuple[int, ...] | None:
+        return None
+
+    @property
+    def n_modes(self) -> int:
+        return self.N_PIXELS
+
+    @property
+    def largest_batch(self) -> int | None:
+        return self.train_images
+
+    def check_optimizer(self, kind: str) -> None:
+        if kind != "adam":
+            raise ValueError("optimizer.kind must be adam for image-tensor, as in R21: set it")
+
 
 Problem = MatrixCompletion | MatrixSensing | TensorCompletion | TensorSensing | ImageTensor
 MatrixProblem = MatrixCompletion | MatrixSensing
 TensorProblem = TensorCompletion | TensorSensing
+check_kinds(Problem)
+PROBLEMS = cast("tuple[type[ProblemKind], ...]", kinds_of(Problem))

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from solver.spec.base import Count, Positive, Settings
-from solver.spec.models import CP, DeepMatrixFactorization, Model
-from solver.spec.optimizers import Adam, GradientFlow, Optimizer
-from solver.spec.problems import ImageTensor, MatrixCompletion, MatrixProblem, Problem
+from solver.spec.base import Count, Positive, Settings, tag_of
+from solver.spec.models import MODELS, DeepMatrixFactorization, Model
+from solver.spec.optimizers import GradientFlow, Optimizer
+from solver.spec.problems import MatrixCompletion, Problem
 
 MAX_LANES = 256
 
@@ -76,56 +76,27 @@ class RunSpec(Settings, frozen=True):
     """Lists of values by field, such as {"model.depth": [1, 2, 3]}; their product with the seeds is the lanes."""
 
     def __post_init__(self) -> None:
-        self._check_kinds()
-        if isinstance(self.model, DeepMatrixFactorization):
-            self._check_det_sign(self.model)
-        pieces = self.record.per_step if isinstance(self.optimizer, GradientFlow) else 1
+        if type(self.problem) not in self.model.FITS:
+            self._refuse_model()
+        self.problem.check_optimizer(tag_of(type(self.optimizer)))
+        self.optimizer.check_with(self.problem, self.model)
+        self.model.check_with(self.problem)
+        pieces = self.record.per_step if self.optimizer.IS_FLOW else 1
         if self.record.every is not None and pieces * self.stop.max_steps > 2000 * self.record.every:
             least = -(-pieces * self.stop.max_steps // 2000)
             raise ValueError(
                 f"record.every {self.record.every} makes over 2000 frames of stop.max_steps {self.stop.max_steps}: "
                 f"make it at least {least}"
             )
-        if isinstance(self.optimizer, Adam) and self.stop.max_time is not None:
-            raise ValueError("stop.max_time is flow time, which adam does not have: set stop.max_steps instead")
+        if not self.optimizer.HAS_TIME and self.stop.max_time is not None:
+            kind = tag_of(type(self.optimizer))
+            raise ValueError(f"stop.max_time is flow time, which {kind} does not have: set stop.max_steps instead")
         if self.seed + self.seeds > 2**63:
             raise ValueError("seed + seeds is more than 2^63: take a smaller seed")
 
-    def _check_kinds(self) -> None:
-        is_matrix, is_images = isinstance(self.problem, MatrixProblem), isinstance(self.problem, ImageTensor)
-        if is_matrix == isinstance(self.model, CP):
-            wanted = "deep-matrix-factorization" if is_matrix else "cp"
-            given = getattr(self.problem.__struct_config__, "tag", "this kind")
-            raise ValueError(f"model.kind must be {wanted} for problem.kind {given}: set it, or change problem.kind")
-        optimizer = self.optimizer
-        if is_images and not isinstance(optimizer, Adam):
-            raise ValueError("optimizer.kind must be adam for image-tensor, as in R21: set it")
-        if isinstance(optimizer, Adam) and optimizer.batch_size is not None:
-            if not isinstance(self.problem, ImageTensor):
-                raise ValueError("optimizer.batch_size is for images, other problems have no batches: leave it out")
-            if optimizer.batch_size > self.problem.train_images:
-                raise ValueError(
-                    f"optimizer.batch_size {optimizer.batch_size} is more than problem.train_images: "
-                    f"it must be at most {self.problem.train_images}"
-                )
-        if isinstance(optimizer, GradientFlow) and optimizer.method == "rosenbrock" and not is_matrix:
-            raise ValueError("optimizer.method rosenbrock is for layers of a matrix: take auto or dormand-prince")
-        if isinstance(self.model, CP) and self.model.planted and (is_images or not self.model.balanced):
-            raise ValueError("model.planted needs a tensor and model.balanced, as the proposition does: set balanced")
-
-    def _check_det_sign(self, model: DeepMatrixFactorization) -> None:
-        shape = self.problem.resolved_shape if isinstance(self.problem, MatrixProblem) else None
-        if isinstance(self.problem, MatrixCompletion) and self.problem.file is not None:
-            shape = self.problem.shape
-        if model.det_sign == "any" or shape is None:
-            return
-        if shape[0] != shape[1]:
-            raise ValueError(
-                f"model.det_sign needs a square matrix, and problem.shape is {shape[0]} × {shape[1]}: "
-                'make the shape square, or set model.det_sign = "any"'
-            )
-        if model.hidden_width is not None and model.hidden_width < shape[0]:
-            raise ValueError(
-                f"model.det_sign is {model.det_sign}, but model.hidden_width {model.hidden_width} makes the "
-                f"determinant zero: make the width at least {shape[0]}"
-            )
+    def _refuse_model(self) -> None:
+        given = type(self.problem)
+        wanted = " or ".join(tag_of(kind) for kind in MODELS if given in kind.FITS)
+        raise ValueError(
+            f"model.kind must be {wanted} for problem.kind {tag_of(given)}: set it, or change problem.kind"
+        )

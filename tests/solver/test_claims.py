@@ -16,12 +16,12 @@ from solver import claims, settings
 from solver.claims.claim import slope
 from solver.history import History, LaneHistory
 from solver.records import Claim, LaneSchema, Outcome
-from solver.settings import Lane
+from solver.settings import LaneSpec
 from solver.spec import ImageTensor, MatrixCompletion
 from tests.solver.numerics.test_images import idx_directory
 from tests.solver.running import history_of, ran
 
-Run = tuple[History, list[Lane]]
+Run = tuple[History, list[LaneSpec]]
 
 
 def of(name: str, changes: dict[str, Any] | None = None, sweeps: dict[str, list[Any]] | None = None) -> Run:

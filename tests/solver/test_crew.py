@@ -232,7 +232,7 @@ def test_a_stop_that_saves_no_checkpoint_loses_and_doubles_nothing(monkeypatch: 
     save = checkpoint.save
     saved: list[bool] = []
 
-    def once(to: RunDirectory, content: dict[str, Any]) -> None:
+    def once(to: RunDirectory, content: checkpoint.Content) -> None:
         if saved:
             raise OSError(errno.ENOSPC, "no space left")
         saved.append(True)

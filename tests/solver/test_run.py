@@ -19,6 +19,7 @@ import pytest
 
 from solver import client, control, export, npz, runs, schema, settings
 from solver.control import Ear
+from solver.costs import costs_of
 from solver.history import History
 from solver.log import Reader, Writer
 from solver.numerics.run import run
@@ -131,7 +132,6 @@ def test_recording_is_bounded() -> None:
 
 def test_recording_takes_a_small_share_of_a_long_run_of_fixed_steps() -> None:
     """By the estimates of a step and a frame, which the benchmark checks."""
-    from solver import estimate
     from solver.numerics.lanes.schedule import Schedule
 
     for depth, n_steps in ((2, 30_000), (3, 20_000), (4, 100_000)):
@@ -147,7 +147,8 @@ def test_recording_takes_a_small_share_of_a_long_run_of_fixed_steps() -> None:
         while step < n_steps:
             step, n = schedule.after(step), n + 1
         assert n >= 24
-        assert n * estimate.frame_s(spec) <= 0.05 * n_steps * estimate.evaluation_s(spec)
+        costs = costs_of(spec)
+        assert n * costs.frame_s() <= 0.05 * n_steps * costs.evaluation_s()
 
 
 def test_every_multiple_of_k_is_recorded() -> None:

@@ -164,7 +164,7 @@ def test_pictures_from_the_command_line_touch_nothing(tmp_path: Path, capsys: py
     assert "recorded nothing" in capsys.readouterr().err
     assert main(["export", made.id, "--format", "svg", "--size", "3x3"]) == 2
     with pytest.raises(BadSetting):
-        headless.picture(made, "svg", ["s"], (80, 24))
+        headless.captured(made, "svg", ["s"], (80, 24))
 
 
 @pytest.mark.parametrize("own", [{"start": "r"}, {"pause": "spce"}, {"pause": "/"}, {"zoom-in": "0"}])

@@ -17,7 +17,7 @@ from solver.rundir import RunDirectory
 from tests.solver.running import ran
 from tests.tui import logs
 from tests.tui.driving import StandIn, app_of, caught_up, chart_text, live, opened, text_of, until
-from tui import keys
+from tui import exporting, keys
 from tui.screens.compare import CompareDialog
 from tui.screens.export import ExportDialog
 from tui.screens.finder import Finder
@@ -297,7 +297,7 @@ async def test_the_clipboard_is_reached_through_the_terminal_and_too_much_is_ref
         await until(pilot, lambda: any("\x1b]52;c;" in text for text in written))
         sent = next(text for text in written if "\x1b]52;c;" in text)
         assert base64.b64decode(sent.partition("52;c;")[2].rstrip("\x07\x1b\\")).decode().startswith("<svg")
-        app_of(pilot)._copy(b"x" * 80_000, "json")
+        exporting.copy(app_of(pilot), b"x" * 80_000, "json")
         await until(pilot, lambda: "more than terminals take" in text_of(pilot))
 
 

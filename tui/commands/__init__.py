@@ -10,27 +10,8 @@ from collections.abc import Sequence
 
 from solver.refusal import BadSetting
 from solver.version import VERSION
-
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
-
-COMMANDS = {
-    "run": "run a preset or a TOML file without the app, and export it",
-    "presets": "list the presets",
-    "show": "print a preset's TOML, to copy and edit",
-    "runs": "list the runs on this machine",
-    "attach": "open the app on a run, live or finished",
-    "resume": "take a killed or stopped run up again",
-    "stop": "stop a live run",
-    "prune": "delete old runs",
-    "export": "write a run as JSON, JSON lines, CSV or SVG",
-    "verify": "run presets at their quick size and judge every claim",
-    "info": "show versions, directories and devices",
-    "schema": "print the JSON Schema of the spec or the export",
-    "config": "where the app's configuration is, what it says, whether it is right",
-    "completion": "print the completion of a shell",
-    "serve": "show the app in a browser on this machine",
-}
+from tui.commands.ending import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain
+from tui.commands.table import COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,10 +55,3 @@ def _dispatch(arguments: list[str]) -> int:
     from tui.commands import app
 
     return app.main(parser.parse_args(arguments).target)
-
-
-def complain(sentence: str) -> None:
-    """One sentence on stderr."""
-    from tui.text import inert
-
-    print(f"implicit-tui: {inert(sentence, 2000)}", file=sys.stderr)

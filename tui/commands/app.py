@@ -11,7 +11,7 @@ from presets import Preset
 from solver import runs
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
-from tui.commands import EXIT_BAD_INPUT, complain
+from tui.commands.ending import EXIT_BAD_INPUT, complain
 
 
 def main(target: str | None) -> int:

@@ -27,7 +27,7 @@ _PRESETS = ("run", "show", "verify")
 
 def words(typed: list[str]) -> list[str]:
     """What can follow the words typed so far, the program's name left out."""
-    from tui.commands import COMMANDS
+    from tui.commands.table import COMMANDS
 
     if not typed:
         return [*COMMANDS, *presets.names()]

@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> int:
         from tui import config, headless
 
         keys = [key.strip() for key in arguments.keys.split(",") if key.strip()]
-        written = headless.picture(directory, arguments.format, keys, size, config.read())
+        written = headless.captured(directory, arguments.format, keys, size, config.read())
     else:
         written = data(directory, arguments.format)
     if path is None:

@@ -8,30 +8,18 @@ import sys
 import time
 from pathlib import Path
 
-from solver import client, control, export, files
+from solver import client, control, export, files, series
 from solver.history import History
 from solver.log import Reader
 from solver.progress import progress
 from solver.records import LaneEnding, Outcome
 from solver.rundir import RunDirectory
 from solver.spec import RunSpec
-from tui.commands import EXIT_INTERRUPTED, complain
+from tui.commands.ending import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_DEVICE, complain
 from tui.text import duration, inert, quantity
 
-EXIT_FAILED = 1
-EXIT_NO_DEVICE = 3
 _LOOK_EVERY_S = 0.05
 _LINE_EVERY_S = 5.0
-# What is told of a lane that has ended, where it is recorded.
-_TOLD = (
-    ("train_loss", "loss"),
-    ("reconstruction_error", "reconstruction error"),
-    ("held_out_error", "held-out error"),
-    ("effective_rank", "effective rank"),
-    ("unobserved_entry", "unobserved entry"),
-    ("train_error", "training error"),
-    ("test_error", "test error"),
-)
 
 
 def recorded(directory: RunDirectory) -> tuple[Reader, History]:
@@ -158,7 +146,7 @@ class Narrator:
         lane = history.lanes[record.lane]
         columns = lane.columns
         said = [f"{history.label(lane)}: {record.outcome.kind} at step {int(columns['step'][-1])}"]
-        said += [f"{name} {quantity(columns[series][-1])}" for series, name in _TOLD if columns.get(series)]
+        said += [f"{one.told} {quantity(columns[one.name][-1])}" for one in series.told() if columns.get(one.name)]
         if record.outcome.kind in ("diverged", "failed"):
             said.append(record.outcome.sentence())
         self.say(", ".join(said))

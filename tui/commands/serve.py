@@ -6,7 +6,7 @@ import argparse
 import importlib.util
 
 from solver.refusal import BadSetting
-from tui.commands import complain
+from tui.commands.ending import complain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

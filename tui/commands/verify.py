@@ -18,11 +18,9 @@ from solver.claims import CLAIMS
 from solver.history import History
 from solver.records import Claim
 from solver.refusal import BadSetting
-from tui.commands import EXIT_INTERRUPTED
+from tui.commands.ending import EXIT_FAILED, EXIT_INTERRUPTED
 from tui.shown.sheets import compared
 from tui.text import duration, inert
-
-EXIT_FAILED = 1
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
+from tui import keys
 from tui.shown.differences import in_short
 from tui.text import inert
 
@@ -23,10 +24,7 @@ _LONGEST_LINE = 160
 class CompareDialog(ModalScreen[list[RunDirectory] | None]):
     """The other runs, those of the same preset first, each with the settings in which it differs."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "done", "done", show=False, priority=True),
-        Binding("space", "choose", "choose", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("compare")
 
     def __init__(self, order: Order, others: Sequence[RunDirectory], laid_over: Collection[str]) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
@@ -22,12 +22,7 @@ from tui.text import inert
 class QuitDialog(ModalScreen[str | None]):
     """Asks what becomes of the runs under way: stop, leave running, or stay."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "answer('stay')", "stay", show=False),
-        Binding("s", "answer('stop')", "stop", show=False),
-        Binding("l", "answer('leave')", "leave", show=False),
-        Binding("ctrl+c", "answer('stay')", "stay", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("quit")
 
     def __init__(self, n_live: int) -> None:
         super().__init__()
@@ -52,7 +47,7 @@ class QuitDialog(ModalScreen[str | None]):
 class NotesDialog(ModalScreen[Notes | None]):
     """Asks for a run's name, a note, and tags."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "back", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("notes")
 
     def __init__(self, notes: Notes) -> None:
         super().__init__()
@@ -82,7 +77,7 @@ class NotesDialog(ModalScreen[Notes | None]):
 class PruneDialog(ModalScreen[list[RunDirectory] | None]):
     """Asks which runs are old, and says what would go."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "back", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("prune")
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +125,7 @@ class PruneDialog(ModalScreen[list[RunDirectory] | None]):
 class HelpScreen(ModalScreen[None]):
     """Every key of the screen it was called from, from the one table."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,f1,q,enter", "close", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("help")
 
     def __init__(self, place: keys.Place, table: keys.Keys) -> None:
         super().__init__()

@@ -8,13 +8,14 @@ from typing import ClassVar
 import msgspec
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from solver import client
 from solver.refusal import BadSetting
+from tui import keys
 from tui.export import FORMATS, Format, format_of, suffix
 from tui.text import inert
 
@@ -30,10 +31,7 @@ class Wanted(msgspec.Struct, frozen=True):
 class ExportDialog(ModalScreen[Wanted | None]):
     """Asks for a format and a place; a file that is there is replaced only when asked a second time."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "back", show=False, priority=True),
-        Binding("f2", "clipboard", "clipboard", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("export")
 
     def __init__(self, proposed: Path, *, with_pictures: bool) -> None:
         super().__init__()

@@ -8,12 +8,13 @@ from typing import ClassVar
 
 import msgspec
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui import keys
 from tui.text import inert
 
 
@@ -43,11 +44,7 @@ def _patterns(words: list[str]) -> list[str]:
 class Finder(ModalScreen[Entry | None]):
     """A field, and below it what fits; enter takes the highlighted one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "back", show=False, priority=True),
-        Binding("up", "move(-1)", "up", show=False, priority=True),
-        Binding("down", "move(1)", "down", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("finder")
 
     def __init__(self, question: str, entries: Callable[[str], list[Entry]]) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,18 +18,17 @@ from solver import estimate, runs
 from solver.fields import Raw
 from solver.refusal import BadSetting
 from tui import keys
+from tui.host import Host
 from tui.text import duration, inert
 from tui.widgets.hints import Hints
-
-if TYPE_CHECKING:
-    from tui.app import ImplicitApp
 
 
 class HomeScreen(Screen[None]):
     """Where the app begins: choose a preset, run it, or change its settings first."""
 
+    PLACE: ClassVar[keys.Place] = "home"
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("home")
-    app: ImplicitApp
+    app: Host
 
     def __init__(self) -> None:
         super().__init__()

@@ -40,6 +40,7 @@ _LIST_EVERY_S = 0.5
 class LiveScreen(LookingScreen):
     """Watches one run directory; it does not matter who started the run or whether it still goes on."""
 
+    PLACE: ClassVar[keys.Place] = "live"
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("live")
 
     def __init__(
@@ -265,7 +266,7 @@ class LiveScreen(LookingScreen):
             self.notify("the run has already ended")
 
     def action_export(self) -> None:
-        self.app.ask_export(self.directory, self.chart)
+        self.app.ask_export(self.directory, self.chart.as_svg)
 
     def action_new(self) -> None:
         self.app.edit_run(self.order)

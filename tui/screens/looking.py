@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
@@ -11,6 +10,7 @@ from solver import claims, settings
 from solver.records import Claim
 from tui import memory
 from tui.draw.canvas import MARKERS
+from tui.host import Host
 from tui.screens.finder import Entry, Finder
 from tui.screens.selection import Picture
 from tui.shown import quantities
@@ -25,9 +25,6 @@ from tui.widgets.chart import Chart
 from tui.widgets.quantity_list import QuantityList
 from tui.widgets.slider import Slider
 
-if TYPE_CHECKING:
-    from tui.app import ImplicitApp
-
 _ZOOM = 0.7
 _FAR = 10
 _PAN = 0.25
@@ -39,7 +36,7 @@ _JUDGE_SELDOM = 5.0
 class LookingScreen(Screen[None]):
     """What the keys of the live view do to its picture. Subclasses say when and how it is drawn."""
 
-    app: ImplicitApp
+    app: Host
 
     def __init__(self, follower: Follower, frames_per_s: float) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import msgspec
 from rich.text import Text
@@ -18,12 +18,10 @@ from solver.machine import readable_bytes
 from solver.refusal import BadSetting
 from solver.rundir import Notes, RunDirectory
 from tui import keys
+from tui.host import Host
 from tui.screens.dialogs import NotesDialog, PruneDialog
 from tui.text import inert
 from tui.widgets.hints import Hints
-
-if TYPE_CHECKING:
-    from tui.app import ImplicitApp
 
 COLUMNS = ("run", "state", "preset", "tags", "size", "note")
 
@@ -76,8 +74,9 @@ def _listed(run: RunDirectory) -> Listed:
 class RunsScreen(Screen[None]):
     """A table of all runs, newest first unless sorted otherwise."""
 
+    PLACE: ClassVar[keys.Place] = "runs"
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("runs")
-    app: ImplicitApp
+    app: Host
 
     def __init__(self) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from solver.history import History, LaneHistory
+from solver.series import AXES
 from tui.draw.curves import Curve, Mark
 from tui.draw.matrix import View
 from tui.memory import Look
@@ -115,8 +116,11 @@ class Picture:
 
     def choose_view(self, number: int) -> bool:
         """The quantity behind a number key."""
-        views = quantities.VIEWS[number]
-        found = (k for k, item in enumerate(self.items) if isinstance(item, Quantity) and item.series in views)
+        found = (
+            place
+            for place, item in enumerate(self.items)
+            if isinstance(item, Quantity) and number in item.declared.keys
+        )
         return self.choose(next(found, -1))
 
     def next_lane(self) -> None:
@@ -127,7 +131,7 @@ class Picture:
 
     def next_axis(self) -> None:
         """Steps, flow time, evaluations, seconds: those that every lane has."""
-        usable = [axis for axis in quantities.AXES if axis in quantities.axes(self.seen.history)]
+        usable = [axis for axis in AXES if axis in quantities.axes(self.seen.history)]
         self._axis = usable[(usable.index(self._axis) + 1) % len(usable)] if self._axis in usable else "step"
 
     def choose_axis(self, axis: str) -> None:
@@ -138,7 +142,7 @@ class Picture:
     def clock(self) -> str:
         """The axis that replay moves along: the chart's, or steps where that is a quantity."""
         is_there = all(self._axis in lane.columns for lane in self.seen.history.lanes)
-        return self._axis if self._axis in quantities.AXES and is_there else "step"
+        return self._axis if self._axis in AXES and is_there else "step"
 
     def toggle_log(self, axis: str) -> bool:
         """A logarithmic axis, or a linear one; False where what is shown has no axes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -23,11 +23,9 @@ from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from solver.spec import RunSpec
 from tui import keys
+from tui.host import Host
 from tui.text import duration, inert
 from tui.widgets.hints import Hints
-
-if TYPE_CHECKING:
-    from tui.app import ImplicitApp
 
 _LISTS = ("problem.shape", "problem.entries", "problem.targets")
 _OWN_DATA = ("problem.file", "problem.entries")
@@ -39,8 +37,9 @@ _PATHS = ("problem.file", "problem.dataset")
 class SettingsScreen(Screen[None]):
     """Edits the settings of a preset or of a run. Commas in a field sweep it: each value is a lane."""
 
+    PLACE: ClassVar[keys.Place] = "settings"
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("settings")
-    app: ImplicitApp
+    app: Host
 
     def __init__(self, preset: Preset, raw: Raw, beside: Sequence[RunDirectory] = ()) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What can be drawn of a run: each quantity with its name, its axis and where its numbers stand in the record."""
+"""What can be drawn of a run as curves: a row of the list for each declared series, and where its numbers stand."""
 
 from __future__ import annotations
 
@@ -8,26 +8,48 @@ from collections.abc import Sequence
 import msgspec
 
 from solver.history import History, LaneHistory
+from solver.series import AXES, BY_NAME, SERIES, Row, Series
 
 
 class Quantity(msgspec.Struct, frozen=True):
     """One row of the list and one picture of the chart."""
 
-    series: str
-    """Name in the record."""
-    title: str
-    rank: int | None = None
-    """Which singular value, for one row of a vector series; None for all of them, or for a scalar."""
-    log_y: bool = False
-    """Whether its y axis starts out logarithmic."""
-    predicted: str = ""
-    """Series with the theory's value of the same quantity, drawn dim beside it."""
-    short: str = ""
-    """The title where there is little room."""
-    baseline: str = ""
-    """Name of the number in baselines that is drawn as a level line, where the lanes' problem has one."""
-    unless: str = ""
-    """A series whose lanes do not show this one: the same number is there in another form."""
+    declared: Series
+    row: Row
+
+    @property
+    def series(self) -> str:
+        """Name in the record."""
+        return self.declared.name
+
+    @property
+    def title(self) -> str:
+        return self.row.title
+
+    @property
+    def short(self) -> str:
+        """The title where there is little room."""
+        return self.row.short
+
+    @property
+    def rank(self) -> int | None:
+        """Which singular value, for one row of a vector series; None for all of them, or for a scalar."""
+        return self.row.rank
+
+    @property
+    def log_y(self) -> bool:
+        """Whether its y axis starts out logarithmic."""
+        return self.declared.log
+
+    @property
+    def predicted(self) -> str:
+        """Series with the theory's value of the same quantity, drawn dim beside it."""
+        return self.declared.predicted
+
+    @property
+    def baseline(self) -> str:
+        """Name of the number in baselines that is drawn as a level line."""
+        return self.declared.baseline
 
     @property
     def key(self) -> str:
@@ -35,75 +57,15 @@ class Quantity(msgspec.Struct, frozen=True):
         return f"{self.series} {self.rank}"
 
 
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_SINGLE_VALUES = 6
-
-_ALL = (
-    Quantity("singular_values", "singular values"),
-    *(
-        Quantity("singular_values", f"  σ{rank + 1}".translate(_SUBSCRIPTS), rank=rank)
-        for rank in range(_SINGLE_VALUES)
-    ),
-    Quantity("component_norms", "component norms"),
-    Quantity("train_error", "training error", log_y=True),
-    Quantity("test_error", "test error", log_y=True, baseline="test_error"),
-    Quantity(
-        "unobserved_entry", "unobserved entry and bound", predicted="unobserved_entry_bound", short="entry w, bound"
-    ),
-    Quantity("effective_rank", "effective rank", baseline="effective_rank"),
-    Quantity("nuclear_norm", "nuclear norm", baseline="nuclear_norm"),
-    Quantity("frobenius_norm", "Frobenius norm"),
-    Quantity("spectral_norm", "spectral norm"),
-    Quantity("schatten_2_over_n", "Schatten-2/N norm", log_y=True, short="Schatten-2/N"),
-    Quantity("train_loss", "training loss", log_y=True),
-    Quantity(
-        "reconstruction_error",
-        "reconstruction error",
-        log_y=True,
-        short="recon. error",
-        baseline="reconstruction_error",
-    ),
-    Quantity(
-        "normalised_reconstruction_error",
-        "error ‖T−T*‖/‖T*‖",
-        log_y=True,
-        baseline="normalised_reconstruction_error",
-        unless="singular_values",
-    ),
-    Quantity("held_out_error", "held-out error", log_y=True),
-    Quantity("singular_value_rates", "dσ₁/dt and its law", rank=0, predicted="predicted_rates", short="dσ₁/dt, law"),
-    Quantity("singular_value_rates", "dσ₂/dt and its law", rank=1, predicted="predicted_rates", short="dσ₂/dt, law"),
-    Quantity(
-        "component_rates",
-        "dσ/dt of the largest, law",
-        rank=0,
-        predicted="predicted_component_rates_balanced",
-        short="dσ₁/dt, law",
-    ),
-    Quantity("truth_alignment", "alignment with the truth", short="alignment"),
-    Quantity("log_abs_det", "log |det W|"),
-    Quantity("det_sign", "sign of det W"),
-    Quantity("unbalancedness", "unbalancedness", log_y=True),
-    Quantity("gradient_norm", "gradient norm", log_y=True),
-    Quantity("step_size", "step size", log_y=True),
-)
-
-AXES = ("step", "time", "evaluations", "elapsed_s")
-"""What every lane goes forward on; any other scalar series can be an x axis too."""
-_AXIS_NAMES = {"step": "step", "time": "time", "evaluations": "evals", "elapsed_s": "sec."}
-
-VIEWS = {
-    1: ("singular_values", "component_norms", "train_error"),
-    2: ("effective_rank", "frobenius_norm", "test_error"),
-    3: ("train_loss",),
-    4: ("reconstruction_error", "held_out_error", "test_error"),
-}
+_ALL = tuple(sorted((Quantity(series, row) for series in SERIES for row in series.rows), key=lambda one: one.row.place))
 
 
 def axis_name(axis: str) -> str:
     """What an x axis is called, short enough for the corner under the y axis where it counts steps or time."""
-    named = (quantity.title.strip() for quantity in _ALL if quantity.series == axis)
-    return _AXIS_NAMES.get(axis) or next(named, axis)
+    series = BY_NAME.get(axis)
+    if series is None:
+        return axis
+    return series.axis or next((row.title.strip() for row in series.rows), axis)
 
 
 def axes(history: History) -> list[str]:
@@ -121,7 +83,7 @@ def available(histories: Sequence[History]) -> list[Quantity]:
     lanes = [lane for history in histories for lane in history.lanes]
     for quantity in _ALL:
         for lane in lanes:
-            if quantity.series not in lane.series or quantity.unless in lane.series:
+            if quantity.series not in lane.series or quantity.declared.unless in lane.series:
                 continue
             ranks = len(lane.vectors.get(quantity.series, [])) or (1 << 30)
             if quantity.rank is None or quantity.rank < ranks:

@@ -15,6 +15,7 @@ from solver.claims.claim import witnesses_of
 from solver.history import History, LaneHistory
 from solver.records import Claim, Value, number
 from solver.rundir import Order
+from solver.series import BY_NAME
 from tui.draw.cells import DIM, TEXT, Row, row
 from tui.draw.palette import BAD, BUSY, GOOD, series_colour
 from tui.shown.differences import flat
@@ -269,7 +270,7 @@ def _newest(lane: LaneHistory, name: str) -> list[float]:
     if name in lane.summary:
         return [lane.summary[name]]
     columns = [column for column in lane.vectors.get(name, []) if len(column)]
-    if name == "component_norms":
+    if name in BY_NAME and BY_NAME[name].by_identity:
         columns = sorted(columns, key=lambda column: -column[-1])
     return [column[-1] for column in columns[:8]]
 

@@ -11,6 +11,7 @@ import msgspec
 
 from solver.history import History, LaneHistory
 from solver.records import number
+from solver.series import AXES
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve, Mark
 from tui.draw.palette import MARKS, series_colour
@@ -119,7 +120,7 @@ def curves(
 
 def is_plane(axis: str) -> bool:
     """Whether the x axis is a quantity that may rise and fall, so that curves are paths."""
-    return axis not in quantities.AXES
+    return axis not in AXES
 
 
 def along(lane: LaneHistory, axis: str) -> array[float]:
@@ -179,7 +180,7 @@ def _medians(
 def _largest(item: Quantity, lane: LaneHistory) -> list[array[float]]:
     """The first singular values, or the components that are largest now, the largest first."""
     found = quantities.columns(item, lane)
-    if item.series == "component_norms":
+    if item.declared.by_identity:
         found = sorted(found, key=lambda column: -column[-1] if len(column) else 0.0)
     return found[:_BANDS_OF_VECTOR]
 
@@ -189,7 +190,7 @@ def _of_lane(
 ) -> list[Curve]:
     colour, name, mark = group.colour(lane), group.name(lane), group.mark(lane)
     found = quantities.columns(item, lane)
-    if item.series == "component_norms":
+    if item.declared.by_identity:
         # A component keeps its colour, so that crossings are seen; of several lanes the colour is the lane's.
         largest = quantities.largest(found, _CURVES_OF_VECTOR)
         return [
@@ -205,8 +206,7 @@ def _of_lane(
     predicted = quantities.prediction(item, lane)
     if predicted is not None:
         # Under the measurement: where the law holds its curve hides behind.
-        word = "bound" if item.predicted.endswith("bound") else "law"
-        curves.insert(0, Curve(word, DIM, x, predicted, path=path))
+        curves.insert(0, Curve(item.declared.predicted_name, DIM, x, predicted, path=path))
     return curves
 
 

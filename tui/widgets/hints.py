@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import events
 from textual.widgets import Static
 
 from tui import keys
-
-if TYPE_CHECKING:
-    from tui.app import ImplicitApp
+from tui.host import Host
 
 
 class Hints(Static):
     """As many keys and labels as fit; help, palette and quit always."""
 
-    app: ImplicitApp
+    app: Host
 
     def __init__(self, place: keys.Place) -> None:
         super().__init__("", id="hints", markup=False)

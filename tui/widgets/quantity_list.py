@@ -77,7 +77,7 @@ class QuantityList(Rows):
     def _numbers(self, item: Quantity, lane: LaneHistory | None, width: int) -> tuple[str, str]:
         """The sparkline of a row and its newest value."""
         found = quantities.columns(item, lane) if lane is not None else []
-        if item.series == "component_norms" and found:
+        if item.declared.by_identity and found:
             found = [found[max(range(len(found)), key=lambda index: found[index][-1] if len(found[index]) else 0.0)]]
         if not found:
             return "", "–"

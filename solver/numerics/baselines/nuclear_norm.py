@@ -10,7 +10,7 @@ lower one.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -25,6 +25,16 @@ _BETWEEN_LOOKS = 20
 # The weight of the constraint is balanced in the first iterations alone; changed for ever, it need not converge.
 _LAST_BALANCING = 500
 _MOST_ITERATIONS = 20_000
+
+
+class ProgramState(TypedDict):
+    """What going on depends on."""
+
+    z: Tensor
+    u: Tensor
+    rho: float
+    iterations: int
+    gap: float
 
 
 class NuclearNorm:
@@ -118,11 +128,11 @@ class NuclearNorm:
         self._rho *= factor
         self._u = self._u / factor
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ProgramState:
         """What ``advance`` depends on."""
         return {"z": self._z, "u": self._u, "rho": self._rho, "iterations": self.iterations, "gap": self.gap}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: ProgramState) -> None:
         """Goes on from what ``state`` gave."""
         self._z, self._u, self._rho = state["z"], state["u"], state["rho"]
         self.iterations, self.gap = state["iterations"], state["gap"]

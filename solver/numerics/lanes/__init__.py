@@ -1,21 +1,26 @@
-"""The lanes of a run: what each trains and measures, by the kind of its problem."""
+"""The lanes of a run: what each trains, measures and starts from, by the kinds of its problem and model."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from solver.kinds import by_pair
 from solver.numerics.lanes.cp import CPLane
 from solver.numerics.lanes.deep_matrix_factorization import DeepMatrixFactorizationLane
 from solver.numerics.lanes.image_cp import ImageCPLane
 from solver.numerics.lanes.lane import LaneRun
-from solver.numerics.problems.images import ImageProblem
-from solver.numerics.problems.observed import ObservedProblem
-from solver.settings import Lane
-from solver.spec import MatrixProblem
+from solver.numerics.problems.drawn import DrawnProblem
+from solver.settings import LaneSpec
+from solver.spec import CP, DeepMatrixFactorization, ImageTensor, MatrixProblem, Settings, TensorProblem
+
+_KNOWN: dict[tuple[Any, type[Settings]], type[LaneRun[Any, Any]]] = {
+    (MatrixProblem, DeepMatrixFactorization): DeepMatrixFactorizationLane,
+    (TensorProblem, CP): CPLane,
+    (ImageTensor, CP): ImageCPLane,
+}
+_LANES = by_pair(_KNOWN)
 
 
-def lane_run(lane: Lane, problem: ObservedProblem | ImageProblem) -> LaneRun:
+def lane_run(lane: LaneSpec, problem: DrawnProblem) -> LaneRun[Any, Any]:
     """The lane ready to train on ``problem``."""
-    if isinstance(problem, ImageProblem):
-        return ImageCPLane(lane, problem)
-    if isinstance(lane.spec.problem, MatrixProblem):
-        return DeepMatrixFactorizationLane(lane, problem)
-    return CPLane(lane, problem)
+    return _LANES[type(lane.spec.problem), type(lane.spec.model)](lane, problem)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from solver.numerics import cp_rank, theory
-from solver.numerics.lanes import cp_start as initial_components
 from solver.numerics.lanes.cp_metrics import CPMetrics
+from solver.numerics.lanes.cp_start import Array
+from solver.numerics.lanes.cp_start import vectors as vectors_of
 from solver.numerics.lanes.lane import LaneRun
+from solver.numerics.methods import method_on
+from solver.numerics.methods.method import Method
+from solver.numerics.models.cp import CPObjective
+from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.streams import stream
 from solver.records import Event, Picture, Snapshot
-from solver.settings import Lane
-from solver.spec import CP, Adam, GradientDescent, GradientFlow
+from solver.spec import CP
 
 # The decoupled flow is followed until a component is this much of the ground truth …
 _ESCAPED = 0.05
@@ -25,25 +31,27 @@ _SMALL_START = 0.03
 _MOST_FORETOLD = 1_000
 
 
-class CPLane(LaneRun):
+class CPLane(LaneRun[ObservedProblem, CP]):
     """Components Σ_r ⊗_n w_r^n; foretells which of them leaves the plateau first."""
 
-    metrics: CPMetrics
+    def prepare(self) -> None:
+        spec = self.lane.spec
+        self._metrics = CPMetrics(self.problem, self.model.components, spec.record, spec.optimizer)
 
-    def __init__(self, lane: Lane, problem: ObservedProblem) -> None:
-        super().__init__(lane)
-        assert isinstance(lane.spec.model, CP)
-        self.problem = problem
-        self.model = lane.spec.model
-        optimizer = lane.spec.optimizer
-        has_time, is_flow = not isinstance(optimizer, Adam), isinstance(optimizer, GradientFlow)
-        self.metrics = CPMetrics(problem, self.model.components, lane.spec.record, has_time, is_flow)
-        self._foretold: dict[str, float] | None = None
+    @property
+    def metrics(self) -> CPMetrics:
+        return self._metrics
 
-    def _vectors(self) -> list[initial_components.Array]:
+    @classmethod
+    def method(cls, runs: Sequence[CPLane], dtype: torch.dtype, device: torch.device) -> Method:
+        first, loss = runs[0], loss_of([run.problem for run in runs], dtype, device)
+        objective = CPObjective(first.problem.shape, first.model.components, loss, len(runs), dtype, device)
+        return method_on(objective, [run.start() for run in runs], first.lane.spec)
+
+    def _vectors(self) -> list[Array]:
         generator = stream(self.lane.spec.seed, "initialisation")
         gradient = self.problem.gradient_at_zero()
-        return initial_components.vectors(self.model, self.problem.shape, generator, gradient)
+        return vectors_of(self.model, self.problem.shape, generator, gradient)
 
     def start(self) -> Tensor:
         return torch.tensor(np.concatenate([factor.reshape(-1) for factor in self._vectors()]))
@@ -56,11 +64,11 @@ class CPLane(LaneRun):
 
     def foretold(self) -> list[Event]:
         """Which component the decoupled flow lets escape first, and when; and the one that meets R21's condition."""
-        told = self._foretell()
+        told = self._told
         if "predicted_component" not in told:
             return []
         optimizer, time = self.lane.spec.optimizer, told["predicted_time"]
-        step = time / optimizer.step_size if isinstance(optimizer, GradientDescent) else None
+        step = optimizer.step_at(time)
         where = f"step {step:.0f}" if step is not None else f"time {time:.4g}"
         who = f"component {told['predicted_component']:.0f}"
         text = f"alone in the field −∇ℓ(0), {who} is the first to escape, at {where} (t*)"
@@ -68,27 +76,25 @@ class CPLane(LaneRun):
             text += f"; component {told['condition_component']:.0f} meets the paper's condition"
         return [Event(lane=self.lane.index, name="predicted-escape", text=text, step=step, time=time)]
 
-    def _foretell(self) -> dict[str, float]:
-        if self._foretold is not None:
-            return self._foretold
-        self._foretold = {}
+    @functools.cached_property
+    def _told(self) -> dict[str, float]:
+        """Which component the decoupled flow lets escape first, and when; empty where nothing can be said."""
         vectors = [torch.tensor(vector) for vector in self._vectors()]
         gradient = torch.tensor(self.problem.gradient_at_zero())
         norms = torch.stack([torch.linalg.vector_norm(vector, dim=0) for vector in vectors])
         size = self._size()
         small = norms.prod(0).max().item() < _SMALL_START * size
-        if isinstance(self.lane.spec.optimizer, Adam) or not small or self.model.components > _MOST_FORETOLD:
-            return self._foretold
+        if not self.lane.spec.optimizer.HAS_TIME or not small or self.model.components > _MOST_FORETOLD:
+            return {}
         times = theory.decoupled_escape_times(gradient, vectors, _ESCAPED * size)
         if not bool(torch.isfinite(times).any()):
-            return self._foretold
+            return {}
         first = int(times.argmin())
-        self._foretold = {
+        return {
             "predicted_component": float(first),
             "predicted_time": times[first].item(),
             "condition_component": float(self._condition(gradient, vectors, norms)),
         }
-        return self._foretold
 
     def _condition(self, gradient: Tensor, vectors: list[Tensor], norms: Tensor) -> int:
         """The component that meets the escape condition of R21's proposition; −1 where none does."""
@@ -105,17 +111,17 @@ class CPLane(LaneRun):
         return self._pictures(parameters, step) if self.is_pictured else []
 
     def _pictures(self, parameters: Tensor, step: int) -> list[Picture]:
-        return self.picture("end_tensor", self.metrics.end_tensor(parameters), self.problem.shape, step)
+        return self.picture("end_tensor", self._metrics.end_tensor(parameters), self.problem.shape, step)
 
     def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
-        exact = self.snapshot("end_tensor", self.metrics.end_tensor(parameters), self.problem.shape, step)
+        exact = self.snapshot("end_tensor", self._metrics.end_tensor(parameters), self.problem.shape, step)
         return [*self._pictures(parameters, step), *exact]
 
     def summary(self, parameters: Tensor) -> dict[str, float]:
         """The largest component, how far the solution is from rank 1, its estimated CP rank, and what was foretold."""
-        end = self.metrics.end_tensor(parameters).numpy().reshape(self.problem.shape)
-        norms = self.metrics.component_norms(parameters)
-        found = {"largest_component": float(norms.argmax()), **self._foretell()}
+        end = self._metrics.end_tensor(parameters).numpy().reshape(self.problem.shape)
+        norms = self._metrics.component_norms(parameters)
+        found = {"largest_component": float(norms.argmax()), **self._told}
         if not np.all(np.isfinite(end)):
             return found
         found["distance_from_rank_1"] = cp_rank.distance(end, 1)

@@ -10,37 +10,53 @@ from jaxtyping import Float
 from torch import Tensor
 
 from solver.numerics import theory
-from solver.numerics.lanes.frames import shortened, written
+from solver.numerics.lanes.frames import shortened
+from solver.numerics.lanes.metrics import Metrics, absent_of
 from solver.numerics.models.cp import CPObjective
-from solver.numerics.models.objective import Factors
+from solver.numerics.models.objective import Evaluation, Factors
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
 from solver.records import Value
-from solver.spec import Record
+from solver.spec import Optimizer, Record
 
 # Rates are differences over a step of the flow that moves each vector by this fraction of itself at most.
 _RELATIVE_CHANGE = 1e-4
 
 
-class CPMetrics:
-    """Measures states of one lane of a CP factorization."""
+class CPMetrics(Metrics):
+    """Component norms by identity, their rates, and errors of the end tensor."""
 
-    def __init__(
-        self, problem: ObservedProblem, n_components: int, record: Record, has_time: bool, is_flow: bool
-    ) -> None:
+    SERIES = (
+        "step",
+        "time",
+        "elapsed_s",
+        "evaluations",
+        "train_loss",
+        "reconstruction_error",
+        "normalised_reconstruction_error",
+        "component_norms",
+        "frobenius_norm",
+        "component_rates",
+        "predicted_component_rates",
+        "predicted_component_rates_balanced",
+        "unbalancedness",
+        "gradient_norm",
+        "step_size",
+        "method",
+        "rejections",
+    )
+
+    def __init__(self, problem: ObservedProblem, n_components: int, record: Record, optimizer: Optimizer) -> None:
         cpu, double = torch.device("cpu"), torch.float64
         self._components = CPObjective(problem.shape, n_components, loss_of([problem], double, cpu), 1, double, cpu)
-        self._gradient = self._components.factors()
         self._n_rates = min(record.rates, n_components)
-        self._n_components = n_components
         self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth).reshape(-1)
-        self.series = ["step"] + ["time"] * has_time + ["elapsed_s", "evaluations", "train_loss"]
-        if self._ground_truth is not None:
-            self.series += ["reconstruction_error", "normalised_reconstruction_error"]
-        self.series += ["component_norms", "frobenius_norm"]
-        if self._n_rates:
-            self.series += ["component_rates", "predicted_component_rates", "predicted_component_rates_balanced"]
-        self.series += ["unbalancedness", "gradient_norm", "step_size"] + ["method", "rejections"] * is_flow
+        absent = absent_of(optimizer)
+        if self._ground_truth is None:
+            absent |= {"reconstruction_error", "normalised_reconstruction_error"}
+        if not self._n_rates:
+            absent |= {"component_rates", "predicted_component_rates", "predicted_component_rates_balanced"}
+        super().__init__(absent)
 
     def end_tensor(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, " entries"]:
         return self._components.end(self._components.factors(parameters.unsqueeze(0)))[0].clone()
@@ -50,11 +66,9 @@ class CPMetrics:
         return vector_norms(self._components.factors(parameters.unsqueeze(0))).prod(0)
 
     def measure(self, parameters: Float[Tensor, " parameters"], known: dict[str, float]) -> list[Value]:
-        """The values of a frame in the order of ``series``; ``known`` as for matrices."""
         factors = self._components.factors(parameters.unsqueeze(0))
-        loss = self._components.loss_and_gradient(factors, self._gradient).item()
-        end_gradient = self._components.end_gradient()[0].clone()
-        end = self._components.end(factors)[0]
+        state = self._components.evaluate(factors)
+        loss, end = state.losses.item(), state.end[0]
         norms = vector_norms(factors)
         sizes = norms.prod(0)
         values: dict[str, Any] = {"train_loss": loss, **known}
@@ -62,26 +76,26 @@ class CPMetrics:
         values["frobenius_norm"] = torch.linalg.vector_norm(end).item()
         squares = norms.square()
         values["unbalancedness"] = (squares.amax(0) - squares.amin(0)).max().item()
-        values["gradient_norm"] = torch.linalg.vector_norm(self._gradient.flat).item()
+        values["gradient_norm"] = torch.linalg.vector_norm(state.gradient.flat).item()
         if self._ground_truth is not None:
             squared = ((end - self._ground_truth).square().sum() / self._ground_truth.square().sum()).item()
             values["reconstruction_error"] = squared
             values["normalised_reconstruction_error"] = math.sqrt(squared)
         if self._n_rates:
-            values |= self._rates(factors, norms, sizes, end_gradient)
-        return [written(values[name]) for name in self.series]
+            values |= self._rates(factors, state, norms, sizes)
+        return self._frame(values)
 
-    def _rates(self, factors: Factors, norms: Tensor, sizes: Tensor, end_gradient: Tensor) -> dict[str, list[float]]:
+    def _rates(self, factors: Factors, state: Evaluation, norms: Tensor, sizes: Tensor) -> dict[str, list[float]]:
         """Of the largest components, the largest first."""
         largest = torch.topk(torch.nan_to_num(sizes), self._n_rates).indices
         vectors = [part[0][:, largest] for part in factors.parts]
-        slopes = [part[0][:, largest] for part in self._gradient.parts]
-        alignment = theory.component_alignment(end_gradient.view(self._components.shape), vectors)
-        order, norms, sizes = len(vectors), norms[:, largest], sizes[largest]
+        slopes = [part[0][:, largest] for part in state.gradient.parts]
+        alignment = theory.component_alignment(state.end_gradient[0].view(self._components.shape), vectors)
+        n_modes, norms, sizes = len(vectors), norms[:, largest], sizes[largest]
         return {
             "component_rates": _measured_rates(vectors, slopes).tolist(),
             "predicted_component_rates": theory.any_component_rates(norms, alignment).tolist(),
-            "predicted_component_rates_balanced": theory.balanced_rates(sizes, alignment, order).tolist(),
+            "predicted_component_rates_balanced": theory.balanced_rates(sizes, alignment, n_modes).tolist(),
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,39 +12,45 @@ from torch import Tensor
 
 from solver.counterexample import counterexample
 from solver.numerics import theory
-from solver.numerics.lanes import deep_matrix_factorization_start as initial
 from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
+from solver.numerics.lanes.deep_matrix_factorization_start import Array, layers
 from solver.numerics.lanes.lane import LaneRun, Watched
+from solver.numerics.methods import method_on
+from solver.numerics.methods.method import Method
+from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
+from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.streams import stream
 from solver.records import Event, Outcome, Picture, Snapshot
-from solver.settings import Lane
-from solver.spec import Adam, DeepMatrixFactorization, GradientDescent, GradientFlow
+from solver.spec import DeepMatrixFactorization
 
 # The loss of the wrong branch is told apart from its least value by this much of it.
 _NEAR_LEAST = 0.05
 
 
-class DeepMatrixFactorizationLane(LaneRun):
+class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorization]):
     """Layers W_1 … W_N; watches the determinant where its sign was asked for."""
 
-    metrics: DeepMatrixFactorizationMetrics
-
-    def __init__(self, lane: Lane, problem: ObservedProblem) -> None:
-        super().__init__(lane)
-        assert isinstance(lane.spec.model, DeepMatrixFactorization)
-        self.problem = problem
-        self.model = lane.spec.model
-        self._counterexample = counterexample(lane.spec.problem)
-        self.widths = initial.widths(self.model, problem.shape)
-        optimizer = lane.spec.optimizer
-        has_time, is_flow = not isinstance(optimizer, Adam), isinstance(optimizer, GradientFlow)
-        self.metrics = DeepMatrixFactorizationMetrics(
-            problem, self.widths, lane.spec.record, has_time, is_flow, self._counterexample
+    def prepare(self) -> None:
+        spec = self.lane.spec
+        self._counterexample = counterexample(spec.problem)
+        self.widths = self.model.widths(self.problem.shape)
+        self._metrics = DeepMatrixFactorizationMetrics(
+            self.problem, self.widths, spec.record, spec.optimizer, self._counterexample
         )
 
-    def _layers(self) -> list[initial.Array]:
-        return initial.layers(self.model, self.problem.shape, stream(self.lane.spec.seed, "initialisation"))
+    @property
+    def metrics(self) -> DeepMatrixFactorizationMetrics:
+        return self._metrics
+
+    @classmethod
+    def method(cls, runs: Sequence[DeepMatrixFactorizationLane], dtype: torch.dtype, device: torch.device) -> Method:
+        loss = loss_of([run.problem for run in runs], dtype, device)
+        objective = DeepMatrixFactorizationObjective(runs[0].widths, loss, len(runs), dtype, device)
+        return method_on(objective, [run.start() for run in runs], runs[0].lane.spec)
+
+    def _layers(self) -> list[Array]:
+        return layers(self.model, self.problem.shape, stream(self.lane.spec.seed, "initialisation"))
 
     def start(self) -> Tensor:
         return torch.tensor(np.concatenate([layer.reshape(-1) for layer in self._layers()]))
@@ -63,12 +70,12 @@ class DeepMatrixFactorizationLane(LaneRun):
         start = max(float(np.linalg.norm(layer, 2)) for layer in self._layers()) ** self.model.depth
         # The largest singular value of the observed part stands for that of what is to be learned.
         size = gradient / (2.0 * self.problem.loss_coefficient)
-        if isinstance(optimizer, Adam) or start > 0.1 * size:
+        if not optimizer.HAS_TIME or start > 0.1 * size:
             return None
         time = theory.frozen_escape_time(start, gradient, self.model.depth)
         if not math.isfinite(time):
             return None
-        step = time / optimizer.step_size if isinstance(optimizer, GradientDescent) else None
+        step = optimizer.step_at(time)
         where = f"step {step:.0f}" if step is not None else f"time {time:.4g}"
         text = f"the law with frozen γ lets σ_1 escape at {where} at the earliest (t*)"
         return Event(lane=self.lane.index, name="predicted-escape", text=text, step=step, time=time)
@@ -85,7 +92,7 @@ class DeepMatrixFactorizationLane(LaneRun):
         if self.model.det_sign != "any":
             return 1.0 if self.model.det_sign == "positive" else -1.0
         is_kept = self._counterexample is not None and self.model.init != "gaussian"
-        return self.metrics.det_sign(self.start()) if is_kept else 0.0
+        return self._metrics.det_sign(self.start()) if is_kept else 0.0
 
     @property
     def watches(self) -> bool:
@@ -95,7 +102,7 @@ class DeepMatrixFactorizationLane(LaneRun):
     def watch(self, parameters: Tensor, step: int, loss: float) -> Watched:
         wanted = self._kept_sign
         events, ending = self._watch_branch(parameters, step, loss, wanted)
-        if ending is not None or self.metrics.det_sign(parameters) != -wanted:
+        if ending is not None or self._metrics.det_sign(parameters) != -wanted:
             return events, ending or self._at_rounding_floor(parameters, step, loss)
         return events, Outcome(
             kind="stopped",
@@ -107,7 +114,7 @@ class DeepMatrixFactorizationLane(LaneRun):
         )
 
     def _at_rounding_floor(self, parameters: Tensor, step: int, loss: float) -> Outcome | None:
-        if not self.metrics.det_is_rounding(parameters):
+        if not self._metrics.det_is_rounding(parameters):
             return None
         return Outcome(
             kind="stopped",
@@ -127,10 +134,10 @@ class DeepMatrixFactorizationLane(LaneRun):
         if example is None or example.size != 2 or example.epsilon == 0.0 or sign != example.diverging_sign:
             return [], None
         half_sum, least = example.half_sum(loss), example.least_loss_of_wrong_branch()
-        end_matrix = self.metrics.end_matrix(parameters)
+        end_matrix = self._metrics.end_matrix(parameters)
         opposite = end_matrix[1, 1].item() * example.epsilon < 0.0
         # Once there, a change of sign is an error of the integration: the branch is the reason, whatever came of it.
-        flipped = "branch" in self.said and self.metrics.det_sign(parameters) == -sign
+        flipped = "branch" in self.said and self._metrics.det_sign(parameters) == -sign
         if not flipped and not (example.is_settled(half_sum) and opposite):
             return [], None
         events = []
@@ -159,14 +166,14 @@ class DeepMatrixFactorizationLane(LaneRun):
 
     def _pictures(self, parameters: Tensor, step: int) -> list[Picture]:
         """The end matrix, and which of the ground truth's singular vectors its own are aligned with."""
-        end_matrix = self.metrics.end_matrix(parameters)
+        end_matrix = self._metrics.end_matrix(parameters)
         if not bool(torch.isfinite(end_matrix).all()):
             # Nor could it be decomposed.
             return []
         shown = self.picture("end_matrix", end_matrix, self.problem.shape, step)
-        overlap = self.metrics.overlap(end_matrix)
+        overlap = self._metrics.overlap(end_matrix)
         return shown if overlap is None else shown + self.picture("overlap", overlap, tuple(overlap.shape), step)
 
     def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
-        exact = self.snapshot("end_matrix", self.metrics.end_matrix(parameters), self.problem.shape, step)
+        exact = self.snapshot("end_matrix", self._metrics.end_matrix(parameters), self.problem.shape, step)
         return [*self._pictures(parameters, step), *exact]

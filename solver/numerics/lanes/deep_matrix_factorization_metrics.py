@@ -14,12 +14,13 @@ from torch import Tensor
 from solver.counterexample import Counterexample
 from solver.numerics import theory
 from solver.numerics.lanes.frames import written
+from solver.numerics.lanes.metrics import Metrics, absent_of
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
-from solver.numerics.models.objective import Factors
+from solver.numerics.models.objective import Evaluation, Factors
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
 from solver.records import Value, plain
-from solver.spec import Record
+from solver.spec import Optimizer, Record
 
 # Rates are differences of σ over a step of the flow that moves the end matrix by this fraction at most …
 _RELATIVE_CHANGE = 1e-4
@@ -31,59 +32,83 @@ _SMALLEST_CHANGE = 1e-9
 _LARGEST_ENTRY = 1e140
 
 
-class DeepMatrixFactorizationMetrics:
-    """Measures states of one lane."""
+class DeepMatrixFactorizationMetrics(Metrics):
+    """Spectra, norms, errors and rates of the end matrix."""
+
+    SERIES = (
+        "step",
+        "time",
+        "elapsed_s",
+        "evaluations",
+        "train_loss",
+        "reconstruction_error",
+        "normalised_reconstruction_error",
+        "held_out_error",
+        "effective_rank",
+        "singular_values",
+        "nuclear_norm",
+        "frobenius_norm",
+        "spectral_norm",
+        "schatten_2_over_n",
+        "det_sign",
+        "log_abs_det",
+        "unobserved_entry",
+        "unobserved_entry_bound",
+        "singular_value_rates",
+        "predicted_rates",
+        "predicted_rates_balanced",
+        "truth_alignment",
+        "unbalancedness",
+        "gradient_norm",
+        "step_size",
+        "method",
+        "rejections",
+    )
 
     def __init__(
         self,
         problem: ObservedProblem,
         widths: list[int],
         record: Record,
-        has_time: bool,
-        is_flow: bool,
+        optimizer: Optimizer,
         counterexample: Counterexample | None = None,
     ) -> None:
         cpu, double = torch.device("cpu"), torch.float64
         self._problem = problem
         self._counterexample = counterexample
         self._layers = DeepMatrixFactorizationObjective(widths, loss_of([problem], double, cpu), 1, double, cpu)
-        self._gradient = self._layers.factors()
-        self._shifted = self._layers.factors()
         self.depth = len(widths) - 1
         self._n_values = min(record.singular_values, *problem.shape)
         self._n_rates = min(record.rates, *problem.shape)
         self._is_square = problem.shape[0] == problem.shape[1]
         self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth)
         self._truth = None if self._ground_truth is None else theory.singular_spaces(self._ground_truth)
-        self.series = self._names(has_time) + ["method", "rejections"] * is_flow
+        super().__init__(absent_of(optimizer) | self._absent())
 
-    def _names(self, has_time: bool) -> list[str]:
-        names = ["step"] + ["time"] * has_time + ["elapsed_s", "evaluations", "train_loss"]
-        if self._ground_truth is not None:
-            names += ["reconstruction_error", "normalised_reconstruction_error"]
-        # Held-out values that are all zero have no scale to measure against.
-        names += ["held_out_error"] * bool(np.any(self._problem.test_values))
-        names += ["effective_rank", "singular_values", "nuclear_norm", "frobenius_norm", "spectral_norm"]
-        names += ["schatten_2_over_n"]
-        names += ["det_sign", "log_abs_det"] * self._is_square
-        names += ["unobserved_entry", "unobserved_entry_bound"] * (self._counterexample is not None)
-        if self._n_rates:
-            names += ["singular_value_rates", "predicted_rates", "predicted_rates_balanced"]
-            names += ["truth_alignment"] * (self._truth is not None)
-        return names + ["unbalancedness"] * (self.depth > 1) + ["gradient_norm", "step_size"]
+    def _absent(self) -> set[str]:
+        absent: set[str] = set()
+        if self._ground_truth is None:
+            absent |= {"reconstruction_error", "normalised_reconstruction_error"}
+        if not np.any(self._problem.test_values):
+            # Held-out values that are all zero have no scale to measure against.
+            absent.add("held_out_error")
+        if not self._is_square:
+            absent |= {"det_sign", "log_abs_det"}
+        if self._counterexample is None:
+            absent |= {"unobserved_entry", "unobserved_entry_bound"}
+        if not self._n_rates:
+            absent |= {"singular_value_rates", "predicted_rates", "predicted_rates_balanced"}
+        if not self._n_rates or self._truth is None:
+            absent.add("truth_alignment")
+        return absent if self.depth > 1 else absent | {"unbalancedness"}
 
     def end_matrix(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, "rows columns"]:
         return self._layers.end_matrix(self._layers.factors(parameters.unsqueeze(0)))[0].clone()
 
     def measure(self, parameters: Float[Tensor, " parameters"], known: dict[str, float]) -> list[Value]:
-        """The values of a frame in the order of ``series``.
-
-        ``known`` has what the loop knows: step, time, elapsed_s, evaluations, step_size, and train_loss in the training
-        precision at an accepted state; without it the loss is computed here.
-        """
         factors = self._layers.factors(parameters.unsqueeze(0))
-        loss = self._layers.loss_and_gradient(factors, self._gradient).item()
-        end_matrix = self._layers.last_end()[0].clone()
+        state = self._layers.evaluate(factors)
+        loss, end_matrix = state.losses.item(), state.end[0].view(*self._problem.shape)
         if not end_matrix.abs().max() < _LARGEST_ENTRY:
             return self._not_finite(known | {"train_loss": known.get("train_loss", loss)})
         if self._n_rates:
@@ -93,7 +118,7 @@ class DeepMatrixFactorizationMetrics:
             singular_values = torch.linalg.svdvals(end_matrix)
         values: dict[str, Any] = {"train_loss": loss, **known}
         values["singular_values"] = singular_values[: self._n_values].tolist()
-        values["gradient_norm"] = torch.linalg.vector_norm(self._gradient.flat).item()
+        values["gradient_norm"] = torch.linalg.vector_norm(state.gradient.flat).item()
         values |= norms(singular_values, self.depth)
         values |= self._errors(end_matrix)
         if self._is_square:
@@ -105,10 +130,10 @@ class DeepMatrixFactorizationMetrics:
         if self.depth > 1:
             values["unbalancedness"] = unbalancedness([layer[0] for layer in factors.parts])
         if self._n_rates:
-            values |= self._rates(factors, u, singular_values, vt)
+            values |= self._rates(factors, state, u, singular_values, vt)
             if self._truth is not None:
                 values["truth_alignment"] = self._alignment(*self._truth, u, vt)
-        return [written(values[name]) for name in self.series]
+        return self._frame(values)
 
     def _not_finite(self, known: dict[str, float]) -> list[Value]:
         lists = {"singular_values": self._n_values}
@@ -181,29 +206,31 @@ class DeepMatrixFactorizationMetrics:
             log += result.logabsdet.item()
         return sign, log
 
-    def _rates(self, factors: Factors, u: Tensor, singular_values: Tensor, vt: Tensor) -> dict[str, list[float]]:
+    def _rates(
+        self, factors: Factors, state: Evaluation, u: Tensor, singular_values: Tensor, vt: Tensor
+    ) -> dict[str, list[float]]:
         k = self._n_rates
         top_u, top_v = u[:, :k], vt[:k].T
         layers = [layer[0] for layer in factors.parts]
-        gradients = [layer[0] for layer in self._gradient.parts]
+        gradients = [layer[0] for layer in state.gradient.parts]
         predicted = theory.any_initialisation_rates(layers, gradients, top_u, top_v)
-        end_gradient = self._layers.end_gradient().view(*self._problem.shape)
+        end_gradient = state.end_gradient[0].view(*self._problem.shape)
         alignment = -(top_u * (end_gradient @ top_v)).sum(0)
         balanced = theory.balanced_rates(singular_values[:k], alignment, self.depth)
         return {
-            "singular_value_rates": self._measured_rates(factors, singular_values).tolist(),
+            "singular_value_rates": self._measured_rates(factors, state.gradient, singular_values).tolist(),
             "predicted_rates": predicted.tolist(),
             "predicted_rates_balanced": balanced.tolist(),
         }
 
-    def _measured_rates(self, factors: Factors, singular_values: Tensor) -> Tensor:
+    def _measured_rates(self, factors: Factors, gradient: Factors, singular_values: Tensor) -> Tensor:
         """Central differences of the top σ over ±δ of the flow.
 
         δ is limited by the smallest gap between the singular values concerned; a σ closer to a neighbour than any
         usable δ can tell apart has no derivative here, and NaN.
         """
         k = self._n_rates
-        speed = self._end_speed(factors)
+        speed = _end_speed(factors, gradient)
         scale = singular_values[0].item()
         if speed == 0.0 or scale == 0.0:
             return torch.zeros(k, dtype=torch.float64)
@@ -213,25 +240,25 @@ class DeepMatrixFactorizationMetrics:
         if usable.any():
             change = min(change, _CHANGE_OF_GAP * gaps[usable].min().item())
         delta = change / speed
-        rates = (self._spectrum_after(factors, delta)[:k] - self._spectrum_after(factors, -delta)[:k]) / (2.0 * delta)
-        return torch.where(usable, rates, math.nan)
+        ahead, behind = (self._spectrum_after(factors, gradient, step)[:k] for step in (delta, -delta))
+        return torch.where(usable, (ahead - behind) / (2.0 * delta), math.nan)
 
-    def _end_speed(self, factors: Factors) -> float:
-        """‖dW/dt‖_F of the flow."""
-        layers = [layer[0] for layer in factors.parts]
-        above = torch.zeros(0)
-        velocity = None
-        for layer, gradient in zip(layers, (layer[0] for layer in self._gradient.parts), strict=True):
-            velocity = -gradient if velocity is None else layer @ velocity - gradient @ above
-            above = layer if len(above) == 0 else layer @ above
-        assert velocity is not None
-        return float(torch.linalg.matrix_norm(velocity))
-
-    def _spectrum_after(self, factors: Factors, delta: float) -> Tensor:
+    def _spectrum_after(self, factors: Factors, gradient: Factors, delta: float) -> Tensor:
         # Euler both ways: the errors of second order are the same on both sides and cancel in the difference.
-        torch.add(factors.flat, self._gradient.flat, alpha=-delta, out=self._shifted.flat)
-        spectrum: Tensor = torch.linalg.svdvals(self._layers.end_matrix(self._shifted)[0])
+        shifted = self._layers.view(torch.add(factors.flat, gradient.flat, alpha=-delta))
+        spectrum: Tensor = torch.linalg.svdvals(self._layers.end_matrix(shifted)[0])
         return spectrum
+
+
+def _end_speed(factors: Factors, gradient: Factors) -> float:
+    """‖dW/dt‖_F of the flow."""
+    above = torch.zeros(0)
+    velocity = None
+    for layer, slope in zip((part[0] for part in factors.parts), (part[0] for part in gradient.parts), strict=True):
+        velocity = -slope if velocity is None else layer @ velocity - slope @ above
+        above = layer if len(above) == 0 else layer @ above
+    assert velocity is not None
+    return float(torch.linalg.matrix_norm(velocity))
 
 
 def norms(singular_values: Float[Tensor, " values"], depth: int) -> dict[str, float]:

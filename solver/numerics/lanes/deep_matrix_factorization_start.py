@@ -12,12 +12,6 @@ from solver.spec import DeepMatrixFactorization
 Array = npt.NDArray[np.float64]
 
 
-def widths(model: DeepMatrixFactorization, shape: tuple[int, ...]) -> list[int]:
-    """Widths from the columns of the end matrix to its rows, layer by layer."""
-    hidden = min(shape) if model.hidden_width is None else model.hidden_width
-    return [shape[1], *[hidden] * (model.depth - 1), shape[0]]
-
-
 def layers(model: DeepMatrixFactorization, shape: tuple[int, ...], generator: np.random.Generator) -> list[Array]:
     """W_1 … W_N, each (outputs, inputs), at the start of a lane.
 
@@ -25,7 +19,7 @@ def layers(model: DeepMatrixFactorization, shape: tuple[int, ...], generator: np
     rectangular identity times α^(1/N); orthogonal layers have orthonormal rows or columns times α^(1/N); balanced draws
     the end matrix with entries of standard deviation α/sqrt(inputs) and splits its singular values evenly (A19 §3).
     """
-    sizes = widths(model, shape)
+    sizes = model.widths(shape)
     scale = model.init_scale ** (1.0 / model.depth)
     pairs = list(zip(sizes[1:], sizes, strict=False))
     if model.init == "gaussian":

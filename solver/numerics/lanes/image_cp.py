@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from solver.numerics.lanes.frames import shortened, written
+from solver.numerics.lanes.frames import shortened
 from solver.numerics.lanes.lane import LaneRun
+from solver.numerics.lanes.metrics import Metrics
+from solver.numerics.methods.image_adam import ImageAdamMethod
+from solver.numerics.methods.method import Method
 from solver.numerics.problems.datasets import N_PIXELS
 from solver.numerics.problems.images import ImageProblem
 from solver.numerics.streams import stream
 from solver.records import Picture, Snapshot, Value
-from solver.settings import Lane
-from solver.spec import CP
+from solver.spec import CP, Adam
 
-_SERIES = ["step", "elapsed_s", "evaluations", "train_loss", "train_error", "test_error", "step_size"]
 # Component pictures are drawn of so many components, at every so many frames.
 _DRAWN_COMPONENTS = 12
 _FRAMES_A_PICTURE = 4
@@ -22,24 +25,31 @@ _PICTURE_DIGITS = 3
 _WITHIN_LEVELS = 0.97
 
 
-class ImageCPMetrics:
+class ImageCPMetrics(Metrics):
     """Passes on what the method measures over all images for all lanes at once."""
 
-    series = _SERIES
+    SERIES = ("step", "elapsed_s", "evaluations", "train_loss", "train_error", "test_error", "step_size")
 
     def measure(self, parameters: Tensor, known: dict[str, float]) -> list[Value]:  # noqa: ARG002
-        return [written(known[name]) for name in self.series]
+        return self._frame({name: known[name] for name in self.series})
 
 
-class ImageCPLane(LaneRun):
+class ImageCPLane(LaneRun[ImageProblem, CP]):
     """Components of 784 factors; each can be seen as a picture of log|w_1/w_0| by pixel."""
 
-    def __init__(self, lane: Lane, problem: ImageProblem) -> None:
-        super().__init__(lane)
-        assert isinstance(lane.spec.model, CP)
-        self.problem = problem
-        self.model = lane.spec.model
-        self.metrics = ImageCPMetrics()
+    def prepare(self) -> None:
+        self._metrics = ImageCPMetrics(absent=())
+
+    @property
+    def metrics(self) -> ImageCPMetrics:
+        return self._metrics
+
+    @classmethod
+    def method(cls, runs: Sequence[ImageCPLane], dtype: torch.dtype, device: torch.device) -> Method:
+        optimizer = runs[0].lane.spec.optimizer
+        assert isinstance(optimizer, Adam), "images refuse every other optimizer"
+        starts = [run.start() for run in runs]
+        return ImageAdamMethod([run.problem for run in runs], starts, optimizer, dtype, device)
 
     def start(self) -> Tensor:
         """Weights (2, pixels, components): the factors of a pixel that is off, and of one that is on."""

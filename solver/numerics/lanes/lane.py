@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from solver.numerics.lanes.frames import shortened
+from solver.numerics.lanes.metrics import Metrics
 from solver.numerics.lanes.schedule import Schedule
-from solver.records import PICTURE_LEVELS, Event, Outcome, Picture, Snapshot, Value, levels_of, plain
-from solver.settings import Lane
+from solver.numerics.methods.method import Method
+from solver.numerics.problems.drawn import DrawnProblem
+from solver.records import PICTURE_LEVELS, Event, Outcome, Picture, Snapshot, levels_of, plain
+from solver.settings import LaneSpec
+from solver.spec import Model
 
 # Arrays of so few entries are seen as numbers.
 _FEW_ENTRIES, _EXACT_DIGITS = 256, 4
@@ -36,31 +40,38 @@ def _pictured() -> Iterator[int]:
 _PICTURED = frozenset(_pictured())
 
 
-class Metrics(Protocol):
-    """Measures states of a lane."""
-
-    series: list[str]
-
-    def measure(self, parameters: Float[Tensor, " parameters"], known: dict[str, float]) -> list[Value]:
-        """The values of a frame in the order of ``series``.
-
-        ``known`` has what the loop knows: step, time, elapsed_s, evaluations, step_size, and train_loss in the training
-        precision at an accepted state; without it the loss is computed here.
-        """
+ModelT = TypeVar("ModelT", bound=Model)
+ProblemT = TypeVar("ProblemT", bound=DrawnProblem)
 
 
-class LaneRun(ABC):
+class LaneRun(ABC, Generic[ProblemT, ModelT]):
     """One lane of a batch. ``said`` names what it has announced already; it outlives a checkpoint."""
 
-    metrics: Metrics
-
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: LaneSpec, problem: DrawnProblem) -> None:
         self.lane = lane
+        # The register of lanes pairs each class with its own kinds.
+        self.problem = cast("ProblemT", problem)
+        self.model = cast("ModelT", lane.spec.model)
         self.schedule = Schedule(lane.spec)
         self.next_recorded = 0
         self.last_recorded = -1
         self.frames_taken = 0
         self.said: list[str] = []
+        self.prepare()
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """What the kind of lane needs before anything else."""
+
+    @property
+    @abstractmethod
+    def metrics(self) -> Metrics:
+        """What measures its states."""
+
+    @classmethod
+    @abstractmethod
+    def method(cls, runs: Sequence[Any], dtype: torch.dtype, device: torch.device) -> Method:
+        """What trains these lanes of the class together, at their starts."""
 
     @abstractmethod
     def start(self) -> Float[Tensor, " parameters"]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from solver.numerics.methods.first_order import FirstOrder
+from solver.numerics.methods.kept import ByLane, Whole
 from solver.numerics.models.objective import Objective
 from solver.spec import Adam
 
@@ -13,17 +14,23 @@ from solver.spec import Adam
 class AdamMethod(FirstOrder):
     """m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂/(sqrt(v̂) + eps). It follows no flow, so it has no time."""
 
-    STATE = (*FirstOrder.STATE, "_mean", "_square", "_weights")
+    _mean: ByLane[Tensor]
+    _square: ByLane[Tensor]
+    _weights: Whole[Tensor]
 
     def __init__(self, objective: Objective, start: Tensor, spec: Adam, steps_between_looks: int | None = None) -> None:
+        self._spec = spec
         super().__init__(objective, start, steps_between_looks)
         self.times = None
-        self._spec = spec
         self._mean = torch.zeros_like(self.factors.flat)
         self._square = torch.zeros_like(self.factors.flat)
-        self._direction = torch.zeros_like(self.factors.flat)
         self._weights = first_weights(objective.device)
-        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=objective.dtype, device=objective.device)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        objective, shape = self.objective, (len(self.steps), 1)
+        self._direction = torch.zeros_like(self.factors.flat)
+        self._sizes = torch.full(shape, self._spec.step_size, dtype=objective.dtype, device=objective.device)
 
     def _update(self) -> tuple[Tensor, Tensor]:
         adam_direction(self._spec, self._weights, self._gradient.flat, self._mean, self._square, self._direction)
@@ -34,11 +41,6 @@ class AdamMethod(FirstOrder):
 
     def step_sizes(self) -> list[float]:
         return [self._spec.step_size] * len(self.steps)
-
-    def keep(self, lanes: list[int]) -> None:
-        super().keep(lanes)
-        self._mean, self._square = self._mean[lanes], self._square[lanes]
-        self._direction, self._sizes = self._direction[lanes], self._sizes[lanes]
 
 
 def first_weights(device: torch.device) -> Tensor:

@@ -13,6 +13,7 @@ import math
 import torch
 from torch import Tensor
 
+from solver.numerics.methods.kept import ByLane
 from solver.numerics.methods.scheme import Scheme, rms
 from solver.numerics.models.objective import Factors, Objective
 
@@ -34,20 +35,22 @@ class Chebyshev(Scheme):
     """
 
     NAME = "chebyshev"
-    ERROR_ORDER = 3
+    ERROR_POWER = 3
     SAFETY = 0.8
     SMALLEST_FACTOR = 0.1
     LARGEST_FACTOR = 5.0
     FIRST_ERROR = 0.0
-    STATE = ("_direction", "_curvature", "_age")
+    _direction: ByLane[Tensor]
+    """Of the largest curvature, a unit vector of each lane."""
+    _curvature: ByLane[list[float]]
+    """The largest curvature with its safety; 0 where it is to be found from a guess."""
+    _age: ByLane[list[int]]
 
     def __init__(self, objective: Objective) -> None:
         super().__init__(objective)
         n, like = objective.n_lanes, self.end_slope
         self._direction = torch.zeros_like(like)
-        """Of the largest curvature, a unit vector of each lane."""
         self._curvature = [0.0] * n
-        """The largest curvature with its safety; 0 where it is to be found from a guess."""
         self._age = [_STEPS_BETWEEN_ESTIMATES] * n
 
     def _allocate(self) -> None:

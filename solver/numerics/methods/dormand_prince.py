@@ -37,7 +37,7 @@ class DormandPrince(Scheme):
     """Seven stages, the last of which is the first of the next step."""
 
     NAME = "dormand-prince"
-    ERROR_ORDER = 5
+    ERROR_POWER = 5
     BETA = 0.04
 
     def _allocate(self) -> None:

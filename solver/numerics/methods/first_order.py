@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from solver.numerics.methods.graphs import Graphed
+from solver.numerics.methods.kept import ByLane
 from solver.numerics.methods.method import FactorMethod
-from solver.numerics.models.objective import Objective
+from solver.numerics.models.objective import Factors, Objective
 
 # On a GPU a look at the loss stops the queue, so losses are looked at once in so many steps.
 _STEPS_BETWEEN_LOOKS = 256
@@ -27,7 +28,9 @@ class FirstOrder(FactorMethod):
     so its state is the first one there whatever the distance of the looks.
     """
 
-    STATE = (*FactorMethod.STATE, "_gradient", "_loss", "_moving")
+    _gradient: ByLane[Factors]
+    _loss: ByLane[Tensor]
+    _moving: ByLane[Tensor]
 
     def __init__(self, objective: Objective, start: Tensor, steps_between_looks: int | None = None) -> None:
         super().__init__(objective, start)
@@ -43,7 +46,7 @@ class FirstOrder(FactorMethod):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Counters and blocks of steps for the lanes that there are."""
+        """Buffers and blocks of steps for the lanes that there are."""
         self._count = torch.zeros((len(self.steps), 1), dtype=torch.int64, device=self.objective.device)
         self._block = Graphed(self._frozen_step, _STEPS_A_BLOCK, self.objective.device)
 
@@ -151,10 +154,5 @@ class FirstOrder(FactorMethod):
         moving.logical_and_(going.unsqueeze(1))
 
     def keep(self, lanes: list[int]) -> None:
-        self._keep_lists(lanes)
-        self.objective.keep(lanes)
-        self.factors = self.objective.factors(self.factors.flat[lanes])
-        self._gradient = self.objective.factors(self._gradient.flat[lanes])
-        self._loss = self._loss[lanes]
-        self._moving = self._moving[lanes]
+        super().keep(lanes)
         self._prepare()

@@ -16,9 +16,13 @@ class GradientDescentMethod(FirstOrder):
     def __init__(
         self, objective: Objective, start: Tensor, spec: GradientDescent, steps_between_looks: int | None = None
     ) -> None:
-        super().__init__(objective, start, steps_between_looks)
         self._step_size = spec.step_size
-        self._sizes = torch.full((objective.n_lanes, 1), spec.step_size, dtype=objective.dtype, device=objective.device)
+        super().__init__(objective, start, steps_between_looks)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        objective, shape = self.objective, (len(self.steps), 1)
+        self._sizes = torch.full(shape, self._step_size, dtype=objective.dtype, device=objective.device)
 
     def _update(self) -> tuple[Tensor, Tensor]:
         return self._sizes, self._gradient.flat
@@ -31,7 +35,3 @@ class GradientDescentMethod(FirstOrder):
 
     def step_sizes(self) -> list[float]:
         return [self._step_size] * len(self.steps)
-
-    def keep(self, lanes: list[int]) -> None:
-        super().keep(lanes)
-        self._sizes = self._sizes[lanes]

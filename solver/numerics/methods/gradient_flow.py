@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from solver.estimate import MOST_IMPLICIT
+from solver.costs.cost import MOST_IMPLICIT
 from solver.numerics.methods.chebyshev import Chebyshev
 from solver.numerics.methods.dormand_prince import DormandPrince
 from solver.numerics.methods.hand_over import HandOver
+from solver.numerics.methods.kept import ByLane, Derived
 from solver.numerics.methods.method import FactorMethod
 from solver.numerics.methods.rosenbrock import Rosenbrock
 from solver.numerics.methods.scheme import Scheme, rms
-from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.objective import Objective
 from solver.spec import FLOW_METHODS, GradientFlow
 
@@ -35,25 +35,28 @@ _KINDS: tuple[type[Scheme], ...] = (DormandPrince, Chebyshev, Rosenbrock)
 class GradientFlowMethod(FactorMethod):
     """The flow dθ/dt = −∇ℓ(θ); every lane has its own time, step size, acceptance and scheme."""
 
-    STATE = (
-        *FactorMethod.STATE,
-        "_slope",
-        "_h",
-        "_taken",
-        "_last_error",
-        "_last_step",
-        "rejections",
-        "_rejected_in_a_row",
-        "_at",
-        "_said",
-    )
+    _slope: ByLane[Tensor]
+    """The gradient at the accepted state."""
+    _h: ByLane[list[float]]
+    _taken: ByLane[list[float]]
+    _last_error: ByLane[list[float]]
+    _last_step: ByLane[list[float]]
+    rejections: ByLane[list[int]]
+    """Attempted steps that were not accepted."""
+    _rejected_in_a_row: ByLane[list[int]]
+    _at: ByLane[list[str]]
+    """The scheme that takes each lane's next step."""
+    _said: ByLane[list[list[str]]]
+    """Of hand-overs, until it is asked for."""
+    _residual_scale: Derived[list[float]]
+    _accepted: Derived[list[str | None]]
+    """The scheme of the step just accepted, until the state is settled; None where there is none."""
 
     def __init__(self, objective: Objective, start: Tensor, spec: GradientFlow, max_time: float = math.inf) -> None:
         super().__init__(objective, start)
         n = objective.n_lanes
         self.rtol, self._atol, self._max_time = spec.rtol, spec.atol, max_time
         self.rejections = [0] * n
-        """Attempted steps that were not accepted."""
         self._rejected_in_a_row = [0] * n
         self._rounding = 8.0 * torch.finfo(objective.dtype).eps
         self._residual_scale = objective.loss_of_zero()
@@ -61,11 +64,8 @@ class GradientFlowMethod(FactorMethod):
         first, partner = _schemes_of(spec, objective)
         self._hand_over = HandOver(partner, n)
         self._at = [first] * n
-        """The scheme that takes each lane's next step."""
-        self._said: list[list[str]] = [[] for _ in range(n)]
-        """Of hand-overs, until it is asked for."""
+        self._said = [[] for _ in range(n)]
         self._slope = torch.zeros_like(self.factors.flat)
-        """The gradient at the accepted state."""
         self.losses = objective.loss_and_gradient(self.factors, objective.view(self._slope)).tolist()
         scheme = self._scheme(first)
         self._last_error = [scheme.FIRST_ERROR] * n
@@ -75,8 +75,7 @@ class GradientFlowMethod(FactorMethod):
                 scheme.begin(lane, self._slope[lane])
         self._taken = list(self._h)
         self._last_step = list(self._h)
-        self._accepted: list[str | None] = [None] * n
-        """The scheme of the step just accepted, until the state is settled; None where there is none."""
+        self._accepted = [None] * n
 
     def _scheme(self, name: str) -> Scheme:
         """Made when it is first needed: each has buffers of many times the state."""
@@ -97,7 +96,7 @@ class GradientFlowMethod(FactorMethod):
         self.evaluations = [count + 1 for count in self.evaluations]
         d2 = rms(scheme.end_slope - slope) / size / h0
         largest = torch.maximum(d1, d2)
-        power = 1.0 / scheme.ERROR_ORDER
+        power = 1.0 / scheme.ERROR_POWER
         h1 = torch.where(largest <= 1e-15, (h0 * 1e-3).clamp_min(1e-6), (0.01 / largest.clamp_min(1e-300)) ** power)
         first: list[float] = torch.minimum(100.0 * h0, h1).tolist()
         return [min(h, self._max_time) for h in first]
@@ -168,7 +167,7 @@ class GradientFlowMethod(FactorMethod):
         factor = scheme.SMALLEST_FACTOR
         if math.isfinite(error) and math.isfinite(loss):
             # At least halved: a step whose error was fine was rejected for its loss.
-            wanted = scheme.SAFETY * max(error, 1e-10) ** (-1.0 / scheme.ERROR_ORDER)
+            wanted = scheme.SAFETY * max(error, 1e-10) ** (-1.0 / scheme.ERROR_POWER)
             factor = max(factor, min(wanted, 0.5 if error <= 1.0 else 1.0))
         self._h[lane] = min(self._h[lane] * factor, scheme.longest(lane))
 
@@ -185,8 +184,8 @@ class GradientFlowMethod(FactorMethod):
         self._h[lane] = min(self._h[lane], change.longest)
         self._said[lane].append(f"{change.to} takes over: {change.why}")
 
-    def hand_overs(self, lane: int) -> list[str]:
-        """What there is to say of hand-overs since the last time that it was asked."""
+    def said(self, lane: int) -> list[str]:
+        """Hand-overs."""
         said, self._said[lane] = self._said[lane], []
         return said
 
@@ -224,9 +223,11 @@ class GradientFlowMethod(FactorMethod):
         """The scheme of the lane's last step, or of the first one to come."""
         return self._accepted[lane] or self._at[lane]
 
-    def is_stuck(self, lane: int) -> bool:
-        """Whether no step is short enough for the error demanded. A NaN, of numbers beyond range, counts as stuck."""
-        return not self._h[lane] > 1e-290 or self._rejected_in_a_row[lane] > _MOST_REJECTIONS
+    def stuck(self, lane: int) -> str | None:
+        """Where no step is short enough for the error demanded. A NaN, of numbers beyond range, counts as that."""
+        if self._h[lane] > 1e-290 and self._rejected_in_a_row[lane] <= _MOST_REJECTIONS:
+            return None
+        return f"no step is short enough for rtol {self.rtol:g}"
 
     def is_stationary(self, lane: int) -> bool:
         """Whether the gradient is exactly zero: nothing will ever move."""
@@ -248,22 +249,15 @@ class GradientFlowMethod(FactorMethod):
 
     def keep(self, lanes: list[int]) -> None:
         self._settle()
-        self._keep_lists(lanes)
-        factors, self._slope = self.factors.flat[lanes], self._slope[lanes].clone()
-        self.objective.keep(lanes)
-        self.factors = self.objective.factors(factors)
+        super().keep(lanes)
         for scheme in self._schemes.values():
             scheme.keep(lanes)
-        for name in ("_h", "_taken", "_last_error", "_last_step", "rejections", "_rejected_in_a_row", "_at", "_said"):
-            setattr(self, name, [getattr(self, name)[lane] for lane in lanes])
         self._hand_over.keep(lanes)
-        self._residual_scale = [self._residual_scale[lane] for lane in lanes]
-        self._accepted = [None] * len(lanes)
 
 
 def _schemes_of(spec: GradientFlow, objective: Objective) -> tuple[str, str | None]:
     """The scheme to begin with, and the one it takes turns with."""
     if spec.method != "auto":
         return spec.method, None
-    small = isinstance(objective, DeepMatrixFactorizationObjective) and objective.n_parameters <= MOST_IMPLICIT
+    small = objective.HAS_HESSIAN and objective.n_parameters <= MOST_IMPLICIT
     return DormandPrince.NAME, Rosenbrock.NAME if small else Chebyshev.NAME

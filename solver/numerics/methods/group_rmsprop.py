@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from solver.numerics.methods.first_order import FirstOrder
+from solver.numerics.methods.kept import ByLane, Whole
 from solver.numerics.models.objective import Objective
 from solver.numerics.problems.losses import squares_of
 from solver.spec import GroupRMSprop
@@ -20,7 +21,11 @@ class GroupRMSpropMethod(FirstOrder):
     are float64 whatever trains.
     """
 
-    STATE = (*FirstOrder.STATE, "_moment", "_weight", "_sizes", "_time")
+    _moment: ByLane[Tensor]
+    _weight: Whole[Tensor]
+    """α^t."""
+    _sizes: ByLane[Tensor]
+    _time: ByLane[Tensor]
 
     def __init__(
         self, objective: Objective, start: Tensor, spec: GroupRMSprop, steps_between_looks: int | None = None
@@ -29,7 +34,6 @@ class GroupRMSpropMethod(FirstOrder):
         self._spec = spec
         self._moment = torch.zeros((objective.n_lanes, 1), dtype=torch.float64, device=objective.device)
         self._weight = torch.ones((1, 1), dtype=torch.float64, device=objective.device)
-        """α^t."""
         self._none = torch.zeros((), dtype=torch.float64, device=objective.device)
         self._sizes, self._time = torch.zeros_like(self._moment), torch.zeros_like(self._moment)
 
@@ -72,7 +76,3 @@ class GroupRMSpropMethod(FirstOrder):
     def step_sizes(self) -> list[float]:
         sizes: list[float] = self._sizes[:, 0].tolist()
         return sizes
-
-    def keep(self, lanes: list[int]) -> None:
-        super().keep(lanes)
-        self._moment, self._sizes, self._time = self._moment[lanes], self._sizes[lanes], self._time[lanes]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from solver.numerics.methods.dormand_prince import DormandPrince
+from solver.numerics.methods.kept import ByLane, Kept
 
 # By h·ρ of accepted steps. The pair is stable up to 3.3; steps that sit there are limited by stability. A partner whose
 # steps the pair could take as well gives them back.
@@ -26,10 +27,16 @@ class Change(NamedTuple):
     why: str
 
 
-class HandOver:
+class HandOver(Kept):
     """Counts, lane by lane, the accepted steps that speak for a change. Without a partner there is none."""
 
-    STATE = ("_in_a_row", "_until_loose", "_since", "_changes")
+    _in_a_row: ByLane[list[int]]
+    """Steps that speak for a change."""
+    _until_loose: ByLane[list[int]]
+    """Steps that the partner keeps a lane for."""
+    _since: ByLane[list[int]]
+    """Steps since the last change."""
+    _changes: ByLane[list[int]]
 
     def __init__(self, partner: str | None, n_lanes: int) -> None:
         self._partner = partner
@@ -71,17 +78,3 @@ class HandOver:
         return Change(
             DormandPrince.NAME, longest, f"accuracy limits the steps of {scheme} again (h·ρ = {stiffness:.2g})"
         )
-
-    def keep(self, lanes: list[int]) -> None:
-        """Goes on with these lanes alone."""
-        for name in self.STATE:
-            setattr(self, name, [getattr(self, name)[lane] for lane in lanes])
-
-    def state(self) -> dict[str, Any]:
-        """The counts."""
-        return {name: list(getattr(self, name)) for name in self.STATE}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from what ``state`` gave."""
-        for name in self.STATE:
-            setattr(self, name, list(state[name]))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from solver.numerics.methods.adam import adam_direction, first_weights
 from solver.numerics.methods.graphs import Graphed
+from solver.numerics.methods.kept import Derived, Whole
 from solver.numerics.methods.method import Method
 from solver.numerics.models.image_cp import ImageCP
 from solver.numerics.problems.datasets import Bytes
@@ -39,7 +40,14 @@ class ImageAdamMethod(Method):
     with care where there were; from then on with care at once.
     """
 
-    STATE = ("steps", "evaluations", "losses", "_weights", "_mean", "_square", "_powers", "_careful")
+    _weights: Whole[Tensor]
+    """(2, pixels, columns): the lanes' columns side by side."""
+    _mean: Whole[Tensor]
+    _square: Whole[Tensor]
+    _powers: Whole[Tensor]
+    _careful: Whole[bool]
+    _problems: Derived[list[ImageProblem]]
+    _measured: Derived[list[dict[str, float]]]
 
     def __init__(
         self,
@@ -76,7 +84,7 @@ class ImageAdamMethod(Method):
         self.evaluations = [0] * len(problems)
         self.times = None
         self._measured_at = -1
-        self._measured: list[dict[str, float]] = []
+        self._measured = []
         self.losses = [math.inf] * len(problems)
         self.measured(0)
 
@@ -175,13 +183,12 @@ class ImageAdamMethod(Method):
 
     def keep(self, lanes: list[int]) -> None:
         columns = torch.cat([(self._model.owner == lane).nonzero()[:, 0] for lane in lanes])
+        n_components = [self._model.n_components[lane] for lane in lanes]
         self._weights = self._weights[:, :, columns]
         self._mean, self._square = self._mean[:, :, columns], self._square[:, :, columns]
         self._train_targets, self._test_targets = self._train_targets[:, lanes], self._test_targets[:, lanes]
-        self._problems = [self._problems[lane] for lane in lanes]
-        self._measured = [self._measured[lane] for lane in lanes]
-        self._allocate([self._model.n_components[lane] for lane in lanes])
-        self._keep_lists(lanes)
+        super().keep(lanes)
+        self._allocate(n_components)
 
 
 def _varying(images: Bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

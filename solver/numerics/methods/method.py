@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from solver.numerics.methods.kept import ByLane, Kept
 from solver.numerics.models.objective import Factors, Objective
 
 
-class Method(ABC):
+class Method(Kept, ABC):
     """A batch of lanes under way. Per-lane facts are host lists, up to date after ``advance``."""
 
-    STATE: ClassVar[tuple[str, ...]] = ("steps", "evaluations", "times", "losses")
-    """The attributes that ``advance`` depends on; a method adds its own."""
+    steps: ByLane[list[int]]
+    """Accepted steps."""
+    evaluations: ByLane[list[int]]
+    """Gradients computed."""
+    times: ByLane[list[float] | None]
+    """Flow time; None for a method that has none."""
+    losses: ByLane[list[float]]
+    """Training loss at the accepted state."""
 
     def __init__(self, n_lanes: int) -> None:
-        self.steps = [0] * n_lanes
-        """Accepted steps."""
-        self.evaluations = [1] * n_lanes
-        """Gradients computed."""
-        self.times: list[float] | None = [0.0] * n_lanes
-        """Flow time; None for a method that has none."""
-        self.losses: list[float] = []
-        """Training loss at the accepted state."""
+        self.steps, self.evaluations = [0] * n_lanes, [1] * n_lanes
+        self.times = [0.0] * n_lanes
+        self.losses = []
 
     @abstractmethod
     def advance(self, until: int, target: float) -> list[bool]:
@@ -39,28 +40,6 @@ class Method(ABC):
         """The step size in effect at each lane's last step, in units of flow time where the method has one."""
 
     @abstractmethod
-    def keep(self, lanes: list[int]) -> None:
-        """Goes on with these lanes alone."""
-
-    def state(self) -> dict[str, Any]:
-        """All that ``advance`` depends on, as tensors, numbers and lists of numbers."""
-        values = {name: getattr(self, name) for name in self.STATE}
-        tensors = {name: value.flat if isinstance(value, Factors) else value for name, value in values.items()}
-        # Cloned: a view would be saved with all of the buffer it looks into.
-        return {name: value.clone() if isinstance(value, Tensor) else value for name, value in tensors.items()}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from what ``state`` gave, on a method made for the same lanes: bit for bit on the same machine."""
-        for name in self.STATE:
-            present, value = getattr(self, name), state[name]
-            if isinstance(present, Factors):
-                present.flat.copy_(value)
-            elif isinstance(present, Tensor):
-                present.copy_(value)
-            else:
-                setattr(self, name, list(value) if isinstance(value, list) else value)
-
-    @abstractmethod
     def parameters(self, lane: int) -> Tensor:
         """The lane's trained numbers at its last accepted state, flat, in float64 on the CPU."""
 
@@ -72,23 +51,32 @@ class Method(ABC):
         """What the method alone can measure of the lane's present state, by series; nothing for most."""
         return {}
 
-    def _keep_lists(self, lanes: list[int]) -> None:
-        self.steps = [self.steps[lane] for lane in lanes]
-        self.evaluations = [self.evaluations[lane] for lane in lanes]
-        self.losses = [self.losses[lane] for lane in lanes]
-        if self.times is not None:
-            self.times = [self.times[lane] for lane in lanes]
+    def said(self, lane: int) -> list[str]:  # noqa: ARG002
+        """What there is to say of the lane's method since the last time that it was asked; nothing for most."""
+        return []
+
+    def is_stationary(self, lane: int) -> bool:  # noqa: ARG002
+        """Whether nothing will ever move the lane; only a method that follows the flow exactly can tell."""
+        return False
+
+    def stuck(self, lane: int) -> str | None:  # noqa: ARG002
+        """Why no further step can be taken, with what to do about it; None where one can."""
+        return None
 
 
 class FactorMethod(Method):
     """A method on the factors of an objective."""
 
-    STATE = ("factors", *Method.STATE)
+    factors: ByLane[Factors]
 
     def __init__(self, objective: Objective, start: Tensor) -> None:
         super().__init__(objective.n_lanes)
         self.objective = objective
-        self.factors: Factors = objective.factors(start)
+        self.factors = objective.factors(start)
 
     def parameters(self, lane: int) -> Tensor:
         return self.factors.flat[lane].to("cpu", torch.float64, copy=True)
+
+    def keep(self, lanes: list[int]) -> None:
+        self.objective.keep(lanes)
+        super().keep(lanes)

@@ -43,7 +43,7 @@ class Rosenbrock(Scheme):
     """Six stages u_i with (1/(hγ) + H) u_i = f(y + Σ a_ij u_j) + Σ c_ij u_j / h, where f = −∇ℓ and H is the Hessian."""
 
     NAME = "rosenbrock"
-    ERROR_ORDER = 4
+    ERROR_POWER = 4
 
     def _allocate(self) -> None:
         super()._allocate()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from solver.numerics.methods.kept import Derived, Kept
 from solver.numerics.models.objective import Factors, Objective
 
 
-class Scheme(ABC):
+class Scheme(Kept, ABC):
     """A one-step method on a batch of lanes, with buffers of its own: ``point`` and ``end_slope`` are where it led.
 
     Its coefficients and its error estimate alone are here; whether a step is accepted, and the length of the next one,
@@ -20,7 +21,7 @@ class Scheme(ABC):
     """
 
     NAME: ClassVar[str]
-    ERROR_ORDER: ClassVar[int]
+    ERROR_POWER: ClassVar[int]
     """The local error falls with this power of the step."""
     BETA: ClassVar[float] = 0.0
     """Weight of the last error: Lund's stabilisation damps the see-saw of steps that stability limits."""
@@ -29,15 +30,14 @@ class Scheme(ABC):
     LARGEST_FACTOR: ClassVar[float] = 6.0
     FIRST_ERROR: ClassVar[float] = 1e-4
     """Stands for the error before the scheme's first step."""
-    STATE: ClassVar[tuple[str, ...]] = ()
-    """Tensors and lists with a row a lane that the next step depends on."""
+    stiffness: Derived[list[float]]
+    """h·ρ of the last step, ρ the largest curvature met: beyond 3.3 an explicit pair is unstable."""
+    taken: Derived[list[int]]
+    """Gradients of the last attempt."""
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
-        self.stiffness = [0.0] * objective.n_lanes
-        """h·ρ of the last step, ρ the largest curvature met: beyond 3.3 an explicit pair is unstable."""
-        self.taken = [0] * objective.n_lanes
-        """Gradients of the last attempt."""
+        self.stiffness, self.taken = [0.0] * objective.n_lanes, [0] * objective.n_lanes
         self._allocate()
 
     def _allocate(self) -> None:
@@ -65,37 +65,19 @@ class Scheme(ABC):
 
         Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, §II.4, and II, §IV.2.
         """
-        alpha = 1.0 / self.ERROR_ORDER - 0.75 * self.BETA
+        alpha = 1.0 / self.ERROR_POWER - 0.75 * self.BETA
         return float(self.SAFETY * error**-alpha * last_error**self.BETA)
 
-    def begin(self, lane: int, towards: Tensor) -> None:  # noqa: B027
+    def begin(self, lane: int, towards: Tensor) -> None:
         """Takes over a lane; ``towards`` is a guess at the direction of the largest curvature."""
 
-    def rejected(self, lane: int) -> None:  # noqa: B027
+    def rejected(self, lane: int) -> None:
         """Hears that the lane's step was not accepted."""
 
     def keep(self, lanes: list[int]) -> None:
         """Goes on with these lanes alone; the objective has dropped the others."""
-        kept = {name: getattr(self, name) for name in self.STATE}
-        self.stiffness = [self.stiffness[lane] for lane in lanes]
-        self.taken = [self.taken[lane] for lane in lanes]
+        super().keep(lanes)
         self._allocate()
-        for name, value in kept.items():
-            setattr(self, name, value[lanes] if isinstance(value, Tensor) else [value[lane] for lane in lanes])
-
-    def state(self) -> dict[str, Any]:
-        """What the next step depends on besides the flow's own state."""
-        values = {name: getattr(self, name) for name in self.STATE}
-        return {name: value.clone() if isinstance(value, Tensor) else list(value) for name, value in values.items()}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from what ``state`` gave."""
-        for name, value in state.items():
-            present = getattr(self, name)
-            if isinstance(present, Tensor):
-                present.copy_(value)
-            else:
-                setattr(self, name, list(value))
 
 
 def rms(values: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,8 @@ class CPObjective(Objective):
     The modes are split into two halves. The end tensor, unfolded between them, is one product of the halves'
     Khatri–Rao products, and so is each half's gradient: three matrix products a call, whatever the order.
     """
+
+    HAS_HESSIAN: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -76,8 +79,8 @@ class CPObjective(Objective):
 
         return of_components
 
-    def end_gradient(self) -> Float[Tensor, "lanes entries"]:
-        return self._flat_end_gradient
+    def _evaluated(self, at: Factors) -> tuple[Float[Tensor, "lanes entries"], Float[Tensor, "lanes entries"]]:  # noqa: ARG002
+        return self._flat_end, self._flat_end_gradient
 
 
 class _Half:

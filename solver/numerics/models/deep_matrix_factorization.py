@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -22,6 +23,8 @@ class DeepMatrixFactorizationObjective(Objective):
     maps width j−1 to width j. Everything is written into buffers of this object, so a call allocates almost nothing.
     """
 
+    HAS_HESSIAN: ClassVar[bool] = True
+
     def __init__(self, widths: list[int], loss: Loss, n_lanes: int, dtype: torch.dtype, device: torch.device) -> None:
         self.widths = widths
         self.n_layers = len(widths) - 1
@@ -37,7 +40,6 @@ class DeepMatrixFactorizationObjective(Objective):
         self._products = [buffer(outputs, inputs) for outputs in self.widths[2:]]
         # backs[k] = (W_N … W_{k+2})ᵀ ∇ℓ(W), for the layers between the first and the last.
         self._backs = [buffer(outputs, inputs) for outputs in self.widths[1:-1]]
-        self._last_layer = buffer(rows, inputs)
         self._end_gradient = buffer(rows, inputs)
         self._flat_end_gradient = self._end_gradient.view(self.n_lanes, -1)
 
@@ -57,7 +59,6 @@ class DeepMatrixFactorizationObjective(Objective):
             loss_of_layer = self._loss.bound(at.flat, self._flat_end_gradient)
 
             def of_one_layer() -> Tensor:
-                self._last_layer = at.parts[0]
                 value = loss_of_layer()
                 out.flat.copy_(self._flat_end_gradient)
                 return value
@@ -89,12 +90,9 @@ class DeepMatrixFactorizationObjective(Objective):
             gradient = product
         return ahead, back
 
-    def last_end(self) -> Float[Tensor, "lanes rows columns"]:
-        """The end matrices of the last ``loss_and_gradient``, in a buffer that the next call overwrites."""
-        return self._products[-1] if self._products else self._last_layer
-
-    def end_gradient(self) -> Float[Tensor, "lanes entries"]:
-        return self._flat_end_gradient
+    def _evaluated(self, at: Factors) -> tuple[Float[Tensor, "lanes entries"], Float[Tensor, "lanes entries"]]:
+        end = self._products[-1] if self._products else at.parts[0]
+        return end.reshape(self.n_lanes, -1), self._flat_end_gradient
 
     def hessian(self, at: Factors) -> Float[Tensor, "lanes parameters parameters"]:
         """∂²ℓ/∂θ², exact: the loss's curvature along dW = A_j dW_j B_j, plus what each pair of layers adds.
@@ -102,7 +100,8 @@ class DeepMatrixFactorizationObjective(Objective):
         With A_j = W_N…W_{j+1}, B_j = W_{j−1}…W_1 and M = W_{j−1}…W_{i+1} for i < j, entry (a,b) of W_j and (c,d) of W_i
         add (A_jᵀ ∇ℓ B_iᵀ)_ad M_bc.
         """
-        self.loss_and_gradient(at, self.factors())
+        evaluated = self.evaluate(at)
+        end_gradient = evaluated.end_gradient.view_as(self._end_gradient)
         layers, n = at.parts, self.n_layers
         identities = [torch.eye(size, dtype=self.dtype, device=self.device) for size in self.widths]
         below = [identities[0].expand(self.n_lanes, -1, -1)]
@@ -120,12 +119,12 @@ class DeepMatrixFactorizationObjective(Objective):
             ],
             dim=2,
         )
-        hessian = self._loss.curvature(self.end(at), tangents)
+        hessian = self._loss.curvature(evaluated.end, tangents)
         starts = [0, *itertools.accumulate(rows * columns for rows, columns in self.shapes)]
         for j in range(1, n):
             middle = identities[j].expand(self.n_lanes, -1, -1)
             for i in range(j - 1, -1, -1):
-                outer = above[j].mT @ self._end_gradient @ below[i].mT
+                outer = above[j].mT @ end_gradient @ below[i].mT
                 block = torch.einsum("lad,lbc->labcd", outer, middle).reshape(
                     self.n_lanes, starts[j + 1] - starts[j], starts[i + 1] - starts[i]
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -30,11 +31,26 @@ class Factors:
             start = stop
 
 
+class Evaluation(NamedTuple):
+    """All that one evaluation gives, in tensors of its own."""
+
+    losses: Float[Tensor, " lanes"]
+    end: Float[Tensor, "lanes entries"]
+    """The end matrices or tensors, row by row."""
+    end_gradient: Float[Tensor, "lanes entries"]
+    """The gradient in them."""
+    gradient: Factors
+    """The gradients in all trained parts."""
+
+
 class Objective(ABC):
     """The loss of a batch of lanes of one architecture, with its hand-derived gradient.
 
     ``shapes`` are those of the trained parts of a lane. What a subclass needs for a call lives in buffers of its own.
     """
+
+    HAS_HESSIAN: ClassVar[bool]
+    """Whether ``hessian`` is there."""
 
     def __init__(
         self, shapes: list[tuple[int, int]], loss: Loss, n_lanes: int, dtype: torch.dtype, device: torch.device
@@ -73,9 +89,16 @@ class Objective(ABC):
             self._bound[key] = at, out, self.bound(at, out)
         return self._bound[key][2]()
 
+    def evaluate(self, at: Factors) -> Evaluation:
+        """Losses, ends and gradients at ``at``; for whoever measures a state. Training uses ``loss_and_gradient``."""
+        out = self.factors()
+        losses = self.bound(at, out)().clone()
+        end, end_gradient = self._evaluated(at)
+        return Evaluation(losses, end.clone(), end_gradient.clone(), out)
+
     @abstractmethod
-    def end_gradient(self) -> Float[Tensor, "lanes entries"]:
-        """The gradient in the end matrix or tensor of the last ``loss_and_gradient``."""
+    def _evaluated(self, at: Factors) -> tuple[Float[Tensor, "lanes entries"], Float[Tensor, "lanes entries"]]:
+        """Ends and the gradients in them, where a call of ``bound`` at ``at`` has put them just now."""
 
     def hessian(self, at: Factors) -> Float[Tensor, "lanes parameters parameters"]:
         """Second derivatives of the losses in all trained numbers, exact; for the implicit method."""

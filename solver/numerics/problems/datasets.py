@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from solver.ratings import IDX_FILES
 from solver.refusal import BadSetting
+from solver.spec import ImageTensor
 
 Bytes = npt.NDArray[np.uint8]
 
-N_PIXELS = 784
+N_PIXELS = ImageTensor.N_PIXELS
 # A pixel is on from this grey value: round(grey / 255) is 1.
 _ON = 128
 

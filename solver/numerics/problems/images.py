@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from solver.numerics.problems import datasets
 from solver.numerics.problems.datasets import N_PIXELS, Bytes
+from solver.numerics.problems.drawn import Arrays, DrawnProblem
 from solver.numerics.streams import stream
 from solver.refusal import BadSetting
 from solver.spec import ImageTensor
@@ -29,7 +30,7 @@ class Images:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageProblem:
+class ImageProblem(DrawnProblem):
     """Images and the targets to predict."""
 
     spec: ImageTensor
@@ -38,9 +39,20 @@ class ImageProblem:
     test_targets: Array
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Rows and columns of an image."""
+    def sizes(self) -> tuple[int, ...]:
         return 28, 28
+
+    @classmethod
+    def draw(cls, spec: ImageTensor, seed: int) -> ImageProblem:
+        return image_problem(spec, seed)
+
+    @classmethod
+    def restore(cls, spec: ImageTensor, seed: int, kept: Arrays) -> ImageProblem:  # noqa: ARG003
+        return image_problem(spec, seed)
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """The shape alone: the dataset has the images."""
+        return {"shape": np.array(self.sizes, dtype=np.int64)}
 
     @property
     def unit(self) -> float:

@@ -6,16 +6,20 @@ import dataclasses
 import math
 import string
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from solver import ratings
+from solver.numerics.problems.drawn import Arrays, DrawnProblem
 from solver.numerics.streams import stream
 from solver.spec import Completion, MatrixCompletion, MatrixProblem, TensorProblem
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+
+_ALWAYS_KEPT = ("values", "test_indices", "test_values")
 
 
 def _no_indices() -> Indices:
@@ -23,7 +27,7 @@ def _no_indices() -> Indices:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ObservedProblem:
+class ObservedProblem(DrawnProblem):
     """Observed entries or measurements of a matrix or tensor; ``ground_truth`` is None where only entries are given."""
 
     shape: tuple[int, ...]
@@ -40,6 +44,38 @@ class ObservedProblem:
     test_indices: Indices = dataclasses.field(default_factory=_no_indices)
     test_values: Array = dataclasses.field(default_factory=lambda: np.zeros(0))
     """Entries of a file that were held out; empty otherwise."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.shape
+
+    @classmethod
+    def draw(cls, spec: MatrixProblem | TensorProblem, seed: int) -> ObservedProblem:
+        return observed_problem(spec, seed)
+
+    @classmethod
+    def restore(cls, spec: MatrixProblem | TensorProblem, seed: int, kept: Arrays) -> ObservedProblem:
+        found: dict[str, Any] = {name: kept.get(name) for name in ("ground_truth", "indices", *_ALWAYS_KEPT)}
+        return cls(
+            shape=tuple(kept["shape"].tolist()),
+            loss=spec.loss,
+            huber_delta=spec.huber_delta,
+            measurements=sensing_measurements(spec, seed) if spec.IS_SENSING else None,
+            **found,
+        )
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Without measurements, which the seed draws again."""
+        found: dict[str, npt.NDArray[np.generic]] = {"shape": np.array(self.shape, dtype=np.int64)}
+        found["values"] = self.values
+        if self.ground_truth is not None:
+            found["ground_truth"] = self.ground_truth
+        if self.indices is not None:
+            found["indices"] = np.ascontiguousarray(self.indices)
+        return found | {
+            "test_indices": np.ascontiguousarray(self.test_indices),
+            "test_values": self.test_values,
+        }
 
     @property
     def loss_coefficient(self) -> float:

@@ -3,39 +3,59 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NotRequired, TypedDict
 
 import torch
 
+from solver.costs import costs_of
 from solver.numerics.lanes.lane import LaneRun
-from solver.numerics.methods.gradient_flow import GradientFlowMethod
-from solver.numerics.turns.assembly import method_of
-from solver.numerics.turns.grouping import operations
+from solver.numerics.methods.method import Method
 from solver.records import AnyRecord, Event, Frame, LaneEnding, Outcome, Summary, plain
-from solver.settings import Lane
-from solver.spec import CP, GradientDescent, GradientFlow
+from solver.settings import LaneSpec
 
 # Operations between two looks at the control file, some tens of milliseconds.
 _OPERATIONS_BETWEEN_TICKS = 1e9
 
 
-class Batch:
-    """Lanes that train together. ``records`` trains them, yielding what to write down."""
+class BatchState(TypedDict):
+    """What training on depends on, as tensors, numbers and lists; of a batch that is over its lanes and clock alone."""
 
-    def __init__(self, runs: list[LaneRun], device: torch.device, elapsed_s: Callable[[], float]) -> None:
-        self._runs = runs
+    lanes: list[int]
+    clock: int
+    """The place of elapsed_s in the frames of every lane of the batch."""
+    ahead: NotRequired[str]
+    """Turns that were taken beyond the one last given, as JSON."""
+    begun: NotRequired[bool]
+    next_recorded: NotRequired[list[int]]
+    last_recorded: NotRequired[list[int]]
+    frames_taken: NotRequired[list[int]]
+    said: NotRequired[list[list[str]]]
+    method: NotRequired[dict[str, Any]]
+
+
+class Batch:
+    """Lanes that train together by one method. ``records`` trains them, yielding what to write down.
+
+    A *position* counts the lanes that are under way in the batch, as the method does; a lane's index is the run's.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[LaneRun[Any, Any]],
+        method: Method,
+        elapsed_s: Callable[[], float],
+        steps_between_ticks: int,
+    ) -> None:
+        self._runs = list(runs)
+        self._method = method
         self._elapsed_s = elapsed_s
-        spec = runs[0].lane.spec
-        self._spec = spec
+        self._steps_between_ticks = steps_between_ticks
+        self._spec = spec = runs[0].lane.spec
         self._begun = False
         self.clock = runs[0].metrics.series.index("elapsed_s")
         """The place of elapsed_s in the frames of every lane of the batch."""
-        dtype = torch.float64 if spec.dtype == "float64" else torch.float32
-        self._method = method_of(runs, dtype, device)
         self._target = -math.inf if spec.stop.train_loss is None else spec.stop.train_loss
-        work = sum(operations(run.lane) for run in runs)
-        self._steps_between_ticks = max(1, min(10_000, int(_OPERATIONS_BETWEEN_TICKS / work)))
 
     def records(self) -> Iterator[list[AnyRecord]]:
         """Trains to the end of every lane. Yields the records of one moment, or an empty list where nothing happened
@@ -44,13 +64,12 @@ class Batch:
         if not self._begun:
             self._begun = True
             foretold = [event for run in self._runs for event in run.foretold()]
-            frames = self._take(range(len(self._runs)))
+            frames = self._take(list(range(len(self._runs))))
             # A start may already meet the target, or be out of range.
             yield [*foretold, *frames, *self._endings()]
         while self._runs:
             moved = self._method.advance(self._until(), self._target)
-            at_new_state = [lane for lane, new in enumerate(moved) if new]
-            records = self._take(at_new_state)
+            records = self._take([position for position, is_new in enumerate(moved) if is_new])
             yield records + self._endings()
 
     def end(self, outcome: Outcome) -> list[AnyRecord]:
@@ -61,8 +80,8 @@ class Batch:
         """The lanes that are under way."""
         return [run.lane.index for run in self._runs]
 
-    def state(self) -> dict[str, Any]:
-        """What training on depends on, as tensors, numbers and lists."""
+    def state(self) -> BatchState:
+        """What training on depends on."""
         return {
             "lanes": self.lanes(),
             "begun": self._begun,
@@ -74,12 +93,14 @@ class Batch:
             "clock": self.clock,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: BatchState) -> None:
         """Goes on from what ``state`` gave, on a batch made for the same lanes."""
         self._begun = state["begun"]
         for position, run in enumerate(self._runs):
-            for name in ("next_recorded", "last_recorded", "frames_taken", "said"):
-                setattr(run, name, state[name][position])
+            run.next_recorded = state["next_recorded"][position]
+            run.last_recorded = state["last_recorded"][position]
+            run.frames_taken = state["frames_taken"][position]
+            run.said = state["said"][position]
         self._method.restore(state["method"])
 
     def _until(self) -> int:
@@ -87,115 +108,112 @@ class Batch:
         until = min(now + self._steps_between_ticks, min(run.next_recorded for run in self._runs))
         until = min(until, self._spec.stop.max_steps)
         if self._spec.stop.max_time is not None:
-            optimizer = self._spec.optimizer
             # A fixed step says when time is up; a varying one is watched step by step.
-            last = (
-                math.ceil(self._spec.stop.max_time / optimizer.step_size * (1 - 1e-12))
-                if isinstance(optimizer, GradientDescent)
-                else now + 1
-            )
-            until = min(until, last)
+            last = self._spec.optimizer.step_at(self._spec.stop.max_time)
+            until = min(until, now + 1 if last is None else math.ceil(last * (1 - 1e-12)))
         return max(until, now + 1)
 
     def _take(self, lanes: list[int] | range) -> list[AnyRecord]:
         """Frames of the lanes whose schedule says that this state is recorded."""
         records: list[AnyRecord] = []
-        for lane in lanes:
-            run = self._runs[lane]
-            step = self._method.steps[lane]
+        for position in lanes:
+            run = self._runs[position]
+            step = self._method.steps[position]
             if step < run.next_recorded:
                 continue
             if step > 0:
-                records += self._inner_frames(lane)
-            records.append(self._frame(lane))
-            records += run.pictures(self._method.parameters(lane), step)
+                records += self._inner_frames(position)
+            records.append(self._frame(position))
+            records += run.pictures(self._method.parameters(position), step)
             run.frames_taken += 1
             run.next_recorded = run.schedule.after(step)
         return records
 
-    def _inner_frames(self, lane: int) -> list[AnyRecord]:
+    def _inner_frames(self, position: int) -> list[AnyRecord]:
         """Frames inside an integrator's step, by dense output: recording never shortens a step."""
         frames: list[AnyRecord] = []
         pieces = self._spec.record.per_step
-        size = self._method.step_sizes()[lane]
+        size = self._method.step_sizes()[position]
         for piece in range(1, pieces):
-            parameters = self._method.inside(lane, piece / pieces)
+            parameters = self._method.inside(position, piece / pieces)
             if parameters is None:
                 break
-            known = self._known(lane) | {"step": self._method.steps[lane] - 1}
+            known = self._known(position) | {"step": self._method.steps[position] - 1}
             known["time"] -= size * (1 - piece / pieces)
             del known["train_loss"]
-            values = self._runs[lane].metrics.measure(parameters, known)
-            frames.append(Frame(lane=self._runs[lane].lane.index, values=values))
+            values = self._runs[position].metrics.measure(parameters, known)
+            frames.append(Frame(lane=self._runs[position].lane.index, values=values))
         return frames
 
-    def _frame(self, lane: int) -> Frame:
-        run = self._runs[lane]
-        values = run.metrics.measure(self._method.parameters(lane), self._known(lane))
-        run.last_recorded = self._method.steps[lane]
+    def _frame(self, position: int) -> Frame:
+        run = self._runs[position]
+        values = run.metrics.measure(self._method.parameters(position), self._known(position))
+        run.last_recorded = self._method.steps[position]
         return Frame(lane=run.lane.index, values=values)
 
-    def _known(self, lane: int) -> dict[str, float]:
+    def _known(self, position: int) -> dict[str, float]:
         method = self._method
         known = {
-            "step": method.steps[lane],
+            "step": method.steps[position],
             "elapsed_s": round(self._elapsed_s(), 6),
-            "evaluations": method.evaluations[lane],
-            "train_loss": method.losses[lane],
-            "step_size": method.step_sizes()[lane],
-            **method.measured(lane),
+            "evaluations": method.evaluations[position],
+            "train_loss": method.losses[position],
+            "step_size": method.step_sizes()[position],
+            **method.measured(position),
         }
-        return known if method.times is None else known | {"time": method.times[lane]}
+        return known if method.times is None else known | {"time": method.times[position]}
 
     def _endings(self) -> list[AnyRecord]:
         """What lanes have to say of their present states, and the last records of those that end there."""
         events: list[AnyRecord] = []
         endings: dict[int, Outcome] = {}
-        for lane in range(len(self._runs)):
-            said, ending = self._ending(lane)
+        for position in range(len(self._runs)):
+            said, ending = self._ending(position)
             events += said
             if ending is not None:
-                endings[lane] = ending
+                endings[position] = ending
         return events + self._end(endings)
 
-    def _ending(self, lane: int) -> tuple[list[Event], Outcome | None]:
-        """What the lane says of its present state, and its outcome if it ends there."""
-        method, run = self._method, self._runs[lane]
-        step, loss = method.steps[lane], method.losses[lane]
+    def _ending(self, position: int) -> tuple[list[Event], Outcome | None]:
+        """What a lane says of its present state, and its outcome if it ends there."""
+        method, run = self._method, self._runs[position]
+        step, loss = method.steps[position], method.losses[position]
         if not math.isfinite(loss):
             return [], _diverged(run.lane, step, loss)
-        said = self._hand_overs(lane)
+        said = self._hand_overs(position)
         if run.watches:
-            events, ending = run.watch(method.parameters(lane), step, loss)
+            events, ending = run.watch(method.parameters(position), step, loss)
             said += events
             if ending is not None:
                 return said, ending
-        return said, self._ending_by_rule(lane, step, loss)
+        return said, self._ending_by_rule(position, step, loss)
 
-    def _hand_overs(self, lane: int) -> list[Event]:
+    def _hand_overs(self, position: int) -> list[Event]:
         """Who takes the next steps of a flow from here on, where that changes."""
         method = self._method
-        if not isinstance(method, GradientFlowMethod):
-            return []
-        assert method.times is not None
-        index, step, time = self._runs[lane].lane.index, method.steps[lane], method.times[lane]
+        index, step = self._runs[position].lane.index, method.steps[position]
+        time = None if method.times is None else method.times[position]
         return [
             Event(lane=index, name="hand-over", text=f"step {step}: {text}", step=step, time=time)
-            for text in method.hand_overs(lane)
+            for text in method.said(position)
         ]
 
-    def _ending_by_rule(self, lane: int, step: int, loss: float) -> Outcome | None:
+    def _ending_by_rule(self, position: int, step: int, loss: float) -> Outcome | None:
         method, stop = self._method, self._spec.stop
         if loss <= self._target:
             reason = f"train_loss {loss:.3g} is at most {self._target:g} after {step} steps"
             return Outcome(kind="converged", reason=reason)
-        if stop.max_time is not None and method.times is not None and method.times[lane] >= stop.max_time * (1 - 1e-12):
+        if (
+            stop.max_time is not None
+            and method.times is not None
+            and method.times[position] >= stop.max_time * (1 - 1e-12)
+        ):
             return Outcome(
                 kind="max-time",
                 reason=f"flow time reached {stop.max_time:g} with train_loss {loss:.3g}",
                 cure="raise stop.max_time to go further",
             )
-        if isinstance(method, GradientFlowMethod) and method.is_stationary(lane):
+        if method.is_stationary(position):
             return Outcome(
                 kind="stopped",
                 reason=f"the gradient is exactly zero at step {step}, train_loss {loss:.3g}: nothing moves any more",
@@ -208,10 +226,11 @@ class Batch:
                 reason=f"{step} steps were taken, train_loss is {loss:.3g}",
                 cure="" if stop.train_loss is None else "raise stop.max_steps to go further",
             )
-        if isinstance(method, GradientFlowMethod) and method.is_stuck(lane):
+        stuck = method.stuck(position)
+        if stuck is not None:
             return Outcome(
                 kind="failed",
-                reason=f"after step {step}, loss {loss:.3g}, no step is short enough for rtol {method.rtol:g}",
+                reason=f"after step {step}, loss {loss:.3g}, {stuck}",
                 cure="raise optimizer.rtol, or bring init_scale and the data nearer to 1"
                 + ("" if self._spec.dtype == "float64" else ", or set dtype to float64"),
             )
@@ -222,29 +241,28 @@ class Batch:
         if not endings:
             return []
         records: list[AnyRecord] = []
-        for lane, outcome in endings.items():
-            run = self._runs[lane]
-            if run.last_recorded != self._method.steps[lane]:
-                records.append(self._frame(lane))
-            parameters = self._method.parameters(lane)
-            records += run.last_pictures(parameters, self._method.steps[lane])
+        for position, outcome in endings.items():
+            run = self._runs[position]
+            if run.last_recorded != self._method.steps[position]:
+                records.append(self._frame(position))
+            parameters = self._method.parameters(position)
+            records += run.last_pictures(parameters, self._method.steps[position])
             # What costs too much for every frame costs too much for somebody who wants to stop, too.
             summary = {} if outcome.is_unfinished else run.summary(parameters)
             if summary:
                 values: dict[str, float | str | None] = {name: plain(value) for name, value in summary.items()}
                 records.append(Summary(lane=run.lane.index, values=values))
             records.append(LaneEnding(lane=run.lane.index, outcome=outcome))
-        kept = [lane for lane in range(len(self._runs)) if lane not in endings]
-        self._runs = [self._runs[lane] for lane in kept]
+        kept = [position for position in range(len(self._runs)) if position not in endings]
+        self._runs = [self._runs[position] for position in kept]
         if kept:
             self._method.keep(kept)
         return records
 
 
-def _diverged(lane: Lane, step: int, loss: float) -> Outcome:
-    optimizer, model = lane.spec.optimizer, lane.spec.model
-    name, scale = ("init_std", model.init_std) if isinstance(model, CP) else ("init_scale", model.init_scale)
-    if step == 0 or isinstance(optimizer, GradientFlow):
+def _diverged(lane: LaneSpec, step: int, loss: float) -> Outcome:
+    longest, (name, scale) = lane.spec.optimizer.longest_step, lane.spec.model.start_scale
+    if step == 0 or longest is None:
         return Outcome(
             kind="diverged",
             reason=f"train loss was {loss} at step {step}: {name} {scale:g} or the observed values are too large",
@@ -252,7 +270,14 @@ def _diverged(lane: Lane, step: int, loss: float) -> Outcome:
         )
     return Outcome(
         kind="diverged",
-        reason=f"train loss became {loss} at step {step}: step_size {optimizer.step_size:g} is too large for "
-        f"{name} {scale:g}",
-        cure=f"try optimizer.step_size {optimizer.step_size / 10:g}",
+        reason=f"train loss became {loss} at step {step}: step_size {longest:g} is too large for {name} {scale:g}",
+        cure=f"try optimizer.step_size {longest / 10:g}",
     )
+
+
+def batch_of(runs: Sequence[LaneRun[Any, Any]], device: torch.device, elapsed_s: Callable[[], float]) -> Batch:
+    """Lanes of one kind at their starts, with the method that trains them on this device."""
+    dtype = torch.float64 if runs[0].lane.spec.dtype == "float64" else torch.float32
+    work = sum(costs_of(run.lane.spec).operations() for run in runs)
+    ticks = max(1, min(10_000, int(_OPERATIONS_BETWEEN_TICKS / work)))
+    return Batch(runs, type(runs[0]).method(runs, dtype, device), elapsed_s, ticks)

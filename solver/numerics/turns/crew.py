@@ -16,10 +16,11 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
+from solver.numerics.turns.batch import BatchState
 from solver.numerics.turns.turn import (
     LocalTurns,
     Turn,
@@ -204,10 +205,10 @@ class RemoteTurns(Turns):
         self.answer = None
         return answer
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> BatchState:
         # Whatever was sent before it has arrived before it: the state is that after the last turn here.
         answer = self._asked(_WANT_STATE + self._index)
-        state: dict[str, Any] = torch.load(io.BytesIO(answer), weights_only=True)
+        state: BatchState = torch.load(io.BytesIO(answer), weights_only=True)
         return saved(state, [*(turn for turn, _ in self.arrived), *ahead_of(state)])
 
     def halt(self) -> list[Turn]:

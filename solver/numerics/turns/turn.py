@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import ClassVar, Literal
 
 import msgspec
 
-from solver.numerics.turns.batch import Batch
+from solver.numerics.turns.batch import Batch, BatchState
 from solver.records import AnyRecord, Frame, LaneEnding, Outcome
 
 Turn = list[AnyRecord]
@@ -24,7 +24,9 @@ encode = msgspec.json.Encoder().encode
 class Turns(ABC):
     """Something that writes records turn by turn. The order of the log is theirs alone, never that of a clock."""
 
-    MOVES_ON_WITHOUT_RECORDS = False
+    IS: ClassVar[Literal["batch", "baselines"]] = "batch"
+    """What a checkpoint keeps it as."""
+    MOVES_ON_WITHOUT_RECORDS: ClassVar[bool] = False
     """Whether a turn without records ends it; else it lasts until there is something to write."""
 
     @abstractmethod
@@ -36,7 +38,7 @@ class Turns(ABC):
         """The lanes that are under way."""
 
     @abstractmethod
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Mapping[str, object]:
         """What going on from the turn last given depends on: plain data and tensors."""
 
     def halt(self) -> list[Turn]:
@@ -67,8 +69,9 @@ class LocalTurns(Turns):
     def lanes(self) -> list[int]:
         return ended_in(self._ahead) + ([] if self._batch is None else self._batch.lanes())
 
-    def state(self) -> dict[str, Any]:
-        state = {"lanes": [], "clock": self._clock} if self._batch is None else self._batch.state()
+    def state(self) -> BatchState:
+        over: BatchState = {"lanes": [], "clock": self._clock}
+        state = over if self._batch is None else self._batch.state()
         return saved(state, list(self._ahead))
 
     def halt(self) -> list[Turn]:
@@ -88,12 +91,12 @@ def stamped(turn: Turn, clock: int, elapsed_s: float) -> Turn:
     return turn
 
 
-def saved(state: dict[str, Any], ahead: list[Turn]) -> dict[str, Any]:
+def saved(state: BatchState, ahead: list[Turn]) -> BatchState:
     """A batch's state with the turns it has taken beyond the one last given."""
-    return state | {"ahead": encode(ahead).decode()}
+    return {**state, "ahead": encode(ahead).decode()}
 
 
-def ahead_of(state: dict[str, Any]) -> list[Turn]:
+def ahead_of(state: BatchState) -> list[Turn]:
     """The turns that a batch had taken beyond the one last given when it was saved."""
     return decode_turns(state["ahead"].encode())
 

@@ -28,7 +28,7 @@ def build(
 ) -> tuple[list[ObservedProblem], DeepMatrixFactorizationObjective, Tensor]:
     """Problems, the batch's objective, and its initial factors, one lane a seed."""
     problems = [observed_problem(problem, seed) for seed in seeds]
-    sizes = initial.widths(model, problems[0].shape)
+    sizes = model.widths(problems[0].shape)
     layers = DeepMatrixFactorizationObjective(sizes, loss_of(problems, dtype, CPU), len(seeds), dtype, CPU)
     starts = [initial.layers(model, problems[0].shape, stream(seed, "initialisation")) for seed in seeds]
     flat = [torch.tensor(np.concatenate([layer.reshape(-1) for layer in start])) for start in starts]

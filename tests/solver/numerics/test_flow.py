@@ -150,9 +150,9 @@ def test_who_takes_over_is_said_once_with_its_reason() -> None:
     said = []
     while method.times[0] < 400.0:
         method.advance(0, NEVER)
-        said += method.hand_overs(0)
+        said += method.said(0)
     assert said[0].startswith("chebyshev takes over: stability, not accuracy, limits the steps of dormand-prince")
-    assert method.hand_overs(0) == []
+    assert method.said(0) == []
     assert method.measured(0)["rejections"] == method.rejections[0]
 
 
@@ -208,5 +208,5 @@ def test_no_tolerance_makes_the_schemes_hand_a_lane_to_and_fro(rtol: float) -> N
         while flow.losses[0] > 1e-5 and flow.steps[0] < 5_000:
             flow.advance(0, NEVER)
         counts[method] = flow.evaluations[0]
-        assert len(flow.hand_overs(0)) <= 8
+        assert len(flow.said(0)) <= 8
     assert counts["auto"] <= 1.1 * counts["dormand-prince"], counts

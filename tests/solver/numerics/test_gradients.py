@@ -152,18 +152,19 @@ def test_the_hessian_is_that_of_autograd(
         torch.testing.assert_close(hessian[lane], expected, rtol=1e-9, atol=1e-11)
 
 
-def test_the_end_gradient_belongs_to_the_last_call() -> None:
+def test_an_evaluation_keeps_its_end_gradient_whatever_is_evaluated_next() -> None:
     """∇ℓ(W) at the observed entries is twice the residual over their number, and zero elsewhere, at every depth."""
     for depth in (1, 2, 4):
         problems, layers, start = build(
             MatrixCompletion(shape=(4, 3), rank=1, observations=5), DeepMatrixFactorization(depth=depth, init_scale=0.3)
         )
-        layers.loss_and_gradient(layers.factors(start), layers.factors())
+        evaluated = layers.evaluate(layers.factors(start))
+        layers.evaluate(layers.factors(2.0 * start))
         end = end_by_definition(layers, start[0])
         expected = torch.zeros(12, dtype=torch.float64)
         seen = torch.tensor(problems[0].flat_indices)
         expected[seen] = 2.0 / 5 * (end[seen] - torch.tensor(problems[0].values))
-        torch.testing.assert_close(layers.end_gradient()[0], expected, rtol=1e-12, atol=1e-15)
+        torch.testing.assert_close(evaluated.end_gradient[0], expected, rtol=1e-12, atol=1e-15)
 
 
 def test_components_unfold_between_balanced_halves() -> None:

@@ -17,7 +17,7 @@ from solver.numerics.lanes import deep_matrix_factorization_metrics as matrix_me
 from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
 from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.records import Value
-from solver.spec import DeepMatrixFactorization, GradientFlow, MatrixCompletion, Record
+from solver.spec import DeepMatrixFactorization, GradientDescent, GradientFlow, MatrixCompletion, Record
 from tests.solver.numerics.building import build
 
 POSITIVE = arrays(np.float64, st.integers(1, 8), elements=st.floats(1e-6, 1e6))
@@ -32,9 +32,7 @@ def measured(
     method = GradientFlowMethod(layers, start, GradientFlow(rtol=1e-8))
     while method.steps[0] < steps:
         method.advance(0, -math.inf)
-    of_lane = DeepMatrixFactorizationMetrics(
-        problems[0], layers.widths, Record(rates=rates), has_time=True, is_flow=False
-    )
+    of_lane = DeepMatrixFactorizationMetrics(problems[0], layers.widths, Record(rates=rates), GradientDescent())
     return dict(zip(of_lane.series, of_lane.measure(method.parameters(0), KNOWN), strict=True))
 
 
@@ -63,7 +61,7 @@ def test_norms_of_the_counterexample_have_their_closed_forms(w: float) -> None:
     entries: list[tuple[float, ...]] = [(0, 0, w), (0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.0)]
     problems, layers, _ = build(MatrixCompletion(entries=entries), DeepMatrixFactorization(depth=1))
     matrix = torch.tensor([w, 1.0, 1.0, 0.0], dtype=torch.float64)
-    of_lane = DeepMatrixFactorizationMetrics(problems[0], layers.widths, Record(rates=0), has_time=True, is_flow=False)
+    of_lane = DeepMatrixFactorizationMetrics(problems[0], layers.widths, Record(rates=0), GradientDescent())
     frame = dict(zip(of_lane.series, of_lane.measure(matrix, KNOWN), strict=True))
     s = math.sqrt(w * w + 4)
     assert frame["singular_values"] == pytest.approx([(s + w) / 2, (s - w) / 2], rel=1e-9)
@@ -110,7 +108,7 @@ def test_the_any_initialisation_law_equals_measured_rates(init: str, shape: tupl
     problem = MatrixCompletion(shape=shape, rank=2, observations=40)
     model = DeepMatrixFactorization(depth=depth, init=init, init_scale=0.2)  # type: ignore[arg-type]
     problems, layers, start = build(problem, model)
-    of_lane = DeepMatrixFactorizationMetrics(problems[0], layers.widths, Record(rates=3), has_time=True, is_flow=False)
+    of_lane = DeepMatrixFactorizationMetrics(problems[0], layers.widths, Record(rates=3), GradientDescent())
     warm = GradientFlowMethod(layers, start, GradientFlow(rtol=1e-10, atol=1e-15), max_time=4.0)
     assert warm.times is not None
     while warm.times[0] < 4.0:
@@ -163,7 +161,7 @@ def test_rates_of_equal_singular_values_are_not_a_number() -> None:
 def test_a_state_that_is_not_finite_is_recorded_as_such() -> None:
     problem = MatrixCompletion(shape=(3, 3), rank=1, observations=5)
     problems, layers, start = build(problem, DeepMatrixFactorization(depth=2))
-    of_lane = DeepMatrixFactorizationMetrics(problems[0], layers.widths, Record(), has_time=True, is_flow=False)
+    of_lane = DeepMatrixFactorizationMetrics(problems[0], layers.widths, Record(), GradientDescent())
     frame = dict(zip(of_lane.series, of_lane.measure(start[0] * math.inf, KNOWN), strict=True))
     assert frame["step"] == 1
     assert frame["nuclear_norm"] == "nan"

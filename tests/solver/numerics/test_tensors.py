@@ -15,7 +15,7 @@ from solver.numerics.lanes.cp_metrics import CPMetrics, vector_norms
 from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.problems.observed import ObservedProblem
 from solver.records import Value
-from solver.spec import CP, GradientFlow, Record, TensorCompletion
+from solver.spec import CP, GradientDescent, GradientFlow, Record, TensorCompletion
 from tests.solver.numerics.building import build_components
 from tests.solver.running import exported, history_of, ran
 
@@ -28,7 +28,7 @@ def measured(model: CP, steps: int = 0) -> tuple[dict[str, Value], ObservedProbl
     method = GradientFlowMethod(components, start, GradientFlow(rtol=1e-8))
     while method.steps[0] < steps:
         method.advance(0, -math.inf)
-    metrics = CPMetrics(problems[0], model.components, Record(rates=4), has_time=True, is_flow=False)
+    metrics = CPMetrics(problems[0], model.components, Record(rates=4), GradientDescent())
     values = metrics.measure(method.parameters(0), KNOWN)
     return dict(zip(metrics.series, values, strict=True)), problems[0], method.parameters(0)
 

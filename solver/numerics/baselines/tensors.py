@@ -1,0 +1,35 @@
+"""Baselines of a tensor problem: its ground truth, and the solution of least Frobenius norm."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from solver.numerics.problems.observed import ObservedProblem
+from solver.records import Value
+from solver.spec import TensorProblem
+
+
+def of_tensor(problem: ObservedProblem, spec: TensorProblem) -> dict[str, dict[str, Value]]:  # noqa: ARG001
+    """Nothing without a ground truth."""
+    if problem.ground_truth is None:
+        return {}
+    size = float(np.linalg.norm(problem.ground_truth))
+    return {"ground_truth": {"reconstruction_error": 0.0, "frobenius_norm": size}, "linear": _linear(problem)}
+
+
+def _linear(problem: ObservedProblem) -> dict[str, Value]:
+    """The solution of least Frobenius norm, which gradient descent on the tensor itself finds from zero (R20).
+
+    For completion: the observed entries, and zero elsewhere.
+    """
+    assert problem.ground_truth is not None
+    if problem.measurements is None:
+        end = problem.back(problem.values)
+    else:
+        weights = np.linalg.lstsq(problem.measurements @ problem.measurements.T, problem.values, rcond=None)[0]
+        end = problem.back(weights.astype(np.float64))
+    truth = problem.ground_truth
+    squared = float(np.sum((end - truth) ** 2) / np.sum(truth**2))
+    return {"reconstruction_error": squared, "normalised_reconstruction_error": math.sqrt(squared)}

@@ -1,0 +1,121 @@
+"""The parts of a run as it begins, or as a checkpoint has them: problems, lanes, batches, and who trains which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from solver import machine, settings
+from solver.control import Ear
+from solver.numerics import environment, problem_file
+from solver.numerics.baselines.baselines import Baselines
+from solver.numerics.checkpoint import Content
+from solver.numerics.journal import Journal
+from solver.numerics.lanes import lane_run
+from solver.numerics.lanes.lane import LaneRun
+from solver.numerics.turns.batch import BatchState, batch_of
+from solver.numerics.turns.crew import Crew, Maker, Share
+from solver.numerics.turns.grouping import group, shares
+from solver.numerics.turns.loop import Begun
+from solver.numerics.turns.turn import LocalTurns, Turns, ahead_of, ended_in
+from solver.records import SCHEMA_VERSION, LaneSchema, Schema
+from solver.rundir import RunDirectory
+
+
+def begun(
+    directory: RunDirectory,
+    lanes: list[settings.LaneSpec],
+    device: torch.device,
+    journal: Journal,
+    crew: Crew,
+    ear: Ear,
+    resumed: Content | None,
+) -> Begun:
+    """The parts of a run: at their starts, with problem and schema written, or where a checkpoint has them."""
+    of_lane, first = problem_file.problem_of_lane(lanes), problem_file.first_lanes(lanes)
+    if resumed is None:
+        problems = problem_file.build(lanes)
+        problem_file.write(directory, problems)
+        environment.write(directory, lanes[0].spec, device)
+        runs = [lane_run(lane, problems[of_lane[lane.index]]) for lane in lanes]
+        # Twice: all frames hang on this line, and one flipped bit must not cost them all.
+        for _ in range(2):
+            journal.write(_schema(runs, of_lane))
+        batches = [_Members([runs[lane.index] for lane in batch], None) for batch in group(lanes, device)]
+        return Begun([Baselines(problems, first), *_batches(batches, device, crew)], {}, 0)
+    # What was read and drawn at the start is kept with the run: a file that changed meanwhile does not matter.
+    problems = problem_file.read(directory, lanes)
+    ear.before_s = resumed["elapsed_s"]
+    journal.rewind(resumed["n_records"], resumed["made"])
+    parts: list[Turns] = []
+    if resumed["baselines"] is not None:
+        baselines = Baselines(problems, first)
+        baselines.restore(resumed["baselines"])
+        parts.append(baselines)
+    saved = [
+        _Members([lane_run(lanes[k], problems[of_lane[k]]) for k in state["lanes"]], state)
+        for state in resumed["batches"]
+    ]
+    parts += _batches(saved, device, crew)
+    under_way = {lane for part in parts for lane in part.lanes()}
+    ended = {lane: outcome for lane, outcome in journal.outcomes.items() if lane not in under_way}
+    return Begun(parts, ended, resumed["position"])
+
+
+class _Members(NamedTuple):
+    """The lanes of a batch that are under way, and its saved state; none at the start."""
+
+    runs: list[LaneRun[Any, Any]]
+    state: BatchState | None
+
+    def lanes(self) -> list[int]:
+        ended = [] if self.state is None else ended_in(ahead_of(self.state))
+        return [run.lane.index for run in self.runs] + ended
+
+    def clock(self) -> int:
+        """The place of elapsed_s in their frames."""
+        if self.state is not None:
+            return self.state["clock"]
+        return self.runs[0].metrics.series.index("elapsed_s")
+
+    def maker(self, device: torch.device, elapsed_s: Callable[[], float]) -> Maker:
+        def make() -> LocalTurns:
+            batch = batch_of(self.runs, device, elapsed_s) if self.runs else None
+            ahead = [] if self.state is None else ahead_of(self.state)
+            if batch is not None and self.state is not None:
+                batch.restore(self.state)
+            return LocalTurns(batch, ahead, self.clock(), elapsed_s)
+
+        return make
+
+
+def _batches(members: list[_Members], device: torch.device, crew: Crew) -> list[Turns]:
+    """Batches of these lanes, each at its start or where it was saved, here or in the processes of the crew."""
+    makers = [member.maker(device, crew.elapsed_s) for member in members]
+    # A batch that was over by the time it was saved has nothing more to train.
+    under_way = {index: [run.lane for run in member.runs] for index, member in enumerate(members) if member.runs}
+    apart = shares(under_way, device, machine.cores())
+    taken = {index for share in apart for index in share}
+    found: dict[int, Turns] = {index: make() for index, make in enumerate(makers) if index not in taken}
+    for share in apart:
+        batches = [Share(index, makers[index], members[index].lanes(), members[index].clock()) for index in share]
+        hired = crew.hire(batches)
+        found |= dict(zip(share, hired, strict=True))
+    return [found[index] for index in range(len(members))]
+
+
+def _schema(runs: list[LaneRun[Any, Any]], of_lane: list[int]) -> Schema:
+    return Schema(
+        version=SCHEMA_VERSION,
+        lanes=[
+            LaneSchema(
+                index=run.lane.index,
+                parameters=run.lane.parameters,
+                series=run.metrics.series,
+                problem=of_lane[run.lane.index],
+            )
+            for run in runs
+        ],
+    )

@@ -1,0 +1,96 @@
+"""The loop: parts take turns, what they give is written, commands are heard, and everything ends once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from solver.numerics.turns.turn import Turn, Turns
+from solver.records import AnyRecord, LaneEnding, Outcome, State, now, worst
+
+
+class Journal(Protocol):
+    """Where records go."""
+
+    def write(self, record: AnyRecord) -> None:
+        """Writes one, whatever it takes."""
+
+    def listen(self) -> None:
+        """Hears commands; returns when the run may go on."""
+
+
+class Ear(Protocol):
+    """What was heard."""
+
+    stop_reason: str
+    """Why the run should stop; empty while it should go on."""
+    before_s: float
+    """Seconds that the run took before it was taken up again."""
+
+    def elapsed_s(self) -> float:
+        """Seconds the run has taken."""
+
+
+class Keeper(Protocol):
+    """Saves checkpoints."""
+
+    def look(self, parts: list[Turns], position: int, *, last: bool) -> None:
+        """Saves one where it is time, or the last."""
+
+
+class Begun(NamedTuple):
+    """A run at its start, or where a checkpoint has it."""
+
+    parts: list[Turns]
+    outcomes: dict[int, Outcome]
+    """Of the lanes that have ended."""
+    position: int
+    """Whose turn it is."""
+
+
+def take_turns(begun: Begun, journal: Journal, ear: Ear, keeper: Keeper, max_seconds: float | None) -> Outcome:
+    """Lets the parts of a run take turns until all are over, or it is to end."""
+    parts, outcomes, position = list(begun.parts), dict(begun.outcomes), begun.position
+    limit_s = None if max_seconds is None else max_seconds + ear.before_s
+    journal.write(State(state="running", wall=now()))
+    turns = [part.records() for part in parts]
+
+    def write(records: Turn) -> None:
+        for record in records:
+            journal.write(record)
+        outcomes.update({record.lane: record.outcome for record in records if isinstance(record, LaneEnding)})
+
+    while turns:
+        # A batch's turn lasts until it has something to write, that of the baselines a number of iterations: the order
+        # of the log depends on the spec alone.
+        position %= len(turns)
+        records = next(turns[position], None)
+        if records is None:
+            del turns[position], parts[position]
+            continue
+        journal.listen()
+        write(records)
+        position += bool(records) or parts[position].MOVES_ON_WITHOUT_RECORDS
+        ending = _ending(ear, limit_s)
+        if ending is not None:
+            for part in parts:
+                for ahead in part.halt():
+                    write(ahead)
+        keeper.look(parts, position, last=ending is not None)
+        if ending is not None:
+            for part in parts:
+                write(part.end(ending))
+            break
+    return worst([outcomes[lane] for lane in sorted(outcomes)])
+
+
+def _ending(ear: Ear, limit_s: float | None) -> Outcome | None:
+    """How everything is to end now, if it is."""
+    if ear.stop_reason:
+        return Outcome(kind="stopped", reason=ear.stop_reason)
+    if limit_s is not None and ear.elapsed_s() >= limit_s:
+        return Outcome(
+            kind="max-seconds",
+            reason=f"the run took its {limit_s - ear.before_s:g} s",
+            cure="resume gives it as much again",
+        )
+    return None

@@ -1,0 +1,303 @@
+"""Every recorded series, declared once: what it holds, what it means, and how a list, a chart and an export show it.
+
+The order is that of the export. What a lane measures must be declared here: ``declared`` says so at import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from solver.spec import FLOW_METHODS
+
+Shape = Literal["scalar", "vector", "count", "word"]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the app's list, and what its chart shows."""
+
+    place: int
+    """Rows stand in the order of their places."""
+    title: str
+    short: str = ""
+    """The title where there is little room."""
+    rank: int | None = None
+    """Which singular value or component, of a vector series; None for all of them, or for a scalar."""
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """What is recorded under one name, one value a frame."""
+
+    name: str
+    shape: Shape
+    """A number, a number for each rank r or component, a whole number, or one of ``words``."""
+    note: str = ""
+    """What it means, and its unit; the schema of the export says so."""
+    always: bool = False
+    """Whether every lane records it."""
+    words: tuple[str, ...] = ()
+    """What the numbers of the log stand for, in their order."""
+    axis: str = ""
+    """What it is called as an x axis that every lane goes forward on; empty for what is none."""
+    axis_place: int = 0
+    """Such axes follow each other in the order of their places."""
+    by_identity: bool = False
+    """Whether the numbers of a vector belong to things that keep their place, and are not sorted: the largest count."""
+    rows: tuple[Row, ...] = ()
+    """Its rows in the app's list; none for what is not drawn by itself."""
+    keys: tuple[int, ...] = ()
+    """The number keys that show it, where it is the first in the list of theirs that is recorded."""
+    log: bool = False
+    """Whether its y axis starts out logarithmic."""
+    predicted: str = ""
+    """The series with the theory's value of the same quantity, drawn dim beside it."""
+    predicted_name: str = "law"
+    """What the legend calls that."""
+    baseline: str = ""
+    """The number in baselines that is drawn as a level line, where the lanes' problem has one."""
+    unless: str = ""
+    """A series whose lanes do not show this one: the same number is there in another form."""
+    told: str = ""
+    """What ``run`` calls it when it says how a lane ended; empty for what is not said."""
+
+
+def _ranks(place: int, n: int) -> tuple[Row, ...]:
+    subscripts = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+    return tuple(Row(place=place + rank, title=f"  σ{rank + 1}".translate(subscripts), rank=rank) for rank in range(n))
+
+
+SERIES = (
+    Series(name="step", shape="count", note="Accepted steps.", always=True, axis="step", axis_place=1),
+    Series(name="time", shape="scalar", note="Flow time; absent for adam.", axis="time", axis_place=2),
+    Series(
+        name="elapsed_s",
+        shape="scalar",
+        note="Solver seconds since the start, pauses left out.",
+        always=True,
+        axis="sec.",
+        axis_place=4,
+    ),
+    Series(
+        name="evaluations",
+        shape="count",
+        note="Gradients computed by the lane so far.",
+        always=True,
+        axis="evals",
+        axis_place=3,
+    ),
+    Series(
+        name="train_loss",
+        shape="scalar",
+        always=True,
+        rows=(Row(place=200, title="training loss"),),
+        keys=(3,),
+        log=True,
+        told="loss",
+    ),
+    Series(
+        name="reconstruction_error",
+        shape="scalar",
+        note="Mean squared error over all entries, divided by the mean-square entry of the ground truth (A19).",
+        rows=(Row(place=210, title="reconstruction error", short="recon. error"),),
+        keys=(4,),
+        log=True,
+        baseline="reconstruction_error",
+        told="reconstruction error",
+    ),
+    Series(
+        name="normalised_reconstruction_error",
+        shape="scalar",
+        note="Its square root, ‖W − W*‖_F / ‖W*‖_F (R20, R21).",
+        rows=(Row(place=220, title="error ‖T−T*‖/‖T*‖"),),
+        log=True,
+        baseline="normalised_reconstruction_error",
+        unless="singular_values",
+    ),
+    Series(
+        name="held_out_error",
+        shape="scalar",
+        note="Mean squared error over the held-out entries of a file, divided by their mean square.",
+        rows=(Row(place=230, title="held-out error"),),
+        keys=(4,),
+        log=True,
+        told="held-out error",
+    ),
+    Series(
+        name="effective_rank",
+        shape="scalar",
+        note="exp of the entropy of σ/Σσ (Roy & Vetterli 2007); 0 for the zero matrix.",
+        rows=(Row(place=150, title="effective rank"),),
+        keys=(2,),
+        baseline="effective_rank",
+        told="effective rank",
+    ),
+    Series(
+        name="singular_values",
+        shape="vector",
+        note="The largest ones, descending; singular_values[t][r].",
+        rows=(Row(place=100, title="singular values"), *_ranks(101, 6)),
+        keys=(1,),
+    ),
+    Series(
+        name="nuclear_norm",
+        shape="scalar",
+        rows=(Row(place=160, title="nuclear norm"),),
+        baseline="nuclear_norm",
+    ),
+    Series(
+        name="frobenius_norm",
+        shape="scalar",
+        note="Of the end matrix or tensor.",
+        rows=(Row(place=170, title="Frobenius norm"),),
+        keys=(2,),
+    ),
+    Series(name="spectral_norm", shape="scalar", rows=(Row(place=180, title="spectral norm"),)),
+    Series(
+        name="schatten_2_over_n",
+        shape="scalar",
+        note="(Σσ^p)^(1/p), p = 2/N.",
+        rows=(Row(place=190, title="Schatten-2/N norm", short="Schatten-2/N"),),
+        log=True,
+    ),
+    Series(name="det_sign", shape="scalar", rows=(Row(place=290, title="sign of det W"),)),
+    Series(
+        name="log_abs_det",
+        shape="scalar",
+        note="Natural logarithm of |det W|.",
+        rows=(Row(place=280, title="log |det W|"),),
+    ),
+    Series(
+        name="singular_value_rates",
+        shape="vector",
+        note="dσ_r/dt measured: central differences over a short step of the flow; null where σ_r has a twin.",
+        rows=(
+            Row(place=240, title="dσ₁/dt and its law", short="dσ₁/dt, law", rank=0),
+            Row(place=250, title="dσ₂/dt and its law", short="dσ₂/dt, law", rank=1),
+        ),
+        predicted="predicted_rates",
+    ),
+    Series(name="predicted_rates", shape="vector", note="dσ_r/dt by the formula for any initialisation."),
+    Series(
+        name="predicted_rates_balanced",
+        shape="vector",
+        note="N σ_r^(2−2/N) γ_r (A19 Theorem 3), which supposes balanced layers.",
+    ),
+    Series(
+        name="truth_alignment",
+        shape="vector",
+        note="‖U*ᵀ u_r‖ ‖V*ᵀ v_r‖: the cosines of the angles of σ_r's vectors with the ground truth's column and row "
+        "space.",
+        rows=(Row(place=270, title="alignment with the truth", short="alignment"),),
+    ),
+    Series(
+        name="unobserved_entry",
+        shape="scalar",
+        note="Of a matrix all but one of whose entries are given (R20).",
+        rows=(Row(place=140, title="unobserved entry and bound", short="entry w, bound"),),
+        predicted="unobserved_entry_bound",
+        predicted_name="bound",
+        told="unobserved entry",
+    ),
+    Series(
+        name="unobserved_entry_bound",
+        shape="scalar",
+        note="Its least |value| at this loss while the determinant has the sign of z·z′; null where the proof is "
+        "silent.",
+    ),
+    Series(
+        name="component_norms",
+        shape="vector",
+        note="Π_n ‖w_r^n‖ of the components in final.component_indices; component_norms[t][r].",
+        by_identity=True,
+        rows=(Row(place=110, title="component norms"),),
+        keys=(1,),
+    ),
+    Series(
+        name="component_rates",
+        shape="vector",
+        note="dσ_r/dt measured, of the largest components of each frame, the largest first.",
+        rows=(Row(place=260, title="dσ/dt of the largest, law", short="dσ₁/dt, law", rank=0),),
+        predicted="predicted_component_rates_balanced",
+    ),
+    Series(
+        name="predicted_component_rates",
+        shape="vector",
+        note="The same by the formula for any initialisation.",
+    ),
+    Series(
+        name="predicted_component_rates_balanced",
+        shape="vector",
+        note="N σ_r^(2−2/N) γ_r (R21 Theorem 1), which supposes balanced components.",
+    ),
+    Series(
+        name="unbalancedness",
+        shape="scalar",
+        note="The largest ‖W_{j+1}ᵀ W_{j+1} − W_j W_jᵀ‖_F, or |‖w_r^n‖² − ‖w_r^m‖²|.",
+        rows=(Row(place=300, title="unbalancedness"),),
+        log=True,
+    ),
+    Series(
+        name="gradient_norm",
+        shape="scalar",
+        note="Over all factors.",
+        rows=(Row(place=310, title="gradient norm"),),
+        log=True,
+    ),
+    Series(
+        name="step_size",
+        shape="scalar",
+        note="In effect at the last step.",
+        always=True,
+        rows=(Row(place=320, title="step size"),),
+        log=True,
+    ),
+    Series(
+        name="method",
+        shape="word",
+        note="The scheme that took the last step of a gradient flow: dormand-prince, chebyshev or rosenbrock.",
+        words=FLOW_METHODS,
+    ),
+    Series(
+        name="rejections",
+        shape="count",
+        note="Attempted steps of the flow so far that its error control did not accept.",
+    ),
+    Series(
+        name="train_error",
+        shape="scalar",
+        note="Of images: mean squared error over all training images, divided by the squared distance of the targets.",
+        rows=(Row(place=120, title="training error"),),
+        keys=(1,),
+        log=True,
+        told="training error",
+    ),
+    Series(
+        name="test_error",
+        shape="scalar",
+        note="The same over the test images, each squared error clipped before the mean.",
+        rows=(Row(place=130, title="test error"),),
+        keys=(2, 4),
+        log=True,
+        baseline="test_error",
+        told="test error",
+    ),
+)
+BY_NAME = {series.name: series for series in SERIES}
+VECTORS = frozenset(series.name for series in SERIES if series.shape == "vector")
+AXES = tuple(s.name for s in sorted(SERIES, key=lambda one: one.axis_place) if s.axis)
+"""What every lane goes forward on; any other scalar series can be an x axis too."""
+
+
+def declared(*names: str) -> tuple[str, ...]:
+    """The names, in their order. Raises TypeError for one that is not declared."""
+    unknown = [name for name in names if name not in BY_NAME]
+    if unknown:
+        raise TypeError(f"solver/series.py declares no series {', '.join(unknown)}")
+    return names
+
+
+def told() -> Sequence[Series]:
+    """What is said of a lane that has ended, in order."""
+    return [series for series in SERIES if series.told]

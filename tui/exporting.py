@@ -1,0 +1,69 @@
+"""A run, its chart or the screen given away: asked where to, written beside the app, and told of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from solver import files
+from solver.machine import readable_bytes
+from solver.refusal import BadSetting
+from solver.rundir import RunDirectory
+from tui.draw import svg
+from tui.export import data
+from tui.host import Host
+from tui.screens.export import ExportDialog, Wanted
+from tui.text import inert
+
+# Base64 makes a third more of it, and terminals cut what is longer than about 100 kB.
+_MOST_COPIED = 74_000
+
+
+def ask(host: Host, directory: RunDirectory, chart_svg: Callable[[], str] | None) -> None:
+    """Asks for a format and a place, writes there, and says where it went."""
+
+    def chosen(wanted: Wanted | None) -> None:
+        if wanted is not None:
+            # What was said before is not a part of the picture.
+            host.clear_notifications()
+            host.call_after_refresh(write, wanted)
+
+    def write(wanted: Wanted) -> None:
+        drawn = None
+        if wanted.kind in ("svg", "screen") and chart_svg is not None:
+            drawn = (chart_svg() if wanted.kind == "svg" else screen_svg(host)).encode()
+        host.run_worker(lambda: _export(host, directory, wanted, drawn), thread=True, exit_on_error=False)
+
+    host.push_screen(ExportDialog(Path.cwd() / directory.id, with_pictures=chart_svg is not None), chosen)
+
+
+def screen_svg(host: Host) -> str:
+    """What the screen shows, as a picture that needs no fonts from elsewhere."""
+    return svg.without_fonts(host.export_screenshot(title="implicit-tui"))
+
+
+def _export(host: Host, directory: RunDirectory, wanted: Wanted, drawn: bytes | None) -> None:
+    path = wanted.path
+    try:
+        document = data(directory, wanted.kind) if drawn is None else drawn
+        if path is not None:
+            files.replace_file(path, document)
+    except (BadSetting, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        where = f"{path} could not be written" if path is not None else "nothing was copied"
+        host.call_from_thread(host.complain, f"{where} ({reason}): what was there is unchanged")
+        return
+    if path is None:
+        host.call_from_thread(copy, host, document, wanted.kind)
+    else:
+        host.call_from_thread(host.notify, inert(f"exported to {path}", 400), markup=False, timeout=10)
+
+
+def copy(host: Host, document: bytes, kind: str) -> None:
+    """Through the terminal itself (OSC 52), so that it reaches the clipboard of the person's own machine."""
+    if len(document) > _MOST_COPIED:
+        size = readable_bytes(len(document))
+        host.complain(f"{size} of {kind} is more than terminals take ({_MOST_COPIED // 1000} kB): write a file")
+        return
+    host.copy_to_clipboard(document.decode())
+    host.notify(f"{kind} sent to the terminal's clipboard (tmux passes it on with set-clipboard on)", timeout=10)
