@@ -28,7 +28,7 @@ class Terminal:
         self, arguments: Sequence[str], size: tuple[int, int] = (120, 40), environment: dict[str, str] | None = None
     ) -> None:
         chosen = {**os.environ, "TERM": "xterm-256color", **(environment or {})}
-        for name in ("SSH_CONNECTION", "NO_COLOR", "COLORTERM"):
+        for name in ("SSH_CONNECTION", "NO_COLOR", "COLORTERM", "COLUMNS", "LINES"):
             if name not in (environment or {}):
                 chosen.pop(name, None)
         self.pid, self._file = pty.fork()

@@ -14,7 +14,7 @@ import msgspec
 from solver import settings
 from solver.history import History, LaneHistory
 from solver.records import number
-from solver.spec import DeepMatrixFactorization, GradientFlow, RunSpec
+from solver.spec import RunSpec
 
 # A value has risen when it is so many times its start, and this part of the ground truth's Frobenius norm; where there
 # is no ground truth, of the largest there is.
@@ -156,7 +156,7 @@ class _LaneReader:
             return
         if not 2 <= len(values) <= _LARGEST_WITH_DETERMINANT:
             return
-        n_layers = self._spec.model.depth if isinstance(self._spec.model, DeepMatrixFactorization) else 1
+        n_layers = self._spec.model.n_factors(self._spec.problem)
         if self._sign * signs[frame] < 0.0:
             now = "positive" if signs[frame] > 0 else "negative"
             whose = " by its numerics: the flow of balanced layers keeps it" if n_layers > 1 else ""
@@ -167,8 +167,7 @@ class _LaneReader:
             return
         # Balanced layers share the determinant evenly.
         of_layer = math.exp((logs[frame] - len(values) * math.log(values[0][frame])) / n_layers)
-        optimizer = self._spec.optimizer
-        floor = max(_ROUNDING, optimizer.rtol if isinstance(optimizer, GradientFlow) else 0.0)
+        floor = max(_ROUNDING, self._spec.optimizer.tolerance)
         if of_layer < _NEAR_FLOOR * floor:
             self._said.add("floor")
             what = "what rtol can tell" if floor > _ROUNDING else "the rounding floor"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from solver import fields
+from solver import fields, sources
 
 
 class BadSetting(ValueError):
@@ -56,7 +56,7 @@ def sentence(message: str, raw: Mapping[str, Any]) -> BadSetting:
     limit = _limit(said, raw, field)
     if limit is None:
         # A cross-field rule of the types: already a sentence, at the part it concerns.
-        where = f"{field}.{said}" if field else said
+        where = sources.explained(f"{field}.{said}" if field else said)
         concerned = where.split(" ", 1)[0]
         return BadSetting(where, concerned if concerned in fields.names(raw) else field)
     default = fields.default(raw, field)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from solver import document
+from solver import document, sources
 from solver.fields import KINDS
 from solver.spec import base, models, optimizers, problems
 from solver.spec import run as run_spec
@@ -37,7 +37,7 @@ def _described(struct: type[msgspec.Struct]) -> dict[str, Any]:
         for field, described in definition.get("properties", {}).items():
             note = notes.get((name, field))
             if note:
-                described["description"] = note
+                described["description"] = sources.explained(note)
     return schema
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,9 @@ from solver.refusal import BadSetting, check_field, sentence
 
 # Giving one of these replaces the random ground truth, so what describes that no longer applies.
 _REPLACES_GROUND_TRUTH = ("problem.entries", "problem.file")
+# What TOML does not take for a number and a person does: .2, 3., 007.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_DEEPEST_LIST = 4
 _OF_GROUND_TRUTH = ("rank", "observations", "frobenius_norm", "noise", "shape")
 
 
@@ -37,7 +41,7 @@ def decode(raw: Mapping[str, Any]) -> s.RunSpec:
     try:
         spec = _convert(raw)
     except BadSetting:
-        # The default of a field that is swept and not set need not fit the others.
+        # The value of a field that is swept, set or its default, need not fit the others: no lane has it.
         spec = _convert(_with_first_values(raw))
     for _ in lanes(spec):
         pass
@@ -45,13 +49,13 @@ def decode(raw: Mapping[str, Any]) -> s.RunSpec:
 
 
 def _with_first_values(raw: Mapping[str, Any]) -> Raw:
-    """``raw`` with the first swept value in each field that is swept and not set."""
+    """``raw`` with the first swept value in each field that is swept."""
     result = dict(raw)
     sweep = raw.get("sweep")
     for field, values in sweep.items() if isinstance(sweep, Mapping) else ():
         part, _, name = str(field).partition(".")
-        inner = result.get(part)
-        if name and isinstance(inner, Mapping) and name not in inner and isinstance(values, list) and values:
+        inner = result.get(part, {})
+        if name and name != "kind" and isinstance(inner, Mapping) and isinstance(values, list) and values:
             result[part] = dict(inner) | {name: values[0]}
     return result
 
@@ -173,12 +177,15 @@ def parse_sweep(text: str) -> tuple[str, list[Any]]:
 
 
 def parse_value(text: str) -> Any:
-    """One value as typed by a person: TOML, a comma list of values, or a bare word."""
+    """One value as typed by a person: TOML, a number as in .2 or 3., a comma list of values, or a bare word."""
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
-        pieces = [piece for piece in _split_commas(text) if piece]
-        return [parse_value(piece) for piece in pieces] if "," in text and pieces else text
+        if _NUMBER.fullmatch(text):
+            return float(text) if set(text) & set(".eE") else int(text)
+        is_list = text.endswith("]") and 0 < len(text) - len(text.lstrip("[")) <= _DEEPEST_LIST
+        pieces = [piece for piece in _split_commas(text[1:-1] if is_list else text) if piece]
+        return [parse_value(piece) for piece in pieces] if (is_list or "," in text) and pieces else text
     # 1e6 is a whole number to whoever types it; a field of floats takes it just as well.
     if isinstance(value, float) and "." not in text and value.is_integer() and abs(value) < 1e15:
         return int(value)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,18 +14,51 @@ from jaxtyping import install_import_hook
 import tests.shapes  # noqa: F401 (found by name below)
 
 os.environ["OMP_NUM_THREADS"] = "1"
+# A shell that starts us in the background has these ignored, and what we start would inherit that.
+for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 # The shapes written in annotations are executed: a wrong one fails the test that meets it.
 install_import_hook(["solver.numerics"], "tests.shapes.check")
 
 
 @pytest.fixture(autouse=True)
-def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test sees the runs or presets of the person who runs it."""
+def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """No test sees the runs or presets of the person who runs it, and none leaves a process that works on its own."""
     home = tmp_path / "data"
     monkeypatch.setenv("IMPLICIT_TUI_HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    return home
+    yield home
+    left = _working_on(home) if home.exists() else []
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert not left, f"the test left the processes {left}"
+
+
+def _working_on(home: Path) -> list[int]:
+    """Processes that were started on this data home and still run; one that is ending is given a moment."""
+    mark, found = f"IMPLICIT_TUI_HOME={home}\0".encode(), []
+    for _ in range(100):
+        found = [pid for pid in _others() if mark in _read(f"/proc/{pid}/environ")]
+        if not found:
+            break
+        signal.sigtimedwait([], 0.05)
+    return found
+
+
+def _others() -> list[int]:
+    root = Path("/proc")
+    names = [entry.name for entry in root.iterdir()] if root.is_dir() else []
+    return [int(name) for name in names if name.isdecimal() and int(name) != os.getpid()]
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return b""
 
 
 @pytest.fixture(autouse=True, scope="session")

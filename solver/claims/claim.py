@@ -161,9 +161,7 @@ def mean(values: Iterable[float]) -> float:
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
     """The slope of the least-squares line through (x, y); NaN where x has no spread."""
-    if len(points) < 2:
+    try:
+        return statistics.linear_regression(*zip(*points, strict=True)).slope
+    except (statistics.StatisticsError, TypeError):
         return math.nan
-    mean_x = math.fsum(x for x, _ in points) / len(points)
-    mean_y = math.fsum(y for _, y in points) / len(points)
-    spread = math.fsum((x - mean_x) ** 2 for x, _ in points)
-    return math.fsum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread > 0 else math.nan

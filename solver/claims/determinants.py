@@ -6,6 +6,7 @@ import math
 
 from solver.claims.claim import Definition, Measured, Witness
 from solver.counterexample import Counterexample, counterexample
+from solver.sources import R20
 from solver.spec import DeepMatrixFactorization
 
 # Further than this an entry has moved.
@@ -244,7 +245,7 @@ DETERMINANTS = [
         name="det-sign-kept",
         rests_on=("det_sign", "log_abs_det", "train_loss"),
         statement="From a balanced start of depth 2 or more the determinant keeps its sign.",
-        source="Razin, Cohen 2020 (arXiv 2005.06398), proof of Theorem 1; the talk",
+        source=R20.cited("proof of Theorem 1; the talk"),
         statistic="recorded states with another sign than the start's (depth 2: down to a fifth of the first loss)",
         reason="the statement is exact; at depth 2 tolerance takes over, once in twenty starts at a tenth of that loss",
         relation="at-most",
@@ -254,7 +255,7 @@ DETERMINANTS = [
         name="depth-1-differs",
         rests_on=("det_sign", "unobserved_entry"),
         statement="A single layer leaves the unobserved entry where it started, and its determinant changes sign.",
-        source="Razin, Cohen 2020 (arXiv 2005.06398); the talk",
+        source=f"{R20.cited()}; the talk",
         statistic="share of depth-1 lanes with the sign of z·z′ at the start whose entry stays and whose sign changes",
         reason="the entry's gradient is zero, and the given ones alone decide the sign that is reached",
         relation="at-least",
@@ -265,7 +266,7 @@ DETERMINANTS = [
         rests_on=("nuclear_norm", "frobenius_norm", "spectral_norm", "schatten_2_over_n"),
         statement="With the determinant's sign that of z·z′ and ε = 0, every norm goes to infinity as the loss goes to "
         "zero.",
-        source="Razin, Cohen 2020 (arXiv 2005.06398), Theorem 1",
+        source=R20.cited("Theorem 1"),
         statistic="growth of nuclear, Frobenius, spectral and Schatten-2/N norm over the last decade of the loss, over "
         "theory (√10 for 2 × 2)",
         reason="over twenty starts each growth is within 1 % at loss 1e-4; 5 % leaves room for larger losses",
@@ -276,7 +277,7 @@ DETERMINANTS = [
         name="entry-above-bound",
         rests_on=("unobserved_entry", "unobserved_entry_bound"),
         statement="With that sign |w| is never below (|z|−s)(|z′|−s)/(|ε|+s), s = √(2ℓ).",
-        source="Razin, Cohen 2020 (arXiv 2005.06398), Theorem 1",
+        source=R20.cited("Theorem 1"),
         statistic="smallest |w| over the bound, of all recorded states with a loss small enough for one",
         reason="the theorem is exact; 1e-9 is rounding",
         relation="at-least",
@@ -286,7 +287,7 @@ DETERMINANTS = [
         name="unobserved-entry-curve",
         rests_on=("unobserved_entry", "train_loss"),
         statement="The unobserved entry follows |w| = |z·z′|/(|ε| + √(2ℓ)) as the loss goes to zero.",
-        source="Razin, Cohen 2020 (arXiv 2005.06398), 2 × 2 experiment",
+        source=R20.cited("2 × 2 experiment"),
         statistic="|w|(|ε| + √(2ℓ))/|z·z′| at the final loss",
         reason="over twenty starts 1 ± .001 at loss 1e-4 for ε = 0, within 1.3 % for ε = .5",
         relation="about",
@@ -296,7 +297,7 @@ DETERMINANTS = [
         name="other-sign-bounded",
         rests_on=("frobenius_norm", "train_loss"),
         statement="With the other sign of the determinant the norms stay bounded.",
-        source="Razin, Cohen 2020 (arXiv 2005.06398); the talk",
+        source=f"{R20.cited()}; the talk",
         statistic="growth of the Frobenius norm over the last decade of the loss",
         reason="over twenty starts at most 1.61; a norm that diverges grows by 3.16",
         relation="at-most",
@@ -306,7 +307,7 @@ DETERMINANTS = [
         name="rank-minimised",
         rests_on=("effective_rank", "singular_values", "train_loss"),
         statement="While norms diverge the effective rank and the distance from lower rank fall to their infima.",
-        source="Razin, Cohen 2020 (arXiv 2005.06398), Theorem 1",
+        source=R20.cited("Theorem 1"),
         statistic="effective rank at the end above its infimum over all completions; where larger, the distance from "
         "lower rank",
         reason="over twenty starts below .001 at loss 1e-4; .05 leaves room for larger losses",

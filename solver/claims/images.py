@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from solver.claims.claim import Definition, Measured, Witness, grouped, mean
+from solver.sources import R21
 from solver.spec import CP, ImageTensor
 
 _LARGEST_RATIO = 0.7
@@ -78,7 +79,7 @@ IMAGES = [
         name="real-data-low-rank",
         rests_on=("train_error",),
         statement="Predictors of low tensor rank fit real data far better than random images or random labels.",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on real data; the talk",
+        source=R21.cited("experiment on real data; the talk"),
         statistic="largest over ranks of the training error on the original data over that on random data",
         reason="with random data the ratio is 1; at this length of training (a much longer one memorises random images "
         "too) it is .09 to .53 by class of MNIST and .43 over all classes of Fashion-MNIST",
@@ -90,7 +91,7 @@ IMAGES = [
         rests_on=("test_error",),
         statement="What is fitted with low tensor rank carries over to images not seen, where random data carry "
         "nothing.",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on real data; the talk",
+        source=R21.cited("experiment on real data; the talk"),
         statistic="largest over ranks of the test error on the original data over that on random data",
         reason="with random data the ratio is 1; it is .09 to .46 by class of MNIST, .45 over all of Fashion-MNIST",
         relation="at-most",
@@ -100,7 +101,7 @@ IMAGES = [
         name="below-linear",
         rests_on=("test_error",),
         statement="On MNIST a predictor of low tensor rank does better on new images than the best linear one.",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on real data",
+        source=R21.cited("experiment on real data"),
         statistic="mean test error over ranks, over that of the linear least-squares predictor",
         reason="on MNIST .3 to .9 by class; not claimed for Fashion-MNIST, where it holds for some classes only",
         relation="at-most",

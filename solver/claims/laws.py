@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from solver.claims.claim import Definition, Measured, Witness, grouped, slope
-from solver.spec import DeepMatrixFactorization
+from solver.sources import A19, R21
 
 # A value below this part of the largest of its lane is still part of the noise it started from.
 _RISEN = 1e-4
@@ -19,12 +19,9 @@ _MATRIX = ("singular_values", "singular_value_rates", "predicted_rates", "predic
 _TENSOR = ("", "component_rates", "predicted_component_rates", "predicted_component_rates_balanced")
 
 
-def order(witness: Witness) -> int:
+def n_factors(witness: Witness) -> int:
     """N: layers of a matrix factorization, modes of a tensor."""
-    model = witness.spec.model
-    if isinstance(model, DeepMatrixFactorization):
-        return model.depth
-    return len(witness.observed.resolved_shape)
+    return witness.spec.model.n_factors(witness.spec.problem)
 
 
 def _rates(witness: Witness, names: tuple[str, ...]) -> Iterator[tuple[float, float, float, float]]:
@@ -46,7 +43,7 @@ def _rates(witness: Witness, names: tuple[str, ...]) -> Iterator[tuple[float, fl
 def law_slope(witness: Witness, names: tuple[str, ...], risen: float = _RISEN) -> list[tuple[float, float]]:
     """(ln σ, ln(measured rate / γ)) of every rising value; by the law a line of slope 2−2/N."""
     points = list(_rates(witness, names))
-    n = order(witness)
+    n = n_factors(witness)
     largest = max((size for size, *_ in points), default=0.0)
     fastest = max((abs(rate) for _, rate, *_ in points if math.isfinite(rate)), default=0.0)
     found = []
@@ -60,7 +57,7 @@ def law_slope(witness: Witness, names: tuple[str, ...], risen: float = _RISEN) -
 
 def law_points(witness: Witness) -> list[tuple[float, float]]:
     """(σ, measured rate / γ) of every rising value of a matrix or tensor lane; by the law N σ^(2−2/N)."""
-    is_matrix = isinstance(witness.spec.model, DeepMatrixFactorization)
+    is_matrix = _MATRIX[1] in witness.history.vectors
     found = law_slope(witness, _MATRIX, _RISEN) if is_matrix else law_slope(witness, _TENSOR, 1e-2)
     return [(math.exp(size), math.exp(rate)) for size, rate in found]
 
@@ -72,7 +69,7 @@ def _law(names: tuple[str, ...], what: str, risen: float) -> Callable[[list[Witn
             usable = _smallest_start(usable)
         worst = None
         said = []
-        for n, members in grouped(usable, order).items():
+        for n, members in grouped(usable, n_factors).items():
             found = slope([point for witness in members for point in law_slope(witness, names, risen)])
             theory = 2.0 - 2.0 / n
             said.append(f"N={n} {found:.3f} (theory {theory:.3f})")
@@ -126,7 +123,7 @@ LAWS = [
         name="singular-value-law",
         rests_on=("singular_values", "singular_value_rates", "predicted_rates_balanced"),
         statement="A singular value of a balanced product of N layers moves at N σ^(2−2/N) γ.",
-        source="Arora et al. 2019 (arXiv 1905.13655), Theorem 3",
+        source=A19.cited("Theorem 3"),
         statistic="slope of ln(dσ_r/dt / γ_r) over ln σ_r, by depth: 2−2/N",
         reason="exact for balanced layers, which stay so; a small Gaussian start is off by .008, wide layers by .15",
         relation="about",
@@ -136,7 +133,7 @@ LAWS = [
         name="rate-formula",
         rests_on=("singular_value_rates", "predicted_rates"),
         statement="For any initialisation the rate of a singular value is Σ_j u_rᵀ A_j A_jᵀ (−∇ℓ) B_jᵀ B_j v_r.",
-        source="chain rule; for balanced layers it is Arora et al. 2019 (arXiv 1905.13655), Theorem 3",
+        source=f"chain rule; for balanced layers it is {A19.cited()}, Theorem 3",
         statistic="largest relative difference between measured rates and the formula",
         reason="the formula is exact; 1e-3 is what the differences of singular values cost where two of them are close",
         relation="at-most",
@@ -146,7 +143,7 @@ LAWS = [
         name="component-law",
         rests_on=("component_norms", "component_rates", "predicted_component_rates_balanced"),
         statement="A component of a balanced CP factorization of order N moves at N σ^(2−2/N) γ.",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), Theorem 1",
+        source=R21.cited("Theorem 1"),
         statistic="slope of ln(dσ_r/dt / γ_r) over ln σ_r at the smallest initial scale: 2−2/N",
         reason="the start is not balanced, only small: components that have risen to a hundredth of the largest are",
         relation="about",
@@ -156,7 +153,7 @@ LAWS = [
         name="component-formula",
         rests_on=("component_rates", "predicted_component_rates"),
         statement="For any initialisation the rate of a component is γ_r σ_r² Σ_n 1/‖w_r^n‖².",
-        source="chain rule; for balanced components Razin, Maman, Cohen 2021 (arXiv 2102.09972), Theorem 1",
+        source=f"chain rule; for balanced components {R21.cited()}, Theorem 1",
         statistic="largest relative difference between measured rates and the formula",
         reason="the formula is exact; 1e-3 is what the differences of norms cost",
         relation="at-most",

@@ -6,6 +6,7 @@ import itertools
 import math
 
 from solver.claims.claim import Definition, Measured, Witness, grouped, median
+from solver.sources import A19
 
 # Observations over degrees of freedom r(m + n − r) of the ground truth.
 _ENOUGH = 1.75
@@ -132,7 +133,7 @@ MATRICES = [
         name="low-rank-recovery",
         rests_on=("reconstruction_error", "effective_rank"),
         statement="Gradient flow on a product of three or more layers from a small start recovers the low-rank matrix.",
-        source="Arora et al. 2019 (arXiv 1905.13655), Figure 1; the talk",
+        source=A19.cited("Figure 1; the talk"),
         statistic="median over draws of the reconstruction error at depth 3 and more, the worst number of observations",
         reason="over many draws medians are 6e-6 to 1.3e-4 and single ones reach 1.5e-4; the zero matrix scores 1",
         relation="at-most",
@@ -142,7 +143,7 @@ MATRICES = [
         name="nuclear-norm-given-up",
         rests_on=("nuclear_norm", "effective_rank", "reconstruction_error"),
         statement="Where the two disagree, depth prefers low rank to low nuclear norm, and more depth more so.",
-        source="Arora et al. 2019 (arXiv 1905.13655), Figure 2; the talk",
+        source=A19.cited("Figure 2; the talk"),
         statistic="smallest of the ratios norm(depth 2)/norm(least), norm(depth 3)/norm(depth 2) and, the other way "
         "round, of effective ranks; median over draws",
         reason="at 1.8 entries a degree of freedom (1,750 here) and scale 1e-4 all four exceed 1 in twelve draws of "
@@ -154,7 +155,7 @@ MATRICES = [
         name="gaps-grow-with-depth",
         rests_on=("singular_values",),
         statement="The gap between the singular values that are learned and those that are not grows with depth.",
-        source="Arora et al. 2019 (arXiv 1905.13655), Figure 3; the talk",
+        source=A19.cited("Figure 3; the talk"),
         statistic="smallest growth from one depth to the next of σ_r/σ_(r+1) at the ground truth's rank r",
         reason="over many draws the gap is about 1 at depth 1, 3 to 9 at depth 2, above 17 at depth 3: growth of 3.8 "
         "and more",

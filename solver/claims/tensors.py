@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 
 from solver.claims.claim import Definition, Measured, Witness, grouped, median
+from solver.sources import R20, R21
 from solver.spec import CP, Observed
 
 _LEAST_GROWTH_OF_GAP = 10.0
@@ -172,7 +173,7 @@ TENSORS = [
         name="tensor-recovery",
         rests_on=("normalised_reconstruction_error",),
         statement="CP factorization from a small start recovers a tensor of low rank from few observations.",
-        source="Razin, Cohen 2020 (arXiv 2005.06398), tensor experiments; Razin, Maman, Cohen 2021 (arXiv 2102.09972)",
+        source=f"{R20.cited()}, tensor experiments; {R21.cited()}",
         statistic="median error at the most observations and the smallest start, over that of the linear baseline",
         reason="published errors are a thousandth of it and less; a twentieth allows for draws that are harder",
         relation="at-most",
@@ -182,7 +183,7 @@ TENSORS = [
         name="tensor-rank",
         rests_on=("cp_rank", "normalised_reconstruction_error"),
         statement="The rank of the solution is that of the ground truth.",
-        source="Razin, Cohen 2020 (arXiv 2005.06398), tensor experiments",
+        source=R20.cited("tensor experiments"),
         statistic="median estimated CP rank at the most observations and the smallest start",
         reason="a count; the estimate is the least number of components that fit the solution to a stated tolerance",
         relation="about",
@@ -193,7 +194,7 @@ TENSORS = [
         rests_on=("component_norms",),
         statement="The smaller the start, the fewer components rise: they move one at a time, and the rest stay "
         "behind.",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), experiment on tensor completion; the talk",
+        source=R21.cited("experiment on tensor completion; the talk"),
         statistic="largest ratio of neighbouring component norms at the end: from the smallest start over from the "
         "largest",
         reason="over many draws the ratio is 10 to 30 from .05 and above 1.5e3 from .005: growth of sixty and more",
@@ -204,7 +205,7 @@ TENSORS = [
         name="rank-1-reached",
         rests_on=("distance_from_rank_1", "normalised_reconstruction_error"),
         statement="If a tensor of rank 1 fits the observations, small balanced initialisation leads to one.",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), rank-1 proposition",
+        source=R21.cited("rank-1 proposition"),
         statistic="largest relative distance of a solution from its best approximation of rank 1",
         reason="the proposition is a limit of small starts; from starts of .003 and below a tenth is not reached. "
         "Planted starts are left out: their one large component is as large as starts from .01 on, where it may fail",
@@ -215,7 +216,7 @@ TENSORS = [
         name="escape-predicted",
         rests_on=("predicted_component", "predicted_time", "largest_component"),
         statement="The component that escapes first is the one that escapes first alone in the field −∇L(0).",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), proof of the rank-1 proposition",
+        source=R21.cited("proof of the rank-1 proposition"),
         statistic="share of lanes with a prediction in which the predicted component is the first to reach a twentieth "
         "of the ground truth's norm",
         reason="a hundred starts of a hundred from standard deviations up to .003",
@@ -228,7 +229,7 @@ TENSORS = [
         name="escape-condition",
         rests_on=("condition_component", "largest_component"),
         statement="A component that meets the paper's condition at the start is the one that escapes.",
-        source="Razin, Maman, Cohen 2021 (arXiv 2102.09972), rank-1 proposition",
+        source=R21.cited("rank-1 proposition"),
         statistic="share of lanes, of those where a component meets the condition, in which it is the first to escape",
         reason="the condition is sufficient; random starts do not meet it, so it is planted",
         relation="at-least",

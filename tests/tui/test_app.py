@@ -73,7 +73,7 @@ async def test_below_the_least_size_one_sentence_is_shown() -> None:
 
 async def test_enter_runs_the_preset_on_the_warmed_solver(stand_in: StandIn) -> None:
     async with opened() as pilot:
-        await until(pilot, lambda: pilot.app._warm is not None)  # type: ignore[attr-defined]
+        await until(pilot, lambda: pilot.app._solvers._warm is not None)  # type: ignore[attr-defined]
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
         assert len(stand_in.given) == 1

@@ -228,10 +228,10 @@ def test_prune_deletes_old_runs_and_never_live_ones(tmp_path: Path) -> None:
     would = call("prune", "--older-than", "6", "--dry-run")
     assert first in would.stdout
     assert second not in would.stdout
-    assert (runs / first).exists()
+    assert (home / first).exists()
     assert "1 run deleted" in call("prune", "--older-than", "6").stdout
     assert [run["id"] for run in json.loads(call("runs", "--json").stdout)] == [second, third]
-    lock = os.open(runs / second / "lock", os.O_RDWR)
+    lock = os.open(home / second / "lock", os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "1 run deleted" in call("prune", "--keep", "0").stdout

@@ -109,9 +109,9 @@ async def test_finding_a_quantity_an_axis_and_lanes_by_a_part_of_their_name() ->
         assert chart_text(pilot).startswith("reconstruction error (log) against training loss")
         await find("axis step")
         await find("lane depth 2")
-        assert screen.picture.lanes == frozenset({1})
+        assert screen.selection.lanes == frozenset({1})
         await find("lanes all")
-        assert screen.picture.lanes is None
+        assert screen.selection.lanes is None
         await pilot.press("slash")
         await until(pilot, lambda: isinstance(pilot.app.screen, Finder))
         await pilot.press("n", "o", "n", "s", "e", "n", "s", "e", "enter", "down", "escape")
@@ -126,7 +126,7 @@ async def test_words_that_several_lanes_have_choose_those() -> None:
         assert entries[0].text == "lanes  only these 2: seed 1 depth 3"
         await pilot.press("slash", *"seed", "space", "1", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
-        lanes = live(pilot).picture.lanes or frozenset()
+        lanes = live(pilot).selection.lanes or frozenset()
         chosen = [live(pilot).history.lanes[index].parameters["seed"] for index in lanes]
         assert chosen == [1] * 4
         await until(pilot, lambda: "4 of 8 lanes" in text_of(pilot) or live(pilot).history.ending)
@@ -148,7 +148,7 @@ async def test_a_replay_shows_every_moment_as_it_was_and_its_claims_as_they_stoo
         assert all(lane.columns["step"][-1] <= moment for lane in seen.history.lanes)
         assert seen.history.claims["low-rank-recovery"].verdict == "pending"
         assert "replayed" in text_of(pilot)
-        assert screen.picture.seen.history is not screen.history
+        assert screen.selection.seen.history is not screen.history
         await pilot.press("full_stop")
         assert screen.place == 6
         await pilot.press("comma", "comma")
@@ -204,8 +204,8 @@ async def test_runs_are_laid_over_each_other_with_the_settings_that_differ_first
         assert {"depth 3", "mf-depth 0001 · depth 4"} <= names
         colours = {curve.name: curve.colour for curve in screen.chart.curves}
         assert len(set(colours.values())) == len(colours)
-        place = next(k for k, item in enumerate(screen.picture.items) if item.title == "settings that differ")
-        screen.picture.choose(place)
+        place = next(k for k, item in enumerate(screen.selection.items) if item.title == "settings that differ")
+        screen.selection.choose(place)
         screen.redraw()
         lines = chart_text(pilot).splitlines()
         assert lines[1].split()[:2] == ["sweep", "model.depth"]
@@ -251,7 +251,7 @@ async def test_how_a_preset_was_looked_at_is_remembered() -> None:
         assert chart_text(pilot).startswith("effective rank")
         assert screen.chart.plot.x_log
         assert screen.chart.plot.marker == "block"
-        assert screen.picture.clock == "time"
+        assert screen.selection.clock == "time"
     (runs.data_home() / "memory.json").write_text("{")
     async with opened(run=made) as pilot:
         await caught_up(pilot)
@@ -337,7 +337,7 @@ async def test_pictures_and_claims_have_pages_and_zoom() -> None:
         before = chart_text(pilot)
         await pilot.press("plus", "shift+down")
         assert chart_text(pilot) != before
-        assert screen.picture.view.closer == 1
+        assert screen.selection.view.closer == 1
         await pilot.press("0")
         assert chart_text(pilot) == before
         await pilot.press("7")

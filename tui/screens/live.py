@@ -161,9 +161,9 @@ class LiveScreen(LookingScreen):
         if not self.is_mounted:
             return
         seen = self.seen()
-        self.picture.update(seen, self.others_seen(), None if self.place is None else self.follower.seen())
+        self.selection.update(seen, self.others_seen(), None if self.place is None else self.follower.seen())
         growing = self.is_live() and self.place is None
-        self.picture.draw(self.chart, growing=growing or any(other.is_live() for other in self.others.values()))
+        self.selection.draw(self.chart, growing=growing or any(other.is_live() for other in self.others.values()))
         self.draw_slider()
         lane = self._shown_lane(seen.history)
         now = time.monotonic()
@@ -172,7 +172,7 @@ class LiveScreen(LookingScreen):
             # Every row of list and status changes with every frame: twice a second is as fast as numbers are read.
             self._next_list = now + _LIST_EVERY_S
             colour = series_colour(lane.index if lane is not None else 0)
-            self.query_one(QuantityList).draw(self.picture.items, self.picture.place(), seen, lane, colour)
+            self.query_one(QuantityList).draw(self.selection.items, self.selection.place(), seen, lane, colour)
             self._draw_status(seen.history, lane)
         self._draw_events(seen)
         self._drawn_look = self._look()
@@ -211,7 +211,7 @@ class LiveScreen(LookingScreen):
         return (self._shown_lanes() if self.history.lanes else "the solver is starting") + self._damage()
 
     def _shown_lanes(self) -> str:
-        alone, shown = self.picture.chosen_lane(), self.picture.lanes
+        alone, shown = self.selection.chosen_lane(), self.selection.lanes
         if alone is not None:
             return label(self.history, alone)
         return "all lanes" if shown is None else f"{len(shown)} of {len(self.history.lanes)} lanes (l shows all)"
@@ -226,10 +226,10 @@ class LiveScreen(LookingScreen):
 
     def _shown_lane(self, history: History) -> LaneHistory | None:
         """The lane of sparklines and status: the chosen one, else the last that is under way."""
-        alone = self.picture.chosen_lane()
+        alone = self.selection.chosen_lane()
         if alone is not None:
             return alone
-        lanes = [lane for lane in history.lanes if self.picture.lanes is None or lane.index in self.picture.lanes]
+        lanes = [lane for lane in history.lanes if self.selection.lanes is None or lane.index in self.selection.lanes]
         under_way = [lane for lane in lanes if lane.outcome is None]
         shown = under_way or lanes
         return shown[-1] if shown else None

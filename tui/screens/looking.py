@@ -12,7 +12,7 @@ from tui import memory
 from tui.draw.canvas import MARKERS
 from tui.host import Host
 from tui.screens.finder import Entry, Finder
-from tui.screens.selection import Picture
+from tui.screens.selection import Selection
 from tui.shown import quantities
 from tui.shown.figures import Figure
 from tui.shown.items import Item, title
@@ -45,7 +45,7 @@ class LookingScreen(Screen[None]):
         self.others: dict[str, Follower] = {}
         """Runs laid over this one, by id."""
         look = self.app.memory.looks.get(follower.order.preset.name, memory.Look())
-        self.picture = Picture(follower.seen(), look)
+        self.selection = Selection(follower.seen(), look)
         self.place: int | None = None
         """Which moment of the run is shown; None for the newest."""
         self.is_playing = False
@@ -90,23 +90,23 @@ class LookingScreen(Screen[None]):
 
     def remember(self) -> None:
         """Keeps how the run was looked at for the next one of its preset."""
-        self.app.memory.looks[self.follower.order.preset.name] = self.picture.look()
+        self.app.memory.looks[self.follower.order.preset.name] = self.selection.look()
 
     def on_quantity_list_chosen(self, message: QuantityList.Chosen) -> None:
-        self.show(changed=self.picture.choose(message.index))
+        self.show(changed=self.selection.choose(message.index))
 
     def on_chart_wheeled(self, message: Chart.Wheeled) -> None:
-        if self.picture.turn_page(self.chart, message.lines):
+        if self.selection.turn_page(self.chart, message.lines):
             self.redraw()
 
     def action_next_quantity(self) -> None:
-        self.show(changed=self.picture.choose(self.picture.place() + 1))
+        self.show(changed=self.selection.choose(self.selection.place() + 1))
 
     def action_previous_quantity(self) -> None:
-        self.show(changed=self.picture.choose(self.picture.place() - 1))
+        self.show(changed=self.selection.choose(self.selection.place() - 1))
 
     def action_view(self, number: int) -> None:
-        self.show(changed=self.picture.choose_view(number))
+        self.show(changed=self.selection.choose_view(number))
 
     def action_figure(self) -> None:
         self._choose_kind(Figure, "this run has no figure")
@@ -118,17 +118,17 @@ class LookingScreen(Screen[None]):
         self._choose_kind(Pictures, "there is no picture of this run yet, or its matrices are too large")
 
     def _choose_kind(self, kind: type[Item], none: str) -> None:
-        item = self.picture.item()
+        item = self.selection.item()
         already = isinstance(item, kind) and not (isinstance(item, Sheet) and item.claim)
-        if (already and self.picture.turn_page(self.chart)) or self.picture.choose_kind(kind):
+        if (already and self.selection.turn_page(self.chart)) or self.selection.choose_kind(kind):
             self.show(changed=True)
         else:
             self.notify(none)
 
     def action_explain(self) -> None:
-        item = self.picture.item()
+        item = self.selection.item()
         already = isinstance(item, Sheet) and bool(item.claim)
-        if (already and self.picture.turn_page(self.chart)) or self.picture.choose_kind(Sheet, explaining=True):
+        if (already and self.selection.turn_page(self.chart)) or self.selection.choose_kind(Sheet, explaining=True):
             self.show(changed=True)
         else:
             self.notify("this run's preset makes no claims")
@@ -137,7 +137,7 @@ class LookingScreen(Screen[None]):
         if len(self.follower.history.lanes) < 2:
             self.notify("the run has one lane")
         else:
-            self.picture.next_lane()
+            self.selection.next_lane()
             self.show(changed=True)
 
     def action_choose(self) -> None:
@@ -146,7 +146,7 @@ class LookingScreen(Screen[None]):
     def _entries(self, words: str) -> list[Entry]:
         """What fits the words, rows of the list first."""
         history = self.follower.history
-        found = [Entry(f"show  {title(item)}", "item", item.key) for item in self.picture.items]
+        found = [Entry(f"show  {title(item)}", "item", item.key) for item in self.selection.items]
         if len(history.lanes) > 1:
             lanes = [Entry(f"lane  {label(history, lane)}", "lanes", str(lane.index)) for lane in history.lanes]
             found += [Entry("lanes  all of them", "lanes", ""), *lanes]
@@ -163,29 +163,29 @@ class LookingScreen(Screen[None]):
         if entry is None:
             return
         if entry.kind == "item":
-            self.picture.choose_key(entry.key)
+            self.selection.choose_key(entry.key)
         elif entry.kind == "axis":
-            self.picture.choose_axis(entry.key)
+            self.selection.choose_axis(entry.key)
             self._keep_moment()
         else:
-            self.picture.lanes = frozenset(int(index) for index in entry.key.split(",")) if entry.key else None
+            self.selection.lanes = frozenset(int(index) for index in entry.key.split(",")) if entry.key else None
         self.show(changed=True)
 
     def action_log_x(self) -> None:
-        self.show(changed=self.picture.toggle_log("x"))
+        self.show(changed=self.selection.toggle_log("x"))
 
     def action_log_y(self) -> None:
-        self.show(changed=self.picture.toggle_log("y"))
+        self.show(changed=self.selection.toggle_log("y"))
 
     def action_against(self) -> None:
-        self.picture.next_axis()
+        self.selection.next_axis()
         self._keep_moment()
         self.show(changed=True)
 
     def action_bands(self) -> None:
-        if not isinstance(self.picture.item(), Quantity):
+        if not isinstance(self.selection.item(), Quantity):
             self.notify("bands are for quantities: 1 to 4 show some")
-        elif self.picture.toggle_bands():
+        elif self.selection.toggle_bands():
             self.show(changed=True)
         else:
             self.notify("bands need three seeds or more: set seeds in a new run")
@@ -206,8 +206,8 @@ class LookingScreen(Screen[None]):
         plot = self.chart.plot
         if how == "all":
             plot.reset()
-            self.picture.view = type(self.picture.view)()
-        elif self.picture.move_view(closer=1 if how.startswith("in") else -1):
+            self.selection.view = type(self.selection.view)()
+        elif self.selection.move_view(closer=1 if how.startswith("in") else -1):
             self.redraw()
             return
         elif not self.chart.is_plot:
@@ -221,7 +221,7 @@ class LookingScreen(Screen[None]):
 
     def action_pan(self, where: str) -> None:
         across, up = {"left": (-1, 0), "right": (1, 0), "up": (0, 1), "down": (0, -1)}[where]
-        if not self.picture.move_view(across=across, down=-up):
+        if not self.selection.move_view(across=across, down=-up):
             if not self.chart.is_plot or not self.chart.plot.is_zoomed:
                 self.notify("all of it is shown: + zooms in")
             self.chart.plot.pan(_PAN * across, _PAN * up)
@@ -238,7 +238,7 @@ class LookingScreen(Screen[None]):
         self.show(changed=True)
 
     def _begin_replay(self) -> bool:
-        self._clock, self._moments = self.picture.clock, self.picture.moments(self.follower.history)
+        self._clock, self._moments = self.selection.clock, self.selection.moments(self.follower.history)
         if len(self._moments) < 2:
             self.notify("there is nothing to replay yet")
             return False
@@ -250,7 +250,7 @@ class LookingScreen(Screen[None]):
         """Goes on with a replay along another axis, from as far along it."""
         if self.place is not None:
             share = self.place / max(1, len(self._moments) - 1)
-            self._clock, self._moments = self.picture.clock, self.picture.moments(self.follower.history)
+            self._clock, self._moments = self.selection.clock, self.selection.moments(self.follower.history)
             self.place = round(share * (len(self._moments) - 1))
 
     def end_replay(self) -> None:

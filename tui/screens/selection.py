@@ -23,7 +23,7 @@ from tui.widgets.chart import Chart
 _CLOSEST = 20
 
 
-class Picture:
+class Selection:
     """The choices of one live view. Every method that changes them leaves drawing to the screen."""
 
     def __init__(self, seen: Seen, look: Look) -> None:

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Select, Static
 
 import presets
 from presets import Preset
-from solver import estimate, fields, machine, schema, settings
+from solver import estimate, fields, machine, schema, settings, sources
 from solver.fields import Raw
 from solver.paths import typed
 from solver.ratings import DATASETS
@@ -281,4 +281,4 @@ def _note(raw: Raw, field: str) -> str:
     if name == "kind":
         return f"{field}: another kind starts from its own defaults"
     owner = fields.part_type(raw, part).__name__ if name else RunSpec.__name__
-    return f"{field}: {schema.settings_notes().get((owner, name or part), '')}"
+    return sources.explained(f"{field}: {schema.settings_notes().get((owner, name or part), '')}")

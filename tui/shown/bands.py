@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from array import array
 from collections.abc import Sequence
 
@@ -35,17 +36,10 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
     Between neighbours in proportion, the smallest and largest included (method 7 of Hyndman and Fan 1996).
     """
-    ordered = sorted(values)
-    if len(ordered) < FEWEST_SEEDS:
-        return ordered[0], _between(ordered, 0.5), ordered[-1]
-    return _between(ordered, 0.25), _between(ordered, 0.5), _between(ordered, 0.75)
-
-
-def _between(ordered: Sequence[float], share: float) -> float:
-    place = share * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+    if len(values) < FEWEST_SEEDS:
+        return min(values), statistics.median(values), max(values)
+    first, second, third = statistics.quantiles(values, n=4, method="inclusive")
+    return first, second, third
 
 
 def _grid(xs: Sequence[array[float]], held: Sequence[bool], *, log: bool) -> array[float]:

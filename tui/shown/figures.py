@@ -11,11 +11,11 @@ import msgspec
 
 from solver import settings
 from solver.claims.claim import Witness, witnesses_of
-from solver.claims.laws import law_points, order
+from solver.claims.laws import law_points, n_factors
 from solver.counterexample import counterexample
 from solver.history import History, LaneHistory
 from solver.records import number
-from solver.spec import Adam, ImageTensor, RunSpec
+from solver.spec import RunSpec
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve
 from tui.draw.palette import MARKS, series_colour
@@ -48,28 +48,28 @@ class Figure(msgspec.Struct, frozen=True):
 
 def figures(spec: RunSpec) -> list[Figure]:
     """The figures that a run of these settings makes, the most telling first. They remember what took long."""
-    if counterexample(spec.problem) is not None:
-        return [
-            Figure(
-                "size of the unobserved entry against loss",
-                "loss",
-                _entry_curves,
-                "|w| and loss",
-                x_log=True,
-                y_log=True,
-            )
-        ]
-    return _of_sweeps(spec) + _law(spec)
+    return [figure for make in _MAKERS for figure in make(spec)]
 
 
-def _of_sweeps(spec: RunSpec) -> list[Figure]:
-    observations, components = spec.sweep.get("problem.observations", []), spec.sweep.get("model.components", [])
-    if isinstance(spec.problem, ImageTensor) and len(components) > 1:
-        return [Figure("error, o test • train", "rank R", _error_curves, "error and R")]
-    if len(observations) < 2:
+def _of_counterexample(spec: RunSpec) -> list[Figure]:
+    if counterexample(spec.problem) is None:
+        return []
+    title = "size of the unobserved entry against loss"
+    return [Figure(title, "loss", _entry_curves, "|w| and loss", x_log=True, y_log=True)]
+
+
+def _of_ranks(spec: RunSpec) -> list[Figure]:
+    """Where a model learns from examples, and its rank is swept."""
+    if spec.problem.largest_batch is None or len(spec.sweep.get("model.components", [])) < 2:
+        return []
+    return [Figure("error, o test • train", "rank R", _error_curves, "error and R")]
+
+
+def _of_observations(spec: RunSpec) -> list[Figure]:
+    if len(spec.sweep.get("problem.observations", [])) < 2:
         return []
     found = [_against_observations("reconstruction_error", "error", y_log=True)]
-    if hasattr(spec.model, "depth"):
+    if spec.problem.n_modes == 2:
         found.append(_against_observations("effective_rank", "effective rank"))
         found.append(_against_observations("nuclear_norm", "nuclear norm"))
     elif spec.record.cp_rank:
@@ -79,7 +79,7 @@ def _of_sweeps(spec: RunSpec) -> list[Figure]:
 
 def _law(spec: RunSpec) -> list[Figure]:
     """Measured rates over γ against what moves, on the line of the law; where rates are recorded."""
-    if isinstance(spec.problem, ImageTensor) or isinstance(spec.optimizer, Adam) or not spec.record.rates:
+    if counterexample(spec.problem) is not None or not spec.optimizer.HAS_TIME or not spec.record.rates:
         return []
     lanes = settings.lanes(spec)
     known: dict[tuple[int, int], list[tuple[float, float]]] = {}
@@ -96,7 +96,7 @@ def _law(spec: RunSpec) -> list[Figure]:
     def curves(history: History) -> list[Curve]:
         found = []
         for witness in witnesses_of(history, lanes):
-            lane, n, cloud = witness.history, order(witness), points(witness)
+            lane, n, cloud = witness.history, n_factors(witness), points(witness)
             if not cloud:
                 continue
             x, y = array("d", (size for size, _ in cloud)), array("d", (rate for _, rate in cloud))
@@ -252,3 +252,7 @@ def _rising(x: Iterable[float], y: Iterable[float]) -> tuple[array[float], array
     """The points in the order of rising x, which a chart wants."""
     ordered = sorted((a, b) for a, b in zip(x, y, strict=False) if math.isfinite(a) and math.isfinite(b))
     return array("d", (a for a, _ in ordered)), array("d", (b for _, b in ordered))
+
+
+_MAKERS: tuple[Callable[[RunSpec], list[Figure]], ...] = (_of_counterexample, _of_ranks, _of_observations, _law)
+"""What makes figures of a run's settings, the most telling first."""

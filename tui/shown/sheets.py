@@ -9,7 +9,7 @@ from textwrap import wrap
 
 import msgspec
 
-from solver import settings
+from solver import settings, sources
 from solver.claims import CLAIMS
 from solver.claims.claim import witnesses_of
 from solver.history import History, LaneHistory
@@ -228,6 +228,7 @@ def _one_claim(seen: Seen, name: str, lanes: Sequence[int], width: int) -> list[
     if claim is not None and compared(claim):
         told.append(("judged", f"{compared(claim)}: {claim.verdict}"))
     told += [("tolerance", definition.reason), ("source", definition.source)]
+    told += [("paper", source.whole()) for source in sources.named_in(definition.source)]
     for word, text in told:
         lines += [("", TEXT), (word, DIM), *_wrapped(text, TEXT, width)]
     return [

@@ -126,7 +126,7 @@ def observed_problem(spec: MatrixProblem | TensorProblem, seed: int) -> Observed
             measurements=None,
             values=np.array([entry[-1] for entry in spec.entries], dtype=np.float64),
         )
-    ground_truth = _ground_truth(spec, seed)
+    ground_truth = ground_truth_of(spec, seed)
     shape = spec.resolved_shape
     indices = measurements = None
     if isinstance(spec, Completion):
@@ -161,7 +161,7 @@ def sensing_measurements(spec: MatrixProblem | TensorProblem, seed: int) -> Arra
     return drawn / math.sqrt(entries)
 
 
-def _ground_truth(spec: MatrixProblem | TensorProblem, seed: int) -> Array:
+def ground_truth_of(spec: MatrixProblem | TensorProblem, seed: int) -> Array:
     """A sum of rank-1 terms with Gaussian factors, scaled to its Frobenius norm."""
     shape, generator = spec.resolved_shape, stream(seed, "ground truth")
     factors = [generator.standard_normal((size, spec.resolved_rank)) for size in shape]

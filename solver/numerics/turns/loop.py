@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from solver.numerics.turns.turn import Turn, Turns
 from solver.records import AnyRecord, LaneEnding, Outcome, State, now, worst
 
 
+@runtime_checkable
 class Journal(Protocol):
     """Where records go."""
 
@@ -18,6 +19,7 @@ class Journal(Protocol):
         """Hears commands; returns when the run may go on."""
 
 
+@runtime_checkable
 class Ear(Protocol):
     """What was heard."""
 
@@ -30,6 +32,7 @@ class Ear(Protocol):
         """Seconds the run has taken."""
 
 
+@runtime_checkable
 class Keeper(Protocol):
     """Saves checkpoints."""
 

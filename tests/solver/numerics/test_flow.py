@@ -177,7 +177,14 @@ def test_lanes_with_different_schemes_step_as_they_would_alone() -> None:
         for _ in range(n):
             other.advance(0, NEVER)
         assert other.evaluations == [method.evaluations[position]]
-        torch.testing.assert_close(other.parameters(0), method.parameters(position), rtol=1e-8, atol=1e-11)
+        # Products of a batch round otherwise than those of a lane, and jumps amplify that: by how much tells a start
+        # that is moved by rounding alone.
+        nudged = GradientFlowMethod(alone, scaled[lane : lane + 1] * (1.0 + 1e-15), GradientFlow())
+        for _ in range(n):
+            nudged.advance(0, NEVER)
+        amplified = (nudged.parameters(0) - other.parameters(0)).abs().max().item()
+        difference = (method.parameters(position) - other.parameters(0)).abs().max().item()
+        assert difference <= max(1e-11, 100.0 * amplified) <= 1e-7
 
 
 @pytest.mark.parametrize("after", [3, 45, 80, 140])
