@@ -9,8 +9,9 @@ STAMP := $(VENV)/.installed
 run: install
 	$(BIN)/implicit-tui
 
+# In as many processes as there are cores, four at most; one test at a time: `python -m pytest FILE`.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 check: install
 	$(BIN)/ruff format --check .

@@ -8,8 +8,9 @@ from array import array
 
 import torch
 
+from bench.markdown import table
 from bench.steps import matrix_lane
-from bench.timing import interleaved, table
+from bench.timing import interleaved
 from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
 from solver.spec import DeepMatrixFactorization, GradientDescent, MatrixCompletion, Record
 from tui.draw.curves import Curve

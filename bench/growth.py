@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.markdown import table
 from bench.steps import matrix_lane
-from bench.timing import exponent, interleaved, readable, table
+from bench.timing import exponent, interleaved, readable
 from solver.numerics.lanes import cp_start as initial_components
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.objective import Objective

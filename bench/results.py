@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from bench.authors import MatrixTraining
+from bench.markdown import table
 from bench.steps import NEVER, matrix_lane
-from bench.timing import readable, table
+from bench.timing import readable
 from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.methods.group_rmsprop import GroupRMSpropMethod
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective

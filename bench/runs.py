@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import presets
+from bench.markdown import table
 from bench.terminal import COMMAND, Terminal
-from bench.timing import readable, table
+from bench.timing import readable
 from solver import client, history, machine, runs
 from solver.rundir import Order, RunDirectory
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from bench.authors import ImageTraining, MatrixTraining, TensorTraining
-from bench.timing import interleaved, readable, table
+from bench.markdown import table
+from bench.timing import interleaved, readable
 from solver.numerics.lanes import cp_start as initial_components
 from solver.numerics.lanes import deep_matrix_factorization_start as initial
 from solver.numerics.methods.first_order import FirstOrder

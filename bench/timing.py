@@ -39,12 +39,6 @@ def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
     return fitted
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
 def readable(value: float) -> str:
     """Three significant digits, without an exponent where it is short."""
     if value == 0 or not math.isfinite(value):

@@ -18,8 +18,8 @@ import msgspec
 
 from bench import recorded, runs
 from bench.drawing import curves
+from bench.markdown import table
 from bench.terminal import COMMAND, Terminal, has_points
-from bench.timing import table
 from solver import control
 from solver.numerics.device import describe
 from solver.version import VERSION

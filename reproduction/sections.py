@@ -7,6 +7,7 @@ import statistics
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
+from bench import markdown
 from solver.history import History, LaneHistory
 from solver.records import number
 
@@ -14,9 +15,8 @@ Histories = dict[str, History]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
-    return "\n".join(lines) + "\n"
+    """A Markdown table, and the end of its paragraph."""
+    return markdown.table(head, rows) + "\n"
 
 
 def shown(value: float, digits: int = 2) -> str:

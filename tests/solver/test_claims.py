@@ -18,7 +18,7 @@ from solver.history import History, LaneHistory
 from solver.records import Claim, LaneSchema, Outcome
 from solver.settings import LaneSpec
 from solver.spec import ImageTensor, MatrixCompletion
-from tests.solver.numerics.test_images import idx_directory
+from tests.solver.idx import idx_directory
 from tests.solver.running import history_of, ran
 
 Run = tuple[History, list[LaneSpec]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ from solver.numerics.turns.crew import Crew, Share
 from solver.numerics.turns.turn import LocalTurns
 from solver.records import Frame, State
 from solver.rundir import RunDirectory
+from tests.solver.resuming import StoppingEar, resumed
 from tests.solver.running import ran
-from tests.solver.test_resume import StoppingEar, resumed
-from tests.solver.test_run import directory, exported, finished, records, state_of, wait_for, without_clocks
+from tests.solver.small import directory, exported, finished, records, state_of, without_clocks
+from tests.waiting import stays, until
 
 # Batches of different sizes: lanes of one depth train together.
 SWEEP: dict[str, list[Any]] = {"model.depth": [1, 2, 3], "model.init": ["gaussian", "balanced"]}
@@ -121,10 +121,10 @@ def test_workers_end_with_their_solver() -> None:
     made = directory(LONG, SWEEP)
     solver = client.start(made, cores=2)
     try:
-        wait_for(lambda: len(workers_of(solver.pid)) == 2)
+        until(lambda: len(workers_of(solver.pid)) == 2)
         workers = workers_of(solver.pid)
         os.kill(solver.pid, signal.SIGKILL)
-        wait_for(lambda: not any(is_alive(worker) for worker in workers))
+        until(lambda: not any(is_alive(worker) for worker in workers))
         # The lock was the solver's alone.
         assert not made.is_solving()
     finally:
@@ -136,7 +136,7 @@ def test_a_worker_that_is_killed_is_one_sentence_and_the_run_can_go_on() -> None
     made = directory(LONG, SWEEP)
     solver = client.start(made, cores=2)
     try:
-        wait_for(lambda: len(workers_of(solver.pid)) == 2 and made.checkpoint.exists())
+        until(lambda: len(workers_of(solver.pid)) == 2 and made.checkpoint.exists())
         os.kill(workers_of(solver.pid)[0], signal.SIGKILL)
         assert solver.wait(20) == 1
     finally:
@@ -151,18 +151,18 @@ def test_a_pause_holds_the_workers_too() -> None:
     made = directory(LONG, SWEEP)
     solver = client.start(made, cores=2)
     try:
-        wait_for(lambda: len(workers_of(solver.pid)) == 2 and state_of(made) == "running")
+        until(lambda: len(workers_of(solver.pid)) == 2 and state_of(made) == "running")
         control.send(made.control, "pause")
-        wait_for(lambda: state_of(made) == "paused")
+        until(lambda: state_of(made) == "paused")
         workers = workers_of(solver.pid)
 
         def ticks() -> int:
             return sum(sum(map(int, Path(f"/proc/{pid}/stat").read_text().split()[13:15])) for pid in workers)
 
-        wait_for(lambda: held(ticks))
+        until(lambda: held(ticks))
         control.send(made.control, "resume")
         before = ticks()
-        wait_for(lambda: ticks() > before)
+        until(lambda: ticks() > before)
         assert client.stop(made)
     finally:
         solver.kill()
@@ -171,8 +171,7 @@ def test_a_pause_holds_the_workers_too() -> None:
 def held(ticks: Any) -> bool:
     """Whether no worker uses its processor for a while."""
     before = ticks()
-    time.sleep(0.3)
-    return bool(ticks() == before)
+    return stays(lambda: ticks() == before)
 
 
 def test_the_rule_is_one_of_the_spec_and_the_cores() -> None:
@@ -268,7 +267,7 @@ def test_a_signal_to_the_whole_group_stops_the_run_as_it_does_the_solver() -> No
     made = directory(LONG, SWEEP)
     solver = client.start(made, cores=2)
     try:
-        wait_for(lambda: len(workers_of(solver.pid)) == 2 and state_of(made) == "running")
+        until(lambda: len(workers_of(solver.pid)) == 2 and state_of(made) == "running")
         workers = workers_of(solver.pid)
         os.killpg(solver.pid, signal.SIGTERM)
         assert solver.wait(20) == 0
@@ -286,7 +285,7 @@ def test_an_error_in_a_worker_is_told_even_while_it_is_held(monkeypatch: pytest.
         raise MemoryError("no room for a lane")
 
     (turns,) = crew.hire([Share(0, fails, [0], 2)])
-    time.sleep(0.3)
+    until(crew._workers[0].connection.poll)
     crew.hold(True)
     with pytest.raises(MemoryError, match="no room for a lane"):
         turns.state()

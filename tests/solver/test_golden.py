@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.solver.test_run import exported, finished
+from tests import golden
+from tests.solver.small import exported, finished
 
 GOLDEN = Path(__file__).parent / "golden.json"
 KEPT = (
@@ -36,8 +36,8 @@ def test_a_small_run_gives_the_numbers_it_gave() -> None:
         found[f"depth {lane['parameters']['model.depth']}"] = {name: last[name] for name in KEPT} | {
             "singular_values": last["singular_values"][:3]
         }
-    if os.environ.get("UPDATE_GOLDEN"):
-        GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
+    if golden.is_updating():
+        golden.accept(GOLDEN, json.dumps(found, indent=1) + "\n", "torch", "numpy")
     kept = json.loads(GOLDEN.read_text())
     assert found.keys() == kept.keys()
     for name, values in kept.items():

@@ -7,45 +7,19 @@ from typing import Any
 import pytest
 
 from solver import client, control, runs
-from solver.control import Ear
 from solver.log import DiskFull, Reader, Writer
-from solver.numerics.run import run
-from solver.rundir import RunDirectory
+from tests.solver.resuming import StoppingEar, resumed
 from tests.solver.running import ran
-from tests.solver.test_run import (
+from tests.solver.small import (
     LONG,
     OPTIMIZERS,
     directory,
     exported,
     finished,
     state_of,
-    wait_for,
     without_clocks,
 )
-
-
-def resumed(made: RunDirectory, ear: Ear | None = None) -> None:
-    """Takes a run up again in this process."""
-    writer = Writer(made.log)
-    run(made, made.order(), writer, ear or Ear(made.control, None, 1e9))
-    writer.close()
-
-
-class StoppingEar(Ear):
-    """Asks for a checkpoint after so many looks, and then to stop (or to die, leaving no ending)."""
-
-    def __init__(self, made: RunDirectory, checkpoint_at: int, end_at: int, *, die: bool) -> None:
-        super().__init__(made.control, None, 1e9)
-        self._looks, self._checkpoint_at, self._end_at, self._die = 0, checkpoint_at, end_at, die
-
-    def listen(self, on_pause: Any) -> None:
-        self._looks += 1
-        self.checkpoint_asked = self._looks == self._checkpoint_at
-        if self._looks == self._end_at:
-            if self._die:
-                raise KeyboardInterrupt
-            self.stop_reason = "a test stopped it"
-
+from tests.waiting import until
 
 INTERRUPTED: dict[str, list[Any]] = {"model.depth": [1, 2, 3], "model.init": ["gaussian", "balanced"]}
 
@@ -101,15 +75,15 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before() -> None:
 def test_a_killed_process_is_taken_up_by_another() -> None:
     made = directory(LONG)
     solver = client.start(made)
-    wait_for(lambda: state_of(made) == "running")
+    until(lambda: state_of(made) == "running")
     control.send(made.control, "checkpoint")
-    wait_for(made.checkpoint.exists)
+    until(made.checkpoint.exists)
     assert made.checkpoint.stat().st_mode & 0o777 == 0o600
     solver.kill()
     before = len(exported(made)["lanes"][0]["series"]["step"])
     again = client.start(made)
     try:
-        wait_for(lambda: len(exported(made)["lanes"][0]["series"]["step"]) > before)
+        until(lambda: len(exported(made)["lanes"][0]["series"]["step"]) > before)
         assert client.stop(made)
     finally:
         again.kill()

@@ -3,71 +3,28 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 
-from solver import client, control, export, npz, runs, schema, settings
+from solver import client, control, npz, runs, settings
 from solver.control import Ear
 from solver.costs import costs_of
 from solver.history import History
 from solver.log import Reader, Writer
 from solver.numerics.run import run
 from solver.progress import progress
-from solver.records import AnyRecord, Ending, Event, Frame, Outcome, Schema, State, worst
-from solver.rundir import Order, PresetInfo, RunDirectory
-
-SMALL: dict[str, Any] = {
-    "problem": {"kind": "matrix-completion", "shape": [8, 8], "rank": 1, "observations": 40},
-    "model": {"kind": "deep-matrix-factorization", "depth": 2, "init_scale": 0.01},
-    "stop": {"train_loss": 1e-6, "max_steps": 2000},
-    "device": "cpu",
-}
-
-
-def directory(changes: dict[str, Any] | None = None, sweep: dict[str, list[Any]] | None = None) -> RunDirectory:
-    raw = settings.apply(SMALL, list((changes or {}).items()), list((sweep or {}).items()))
-    return runs.create(Order(spec=settings.decode(raw), preset=PresetInfo(name="small"), created="2026-01-01"))
-
-
-def finished(changes: dict[str, Any] | None = None, sweep: dict[str, list[Any]] | None = None) -> RunDirectory:
-    """A run trained in this process, to its end."""
-    made = directory(changes, sweep)
-    writer = Writer(made.log)
-    run(made, made.order(), writer, Ear(made.control, None, 1e9))
-    writer.close()
-    return made
-
-
-def records(made: RunDirectory) -> list[AnyRecord]:
-    return list(Reader(made.log).read())
-
-
-def exported(made: RunDirectory) -> dict[str, Any]:
-    def refuse(token: str) -> None:
-        raise AssertionError(f"{token} is not strict JSON")
-
-    document: dict[str, Any] = json.loads(export.to_json(export.build(made)), parse_constant=refuse)
-    jsonschema.Draft202012Validator(schema.of_export()).validate(document)
-    return document
-
-
-OPTIMIZERS: list[dict[str, Any]] = [
-    {"optimizer.kind": "gradient-flow"},
-    {"optimizer.kind": "gradient-descent", "optimizer.step_size": 1.0},
-    {"optimizer.kind": "group-rmsprop", "optimizer.step_size": 1e-2, "optimizer.eps": 1e-2},
-    {"optimizer.kind": "adam", "optimizer.step_size": 1e-2},
-]
+from solver.records import Event, Frame, Outcome, worst
+from solver.rundir import Order, PresetInfo
+from tests.solver.small import LONG, OPTIMIZERS, SMALL, directory, exported, finished, records, state_of, without_clocks
+from tests.waiting import stays, until
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: str(o["optimizer.kind"]))
@@ -166,24 +123,6 @@ def test_every_multiple_of_k_is_recorded() -> None:
     steps = set(document["lanes"][0]["series"]["step"])
     assert set(range(0, 1501, 100)) <= steps
     assert set(range(16)) <= steps
-
-
-def without_clocks(made: RunDirectory) -> list[str]:
-    """The log less elapsed seconds, wall times, state lines and checksums."""
-    kept = []
-    elapsed: dict[int, int] = {}
-    for record in records(made):
-        if isinstance(record, State):
-            continue
-        if isinstance(record, Schema):
-            elapsed = {lane.index: lane.series.index("elapsed_s") for lane in record.lanes}
-        if isinstance(record, Frame):
-            record.values[elapsed[record.lane]] = 0.0
-        if isinstance(record, Ending):
-            kept.append(repr(record.outcome))
-            continue
-        kept.append(repr(record))
-    return kept
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: str(o["optimizer.kind"]))
@@ -380,40 +319,18 @@ def test_a_device_that_is_not_there_is_an_outcome() -> None:
     assert exported(made)["lanes"] == []
 
 
-LONG = {
-    "optimizer.kind": "gradient-descent",
-    "optimizer.step_size": 1e-4,
-    "stop.train_loss": None,
-    "stop.max_steps": 10**9,
-}
-
-
-def wait_for(condition: Any, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def state_of(made: RunDirectory) -> str:
-    history = History()
-    history.apply(Reader(made.log).read())
-    return history.state
-
-
 def test_a_solver_process_pauses_goes_on_and_stops() -> None:
     made = directory(LONG)
     solver = client.start(made)
     try:
-        wait_for(lambda: state_of(made) == "running")
+        until(lambda: state_of(made) == "running")
         assert made.is_solving()
         control.send(made.control, "pause")
-        wait_for(lambda: state_of(made) == "paused")
+        until(lambda: state_of(made) == "paused")
         size = made.log.stat().st_size
-        time.sleep(0.3)
-        assert made.log.stat().st_size == size
+        assert stays(lambda: made.log.stat().st_size == size)
         control.send(made.control, "resume")
-        wait_for(lambda: state_of(made) == "running")
+        until(lambda: state_of(made) == "running")
         assert client.stop(made)
         assert solver.wait(10) == 0
     finally:
@@ -428,7 +345,7 @@ def test_a_run_goes_on_when_its_holder_goes_and_ends_at_the_detached_limit() -> 
     made = runs.create(order)
     solver = client.start(made)
     try:
-        wait_for(lambda: state_of(made) == "running")
+        until(lambda: state_of(made) == "running")
         solver.release()
         assert solver.wait(20) == 0
     finally:
@@ -456,7 +373,7 @@ def test_a_warmed_solver_takes_a_run_and_an_idle_one_ends_with_us() -> None:
 def test_a_killed_solver_leaves_a_readable_run() -> None:
     made = directory(LONG)
     solver = client.start(made)
-    wait_for(lambda: any(isinstance(record, Frame) for record in records(made)))
+    until(lambda: any(isinstance(record, Frame) for record in records(made)))
     os.kill(solver.pid, signal.SIGKILL)
     solver.wait(10)
     assert made.state() == "killed"
@@ -477,7 +394,7 @@ def test_a_command_sent_before_the_solver_is_up_is_heard() -> None:
 def test_a_warmed_solver_has_imported_torch() -> None:
     solver = client.warm()
     try:
-        wait_for(lambda: "libtorch" in Path(f"/proc/{solver.pid}/maps").read_text())
+        until(lambda: "libtorch" in Path(f"/proc/{solver.pid}/maps").read_text())
     finally:
         solver.kill()
 
@@ -592,7 +509,7 @@ def test_two_solvers_on_one_run_are_refused() -> None:
     made = directory(LONG)
     first = client.start(made)
     try:
-        wait_for(lambda: state_of(made) == "running")
+        until(lambda: state_of(made) == "running")
         second = client.start(made)
         assert second.wait(30) == 4
         assert "another solver works on" in made.output.read_text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import presets
 from solver import control, fields, runs, settings
 from solver.records import Ending, Event, Outcome, State
 from solver.spec import MatrixCompletion
+from tests import golden
 from tests.tui import logs
 from tests.tui.driving import StandIn, caught_up, live, opened, text_of, until
 from tui import keys
@@ -46,11 +46,10 @@ async def test_the_live_view_looks_as_it_should(state: str, size: tuple[int, int
         async with opened(size, run=made) as pilot:
             await caught_up(pilot)
             shown = text_of(pilot) + "\n"
-    golden = GOLDEN / f"live-{state}-{size[0]}x{size[1]}.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        golden.parent.mkdir(exist_ok=True)
-        golden.write_text(shown)
-    assert shown == golden.read_text()
+    kept = GOLDEN / f"live-{state}-{size[0]}x{size[1]}.txt"
+    if golden.is_updating():
+        golden.accept(kept, shown, "textual", "rich")
+    assert shown == kept.read_text()
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")

@@ -11,26 +11,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
 import presets
 from solver import runs, schema
+from tests.tui.calling import COMMAND, call
+from tests.waiting import until
 
-COMMAND = [sys.executable, "-c", "import sys; from tui.commands import main; sys.exit(main())"]
 SMALL = ["--set", "problem.shape=8,8", "--set", "problem.rank=1", "--set", "problem.observations=40"]
 LONG = [
     *("--set", "optimizer.kind=gradient-descent", "--set", "optimizer.step_size=1e-4"),
     *("--set", "stop.max_steps=1000000000", "--set", "model.depth=2", "--set", "stop.train_loss=1e-9"),
 ]
-
-
-def call(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, **options
-    )
 
 
 def small_preset(tmp_path: Path) -> str:
@@ -314,15 +308,8 @@ def started(tmp_path: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    wait_for(lambda: runs.list_runs() and runs.list_runs()[-1].run.exists())
+    until(lambda: runs.list_runs() and runs.list_runs()[-1].run.exists())
     return process
-
-
-def wait_for(condition: Any, seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_ctrl_c_stops_the_solver_exports_and_exits_130(tmp_path: Path) -> None:
@@ -344,14 +331,14 @@ def test_on_hang_up_the_solver_goes_on_and_writes_the_export_itself(tmp_path: Pa
     assert run.is_solving()
     assert not out.exists()
     assert call("stop", run.id).returncode == 0
-    wait_for(out.exists)
+    until(out.exists)
     assert json.loads(out.read_text())["outcome"]["kind"] == "stopped"
 
 
 def test_detached_runs_print_their_id_and_can_be_stopped(tmp_path: Path) -> None:
     result = call("run", small_preset(tmp_path), *LONG, "--detach")
     run = runs.find(result.stdout.strip())
-    wait_for(run.run.exists)
+    until(run.run.exists)
     assert run.state() == "running"
     assert call("stop", "latest").returncode == 0
     assert run.state() == "stopped"

@@ -10,14 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.tui import logs
 from tests.tui.chromium import PROGRAM, Chromium
+from tests.waiting import until
 from tui.commands import main
 
 
@@ -43,20 +43,11 @@ def served(target: str) -> Iterator[int]:
     command = [sys.executable, "-m", "tui.commands", "serve", target, "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        until(lambda: answers(port) == 200)
+        until(lambda: answers(port) == 200, 60.0)
         yield port
     finally:
         os.killpg(process.pid, signal.SIGINT)
         process.wait(20)
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 def answers(port: int, headers: dict[str, str] | None = None, path: str = "/") -> int:

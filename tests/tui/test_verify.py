@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.test_commands import call
+from tests.tui.calling import call
 
 PRESET = """
 title = "Small"

@@ -25,8 +25,6 @@ class Ear(Protocol):
 
     stop_reason: str
     """Why the run should stop; empty while it should go on."""
-    before_s: float
-    """Seconds that the run took before it was taken up again."""
 
     def elapsed_s(self) -> float:
         """Seconds the run has taken."""
@@ -53,7 +51,8 @@ class Begun(NamedTuple):
 def take_turns(begun: Begun, journal: Journal, ear: Ear, keeper: Keeper, max_seconds: float | None) -> Outcome:
     """Lets the parts of a run take turns until all are over, or it is to end."""
     parts, outcomes, position = list(begun.parts), dict(begun.outcomes), begun.position
-    limit_s = None if max_seconds is None else max_seconds + ear.before_s
+    # Importing libraries and drawing the problem are not the run's time.
+    began_s = ear.elapsed_s()
     journal.write(State(state="running", wall=now()))
     turns = [part.records() for part in parts]
 
@@ -73,7 +72,7 @@ def take_turns(begun: Begun, journal: Journal, ear: Ear, keeper: Keeper, max_sec
         journal.listen()
         write(records)
         position += bool(records) or parts[position].MOVES_ON_WITHOUT_RECORDS
-        ending = _ending(ear, limit_s)
+        ending = _ending(ear, ear.elapsed_s() - began_s, max_seconds)
         if ending is not None:
             for part in parts:
                 for ahead in part.halt():
@@ -86,14 +85,14 @@ def take_turns(begun: Begun, journal: Journal, ear: Ear, keeper: Keeper, max_sec
     return worst([outcomes[lane] for lane in sorted(outcomes)])
 
 
-def _ending(ear: Ear, limit_s: float | None) -> Outcome | None:
+def _ending(ear: Ear, taken_s: float, max_seconds: float | None) -> Outcome | None:
     """How everything is to end now, if it is."""
     if ear.stop_reason:
         return Outcome(kind="stopped", reason=ear.stop_reason)
-    if limit_s is not None and ear.elapsed_s() >= limit_s:
+    if max_seconds is not None and taken_s >= max_seconds:
         return Outcome(
             kind="max-seconds",
-            reason=f"the run took its {limit_s - ear.before_s:g} s",
+            reason=f"the run trained for {taken_s:.3g} s, and stop.max_seconds is {max_seconds:g}",
             cure="resume gives it as much again",
         )
     return None

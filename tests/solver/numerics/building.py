@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -10,12 +11,13 @@ from torch import Tensor
 
 from solver.numerics.lanes import cp_start as initial_components
 from solver.numerics.lanes import deep_matrix_factorization_start as initial
+from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
 from solver.numerics.streams import stream
-from solver.spec import CP, DeepMatrixFactorization, MatrixCompletion, MatrixProblem, TensorProblem
+from solver.spec import CP, DeepMatrixFactorization, GradientFlow, MatrixCompletion, MatrixProblem, TensorProblem
 
 CPU = torch.device("cpu")
 
@@ -57,3 +59,21 @@ def fully_observed(
     values = np.random.default_rng(seed).standard_normal((rows, columns))
     entries: list[tuple[float, ...]] = [(i, j, float(values[i, j])) for i in range(rows) for j in range(columns)]
     return MatrixCompletion(entries=entries, loss=loss)
+
+
+NEVER = -math.inf
+
+PROBLEM = MatrixCompletion(shape=(6, 5), rank=2, observations=18)
+
+MODEL = DeepMatrixFactorization(depth=3, init_scale=0.3, hidden_width=5)
+
+
+def flow_to(time: float, rtol: float = 1e-12) -> Tensor:
+    _, layers, start = build(PROBLEM, MODEL)
+    method = GradientFlowMethod(
+        layers, start, GradientFlow(rtol=rtol, atol=1e-15, method="dormand-prince"), max_time=time
+    )
+    assert method.times is not None
+    while method.times[0] < time:
+        method.advance(0, NEVER)
+    return method.parameters(0)

@@ -13,8 +13,7 @@ from torch import Tensor
 from solver.numerics.methods import chebyshev
 from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.spec import CP, DeepMatrixFactorization, GradientFlow, MatrixCompletion, TensorCompletion
-from tests.solver.numerics.building import build, build_components
-from tests.solver.numerics.test_methods import MODEL, NEVER, PROBLEM, flow_to
+from tests.solver.numerics.building import MODEL, NEVER, PROBLEM, build, build_components, flow_to
 
 # A completion whose first singular values make the flow stiff for the rest of the way.
 STIFF = MatrixCompletion(shape=(20, 20), rank=2, observations=160)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import itertools
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from solver.numerics.problems import datasets
 from solver.numerics.problems.images import image_problem, unpacked
 from solver.refusal import BadSetting
 from solver.spec import Adam, ImageTensor
+from tests.solver.idx import idx_directory, write_idx
 
 CPU = torch.device("cpu")
 
@@ -46,22 +45,6 @@ def test_a_damaged_or_missing_file_is_one_sentence(tmp_path: Path, monkeypatch: 
     with pytest.raises(BadSetting, match=r"mnist-binary\.npz is damaged .*: install the package again"):
         datasets.load("mnist")
     datasets.load.cache_clear()
-
-
-def write_idx(path: Path, array: np.ndarray) -> None:
-    header = b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    data = header + array.astype(np.uint8).tobytes()
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
-
-
-def idx_directory(path: Path, n_train: int = 30, n_test: int = 20) -> np.ndarray:
-    generator = np.random.default_rng(0)
-    grey = generator.integers(0, 256, (n_train, 28, 28))
-    write_idx(path / "train-images-idx3-ubyte.gz", grey)
-    write_idx(path / "train-labels-idx1-ubyte", np.arange(n_train) % 10)
-    write_idx(path / "t10k-images-idx3-ubyte", generator.integers(0, 256, (n_test, 28, 28)))
-    write_idx(path / "t10k-labels-idx1-ubyte.gz", np.arange(n_test) % 10)
-    return grey
 
 
 def test_a_directory_of_idx_files_is_read_gz_or_not(tmp_path: Path) -> None:

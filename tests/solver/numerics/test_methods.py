@@ -24,22 +24,7 @@ from solver.spec import (
     GroupRMSprop,
     MatrixCompletion,
 )
-from tests.solver.numerics.building import build, fully_observed
-
-NEVER = -math.inf
-PROBLEM = MatrixCompletion(shape=(6, 5), rank=2, observations=18)
-MODEL = DeepMatrixFactorization(depth=3, init_scale=0.3, hidden_width=5)
-
-
-def flow_to(time: float, rtol: float = 1e-12) -> Tensor:
-    _, layers, start = build(PROBLEM, MODEL)
-    method = GradientFlowMethod(
-        layers, start, GradientFlow(rtol=rtol, atol=1e-15, method="dormand-prince"), max_time=time
-    )
-    assert method.times is not None
-    while method.times[0] < time:
-        method.advance(0, NEVER)
-    return method.parameters(0)
+from tests.solver.numerics.building import MODEL, NEVER, PROBLEM, build, flow_to, fully_observed
 
 
 def test_a_gradient_step_changes_the_balance_by_exactly_the_squares_of_the_gradients() -> None:

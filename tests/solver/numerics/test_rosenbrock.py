@@ -15,8 +15,7 @@ from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.problems.observed import observed_problem
 from solver.settings import decode, lanes
 from solver.spec import DeepMatrixFactorization, GradientFlow, MatrixCompletion, MatrixProblem
-from tests.solver.numerics.building import build
-from tests.solver.numerics.test_methods import NEVER
+from tests.solver.numerics.building import NEVER, build
 from tests.solver.running import exported, history_of, ran
 
 PROBLEM = MatrixCompletion(shape=(3, 3), rank=1, observations=7)
