@@ -272,3 +272,27 @@ def test_a_swept_field_need_not_fit_by_its_default() -> None:
     assert observed == [50, 100]
     with pytest.raises(BadSetting, match="at most 512"):
         settings.decode(raw | {"sweep": {"problem.observations": [50, 513]}})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(".2", 0.2), ("-.5", -0.5), ("3.", 3.0), ("007", 7), (".1,.2", [0.1, 0.2]), ("[.1, 2.]", [0.1, 2.0])],
+)
+def test_a_number_is_what_a_person_takes_for_one(text: str, value: Any) -> None:
+    """TOML wants digits on both sides of the point; whoever types a setting does not."""
+    assert settings.parse_value(text) == value
+    assert type(settings.parse_value(text)) is type(value)
+
+
+def test_a_list_nested_without_end_is_a_word() -> None:
+    assert isinstance(settings.parse_value("[" * 5_000), str)
+
+
+def test_a_sweep_is_checked_lane_by_lane_and_not_against_the_value_it_replaces() -> None:
+    """800 observations are too many for 24 × 24, and no lane has them."""
+    raw = {"problem": {"kind": "matrix-completion", "shape": [24, 24], "rank": 3, "observations": 800}}
+    spec = settings.decode(raw | {"sweep": {"problem.observations": [100, 200]}})
+    found = [lane.spec.problem.resolved_observations for lane in settings.lanes(spec)]  # type: ignore[union-attr]
+    assert found == [100, 200]
+    with pytest.raises(BadSetting, match="observations 700 is more than"):
+        settings.decode(raw | {"sweep": {"problem.observations": [100, 700]}})

@@ -20,10 +20,11 @@ from tests.tui.driving import live, opened, text_of, until
 from tui.draw.curves import Curve
 from tui.draw.heat import FIRST_HEAT, LEVELS, gallery, picture, shade
 from tui.draw.plot import Plot
+from tui.shown.claim_pages import compared, in_short
 from tui.shown.figures import figures
 from tui.shown.items import items
 from tui.shown.pictures import Scene, kinds
-from tui.shown.sheets import claim_sheets, claims_in_short, compared, sheets
+from tui.shown.sheets import claim_sheets, sheets
 from tui.watch.seen import Seen
 from tui.widgets.chart import Chart
 from tui.widgets.quantity_list import QuantityList
@@ -112,7 +113,7 @@ def test_the_page_of_claims_says_statement_numbers_and_verdict() -> None:
     rows = page.rows(seen, 60, 10)
     assert len(rows) == 10
     assert rows[-1][0].startswith("… 5 shows what follows")
-    assert claims_in_short(run, order.preset.claims) == "7/7 ✓"
+    assert in_short(run, order.preset.claims) == "7/7 ✓"
 
 
 def test_a_claim_that_fails_is_as_plain_as_one_that_holds() -> None:
@@ -127,7 +128,7 @@ def test_a_claim_that_fails_is_as_plain_as_one_that_holds() -> None:
     lines = [line for line, _ in page.lines(seen, 70)]
     assert lines[0] == "✗ norms-diverge fails  1.2 ≈ 1 ± 0.05"
     assert "… rank-minimised waiting  " in lines
-    assert claims_in_short(failing, ["norms-diverge", "rank-minimised"]) == "0/2 ✓ 1 ✗"
+    assert in_short(failing, ["norms-diverge", "rank-minimised"]) == "0/2 ✓ 1 ✗"
 
 
 def test_comparisons_are_written_with_their_relation() -> None:

@@ -19,7 +19,7 @@ from solver.history import History
 from solver.records import Claim
 from solver.refusal import BadSetting
 from tui.commands.ending import EXIT_FAILED, EXIT_INTERRUPTED
-from tui.shown.sheets import compared
+from tui.shown.claim_pages import compared
 from tui.text import duration, inert
 
 

@@ -24,7 +24,7 @@ from tui.draw.palette import series_colour
 from tui.pace import Pace
 from tui.screens.compare import CompareDialog
 from tui.screens.looking import LookingScreen
-from tui.shown.sheets import claims_in_short, newest_events
+from tui.shown import claim_pages, event_page
 from tui.text import inert, label
 from tui.watch.seen import Follower, Seen
 from tui.widgets.chart import Chart
@@ -182,7 +182,7 @@ class LiveScreen(LookingScreen):
         width, height = widget.size
         if not width or not height:
             return
-        shown: list[tuple[str, int]] = [(text, TEXT) for text in newest_events(seen, height)]
+        shown: list[tuple[str, int]] = [(text, TEXT) for text in event_page.newest(seen, height)]
         shown += [(text, DIM) for text in self.order.preset.look_for[: height - len(shown)]]
         rows = [row((inert(text, 400), colour), width=width) for text, colour in shown]
         rows += [row(width=width)] * (height - len(rows))
@@ -218,7 +218,7 @@ class LiveScreen(LookingScreen):
 
     def _claims(self) -> str:
         names = self.order.preset.claims
-        return f" · claims {claims_in_short(self.history, names)} (key 5)" if names else ""
+        return f" · claims {claim_pages.in_short(self.history, names)} (key 5)" if names else ""
 
     def _damage(self) -> str:
         damaged = self.follower.feed.damaged
