@@ -55,7 +55,11 @@ class Writer:
         reader = Reader(path)
         self.found: list[AnyRecord] = []
         """What the log held when it was opened."""
-        self.found += reader.whole()
+        self.found_n: list[int] = []
+        """The numbers of these lines; damaged ones are missing."""
+        for record in reader.whole():
+            self.found.append(record)
+            self.found_n.append(reader.next_n - 1)
         self.n = reader.next_n
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(self._file).st_size > reader.offset:
@@ -123,5 +127,9 @@ class Reader:
 
     def whole(self) -> Iterator[AnyRecord]:
         """All records that there are by now, however many pieces they take."""
-        while records := list(self.read()):
-            yield from records
+        is_more = True
+        while is_more:
+            is_more = False
+            for record in self.read():
+                is_more = True
+                yield record

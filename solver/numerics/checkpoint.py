@@ -6,7 +6,7 @@ import io
 import os
 import zlib
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import torch
 
@@ -26,6 +26,8 @@ class Content(TypedDict):
     """Whose turn it is."""
     n_records: int
     """Records in the log, state lines left out."""
+    n_lines: NotRequired[int]
+    """Lines in the log."""
     made: list[str]
     """Names of records that the log has already, and that will be made again."""
     elapsed_s: float

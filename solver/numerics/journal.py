@@ -42,18 +42,29 @@ class Journal:
         self._clocks: dict[int, int] = {}
         self._made: Counter[str] = Counter()
 
-    def rewind(self, n_records: int, made: list[str]) -> None:
-        """Goes on where a checkpoint was saved: after the first ``n_records`` records, less those named by ``made``.
+    @property
+    def n_lines(self) -> int:
+        """Lines in the log, damaged ones and state lines included."""
+        return self._writer.n
+
+    def rewind(self, n_records: int, made: list[str], n_lines: int | None = None) -> None:
+        """Goes on where a checkpoint was saved: after the first ``n_lines`` lines, less the records named by ``made``.
+
+        Without ``n_lines``, as in checkpoints of old, after the first ``n_records`` records that are not state lines;
+        a line that was damaged since would then be missing from the count.
 
         What the log has besides will mostly be made a second time, and is not written again. It is told by what it
         says, not counted: a stop writes last states that nobody makes again, in an order that depends on clocks.
         """
         for record in self._writer.found:
             self._note_clocks(record)
-        records = [record for record in self._writer.found if not isinstance(record, State)]
-        beyond = [record for record in records[n_records:] if not _comes_from_outside(record)]
+        found = zip(self._writer.found_n, self._writer.found, strict=True)
+        numbered = [(n, record) for n, record in found if not isinstance(record, State)]
+        cut = n_records if n_lines is None else sum(n < n_lines for n, _ in numbered)
+        records = [record for _, record in numbered]
+        beyond = [record for record in records[cut:] if not _comes_from_outside(record)]
         earlier, kept = Counter(made), []
-        for record in records[:n_records]:
+        for record in records[:cut]:
             if earlier[name := self._name(record)]:
                 earlier[name] -= 1
             else:
@@ -61,6 +72,7 @@ class Journal:
         self._made = Counter(made) + Counter(self._name(record) for record in beyond)
         self._note(kept)
         self._writer.found.clear()
+        self._writer.found_n.clear()
 
     def made(self) -> list[str]:
         """Names of the records in the log that a run taken up from here would make, or have made, beside it."""

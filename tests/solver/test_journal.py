@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from solver.control import Ear
 from solver.history import History
-from solver.log import DiskFull, Writer
+from solver.log import DiskFull, Reader, Writer
 from solver.numerics import journal as journals
 from solver.numerics.journal import Journal
 from solver.records import (
@@ -50,7 +51,7 @@ class Kept(Writer):
     """A log in memory, on a disk that is full for the next ``full`` writes."""
 
     def __init__(self, found: Sequence[AnyRecord] = ()) -> None:
-        self.found, self.n = list(found), len(found)
+        self.found, self.found_n, self.n = list(found), list(range(len(found))), len(found)
         self._lines = list(found)
         self.written: list[AnyRecord] = []
         self.full = 0
@@ -332,3 +333,28 @@ def test_a_pause_is_written_and_holds_the_workers() -> None:
     assert len(kit.writer.written) == 2
     assert kit.held == [True, False]
     assert kit.journal.n_records == 0
+
+
+@pytest.mark.parametrize("damaged", [0, 1, 2, 6], ids=["schema", "second schema", "state", "frame"])
+def test_a_line_damaged_before_the_checkpoint_moves_nothing(tmp_path: Path, damaged: int) -> None:
+    """The cut is by the numbers of lines: what one flipped bit takes away neither doubles a record nor loses one."""
+    log = tmp_path / "log.jsonl"
+    writer = Writer(log)
+    first = Journal(writer, Told(), Order(spec=RunSpec(), preset=PresetInfo(name="one"), created="2026"))
+    for record in (SCHEMA, SCHEMA, RUNNING, *(frame(step) for step in range(4))):
+        first.write(record)
+    n_records, n_lines = first.n_records, first.n_lines
+    for step in range(4, 7):
+        first.write(frame(step))
+    writer.close()
+    lines = log.read_bytes().splitlines(keepends=True)
+    lines[damaged] = lines[damaged].replace(b"kind", b"kinf")
+    log.write_bytes(b"".join(lines))
+    again = Writer(log)
+    second = Journal(again, Told(), Order(spec=RunSpec(), preset=PresetInfo(name="one"), created="2026"))
+    second.rewind(n_records, [], n_lines)
+    for step in range(4, 9):
+        second.write(frame(step))
+    again.close()
+    steps = [record.values[0] for record in Reader(log).whole() if isinstance(record, Frame)]
+    assert steps == [step for step in range(9) if step != damaged - 3]

@@ -385,6 +385,21 @@ def test_a_class_goes_on_from_its_own_state(kind: type[Kept]) -> None:
     assert _same(again.state(), state)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in MAKERS if issubclass(kind, Method)], ids=lambda kind: kind.__name__)
+def test_a_method_takes_the_same_steps_from_a_state_as_without(kind: type[Kept]) -> None:
+    """Nothing that the next step depends on is left undeclared."""
+    made, again = MAKERS[kind](), MAKERS[kind]()
+    assert isinstance(made, Method)
+    assert isinstance(again, Method)
+    for until in (1, 2, 3):
+        made.advance(until, 0.0)
+    again.restore(made.state())
+    for until in (4, 5):
+        assert made.advance(until, 0.0) == again.advance(until, 0.0)
+    assert made.step_sizes() == again.step_sizes()
+    assert _same(made.state(), again.state())
+
+
 @KINDS
 @pytest.mark.parametrize("lane", [0, 1])
 def test_a_class_that_is_cut_down_to_a_lane_has_that_lanes_rows(kind: type[Kept], lane: Literal[0, 1]) -> None:

@@ -48,7 +48,7 @@ def begun(
     # What was read and drawn at the start is kept with the run: a file that changed meanwhile does not matter.
     problems = problem_file.read(directory, lanes)
     ear.before_s = resumed["elapsed_s"]
-    journal.rewind(resumed["n_records"], resumed["made"])
+    journal.rewind(resumed["n_records"], resumed["made"], resumed.get("n_lines"))
     parts: list[Turns] = []
     if resumed["baselines"] is not None:
         baselines = Baselines(problems, first)

@@ -36,6 +36,7 @@ class CheckpointKeeper:
             "batches": [cast("BatchState", part.state()) for part in parts if part.IS == "batch"],
             "position": position,
             "n_records": self._journal.n_records,
+            "n_lines": self._journal.n_lines,
             "made": self._journal.made(),
             "elapsed_s": self._ear.elapsed_s(),
         }
