@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from solver import claims, fields, paths, ratings, settings
+from solver import claims, fields, files, paths, ratings, settings
 from solver.fields import Raw
 from solver.paths import typed
 from solver.refusal import BadSetting
@@ -20,6 +20,7 @@ from solver.spec.base import tag_of
 
 Size = Literal["quick", "default", "paper"]
 # The order of the talk: matrices, the counterexample, tensors, images.
+MOST_BYTES = 1 << 26
 _ORDER = (
     "mf-depth",
     "mf-dynamics",
@@ -145,7 +146,8 @@ def load(name: str) -> Preset:
 def read(path: Path) -> Preset:
     """The preset in a TOML file. Raises BadSetting, with one sentence, for anything that is not one."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        # A mark at the beginning is how some editors say that a file is UTF-8.
+        data = tomllib.loads(files.read_whole(path, MOST_BYTES).decode("utf-8-sig"))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise BadSetting(f"{path} cannot be read ({reason}): check the path") from None

@@ -40,7 +40,7 @@ def solve(path: Path) -> int:
     """Trains what spec.json of the directory asks for; the exit status is 0 unless the run diverged or failed."""
     from solver.control import Ear
     from solver.log import DiskFull, Writer
-    from solver.records import Ending, Outcome, now
+    from solver.records import NOT_RESUMED, Ending, Event, now
     from solver.rundir import RunDirectory
 
     directory = RunDirectory(path)
@@ -51,6 +51,8 @@ def solve(path: Path) -> int:
     except OSError:
         print(f"another solver works on {directory.id}", file=sys.stderr)
         return EXIT_LOCKED
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
     os.nice(10)
     order = directory.order()
     again = directory.log.exists() and directory.log.stat().st_size > 0
@@ -59,22 +61,24 @@ def solve(path: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: setattr(ear, "stop_reason", "its solver was told to terminate"))
     _sync_every_second(writer.sync)
     try:
-        from solver.numerics.run import run
+        from solver.numerics.run import NotResumed, run, unforeseen
 
-        outcome = run(directory, order, writer, ear)
+        try:
+            outcome = run(directory, order, writer, ear)
+        except NotResumed as refused:
+            traceback.print_exc()
+            said = refused.outcome
+            name = f"{NOT_RESUMED}-{said.cause}"
+            writer.append(Event(lane=None, name=name, text=f"it could not be taken up: {said.sentence()}"))
+            writer.sync()
+            return EXIT_FAILED
     except (ChildProcessError, DiskFull) as error:
         # As if we had been killed ourselves: there is no ending, and resume goes on from the last checkpoint.
         print(error, file=sys.stderr)
         return EXIT_FAILED
     except Exception as error:
-        # A bug, or a fault nobody foresaw: the traceback is for solver.out, the sentence for the person.
         traceback.print_exc()
-        outcome = Outcome(
-            kind="failed",
-            reason=f"the solver hit an unexpected {type(error).__name__}: {str(error)[:200]}",
-            cure="solver.out in the run directory has the details",
-            cause="internal",
-        )
+        outcome = unforeseen(error)
         writer.append(Ending(outcome=outcome, wall=now(), elapsed_s=round(ear.elapsed_s(), 6)))
     writer.sync()
     if order.export is not None:

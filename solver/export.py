@@ -15,6 +15,7 @@ from solver.document import FORMAT, VERSION, Export, ExportedClaim, Lane, Proble
 from solver.history import History, LaneHistory
 from solver.log import Reader
 from solver.records import Claim, Outcome, number
+from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from solver.series import BY_NAME
 
@@ -35,6 +36,8 @@ def build(directory: RunDirectory) -> Export:
     reader = Reader(directory.log)
     history = History()
     history.apply(reader.whole())
+    if history.is_newer:
+        raise BadSetting(f"run {directory.id} was written by a newer version of implicit-tui: update to export it")
     facts = directory.environment()
     problems = _problems(directory.problem)
     ending = history.ending
@@ -58,7 +61,7 @@ def build(directory: RunDirectory) -> Export:
         baselines=_baselines(history, 0),
         problem_baselines=[_baselines(history, k) for k in range(len(problems))] if len(problems) > 1 else [],
         claims=[_claim(claim) for claim in history.claims.values()],
-        damaged_lines=reader.damaged,
+        damaged_lines=reader.damaged + history.refused,
     )
 
 

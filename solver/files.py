@@ -1,12 +1,47 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and read only where they are files."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+
+def read_whole(path: Path, most: int = 1 << 30) -> bytes:
+    """The bytes of a regular file. Raises OSError for a pipe, a device, a directory, or more than ``most`` bytes."""
+    file = open_regular(path)
+    try:
+        if os.fstat(file).st_size > most:
+            raise OSError(errno.EFBIG, f"more than {most} bytes")
+        with os.fdopen(file, "rb", closefd=False) as stream:
+            return stream.read()
+    finally:
+        os.close(file)
+
+
+def open_regular(path: Path) -> int:
+    """A descriptor to read a regular file from. Raises OSError for anything else, at once: no pipe is waited for."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def is_there(path: Path) -> bool:
+    """Whether something is at ``path``; no where that cannot be asked."""
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -33,10 +68,14 @@ def _temporary(path: Path, mode: int) -> Iterator[int]:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Replaces a person's file by ``data`` atomically, with the mode their umask gives. Raises OSError."""
-    umask = os.umask(0)
-    os.umask(umask)
-    with _temporary(path, 0o666 & ~umask) as file:
+    """Replaces a person's file by ``data`` atomically, with its mode, else that of their umask. Raises OSError."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        mode = 0o666 & ~umask
+    with _temporary(path, mode) as file:
         _write_all(file, data)
 
 

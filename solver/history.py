@@ -9,6 +9,8 @@ from typing import Any
 
 from solver.log import Reader
 from solver.records import (
+    NOT_RESUMED,
+    SCHEMA_VERSION,
     AnyRecord,
     Baseline,
     Claim,
@@ -26,7 +28,7 @@ from solver.records import (
     Value,
     number,
 )
-from solver.series import VECTORS
+from solver.series import ALWAYS, VECTORS
 
 
 class LaneHistory:
@@ -37,6 +39,7 @@ class LaneHistory:
         self.parameters: dict[str, Any] = schema.parameters
         self.problem = schema.problem
         self.series = schema.series
+        self._places = {name: place for place, name in enumerate(schema.series)}
         self.columns: dict[str, array[float]] = {name: array("d") for name in schema.series if name not in VECTORS}
         """Scalar series by name."""
         self.vectors: dict[str, list[array[float]]] = {name: [] for name in schema.series if name in VECTORS}
@@ -53,15 +56,41 @@ class LaneHistory:
         return len(self.columns["step"])
 
     def append(self, frame: Frame) -> None:
-        for name, value in zip(self.series, frame.values, strict=True):
-            if not isinstance(value, list):
-                self.columns[name].append(number(value))
+        """Takes a frame up whole. Raises ValueError, and takes up nothing of it, where it is not one of this lane."""
+        if len(frame.values) != len(self.series):
+            raise ValueError(f"a frame of lane {self.index} has {len(frame.values)} values, not {len(self.series)}")
+        found = {name: _numbers(value) for name, value in zip(self.series, frame.values, strict=True)}
+        for name, values in found.items():
+            expected = len(self.vectors[name]) or len(values) if name in self.vectors else 1
+            if len(values) != expected or isinstance(frame.values[self._places[name]], list) != (name in self.vectors):
+                raise ValueError(f"a frame of lane {self.index} has {len(values)} values of {name}, not {expected}")
+        if len(self) and found["step"][0] < self.columns["step"][-1]:
+            raise ValueError(f"a frame of lane {self.index} goes back to step {found['step'][0]:g}")
+        for name, values in found.items():
+            columns = self.vectors.get(name)
+            if columns is None:
+                self.columns[name].append(values[0])
                 continue
-            columns = self.vectors[name]
             if not columns:
-                columns.extend(array("d") for _ in value)
-            for column, item in zip(columns, value, strict=True):
-                column.append(number(item))
+                columns.extend(array("d") for _ in values)
+            for column, value in zip(columns, values, strict=True):
+                column.append(value)
+
+
+def _numbers(value: Value) -> list[float]:
+    """The numbers of one value of a frame. Raises ValueError for words other than nan and inf, and beyond range."""
+    try:
+        return [number(item) for item in (value if isinstance(value, list) else [value])]
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+
+
+def _is_sound(schema: Schema) -> bool:
+    """Whether each lane stands at its place, with every series once and those that every lane has."""
+    return bool(schema.lanes) and all(
+        lane.index == place and len(set(lane.series)) == len(lane.series) and set(lane.series) >= ALWAYS
+        for place, lane in enumerate(schema.lanes)
+    )
 
 
 class History:
@@ -76,13 +105,22 @@ class History:
         self.state = "starting"
         """starting, running, paused, or the outcome's kind."""
         self.ending: Ending | None = None
+        self.not_resumed: Event | None = None
+        """Why the last attempt to take the run up came to nothing; None where it did not."""
+        self.refused = 0
+        """Records that a log of ours cannot hold, and that were left out: damage that checksums do not show."""
+        self.is_newer = False
+        """Whether the log is of a version that is not known here."""
 
     def apply(self, records: Iterable[AnyRecord]) -> bool:
         """Takes up new records; says whether there were any."""
         any_new = False
         for record in records:
             any_new = True
-            self._apply(record)
+            try:
+                self._apply(record)
+            except ValueError:
+                self.refused += 1
         return any_new
 
     def _apply(self, record: AnyRecord) -> None:
@@ -90,12 +128,19 @@ class History:
             if 0 <= record.lane < len(self.lanes):
                 self.lanes[record.lane].append(record)
         elif isinstance(record, Schema):
+            if record.version > SCHEMA_VERSION:
+                self.is_newer = True
+                return
+            if not _is_sound(record):
+                raise ValueError("a schema that no run of ours writes")
             # Written twice for safety; the second says nothing new.
             self.lanes = self.lanes or [LaneHistory(lane) for lane in record.lanes]
         elif isinstance(record, Event):
             self.events.append(record)
+            if record.name.startswith(NOT_RESUMED):
+                self.not_resumed = record
         elif isinstance(record, State):
-            self.state = record.state
+            self.state, self.not_resumed = record.state, None
             if self.ending is not None:
                 # Taken up again after it was stopped: what ended then goes on.
                 self.ending = None
@@ -105,12 +150,16 @@ class History:
         elif isinstance(record, Claim):
             self.claims[record.name] = record
         elif isinstance(record, Baseline):
+            for value in record.values.values():
+                _numbers(value)
             self.baselines.setdefault(record.problem, {})[record.name] = record.values
         elif isinstance(record, Summary):
             if 0 <= record.lane < len(self.lanes):
-                self.lanes[record.lane].summary = {name: number(value) for name, value in record.values.items()}
+                found = {name: _numbers(value) for name, value in record.values.items()}
+                self.lanes[record.lane].summary = {name: values[0] for name, values in found.items()}
         elif isinstance(record, Snapshot):
             if 0 <= record.lane < len(self.lanes):
+                _numbers(list(record.values))
                 self.lanes[record.lane].snapshots[record.name] = record
         elif isinstance(record, Picture):
             if 0 <= record.lane < len(self.lanes) and record.is_sound:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import msgspec
 
+from solver.files import open_regular
 from solver.records import AnyRecord
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AnyRecord).decode
 _CRC = b',"crc32":"'
+# The longest line holds an array of ten thousand numbers, or the schema of some hundred lanes.
+_LONGEST_LINE = 1 << 24
 
 
 class _Numbered(msgspec.Struct):
@@ -44,7 +47,7 @@ def parse(data: bytes) -> tuple[int, AnyRecord] | None:
             return None
         body = head + b"}"
         return _decode_number(body).n, _decode(body)
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, RecursionError, msgspec.DecodeError):
         return None
 
 
@@ -101,20 +104,16 @@ class Reader:
         self.damaged = 0
         """Lines skipped because they do not check, and lines missing between two good ones."""
         self._bad = 0
+        self._is_passing_over = False
+        """The rest of a line without end is still to come."""
 
     def read(self, limit: int = 1 << 26) -> Iterator[AnyRecord]:
         """The records complete by now, at most about ``limit`` bytes of them. A missing file has none."""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                data = file.read(limit)
-        except FileNotFoundError:
-            return
-        end = data.rfind(b"\n") + 1
-        self.offset += end
-        for text in data[:end].split(b"\n")[:-1]:
+        data = self._complete(limit)
+        for text in data.split(b"\n")[:-1]:
             parsed = parse(text)
-            if parsed is None:
+            # A log is only ever appended to: a number that was given before is damage, whatever the line says.
+            if parsed is None or parsed[0] < self.next_n:
                 self.damaged += 1
                 self._bad += 1
                 continue
@@ -124,6 +123,36 @@ class Reader:
             self._bad = 0
             self.next_n = n + 1
             yield record
+
+    def _complete(self, limit: int) -> bytes:
+        """Whole lines from where the last call ended; a line longer than ``limit`` whole, too.
+
+        One that is longer than lines ever are is passed over as damaged.
+        """
+        try:
+            with os.fdopen(open_regular(self.path), "rb") as file:
+                file.seek(self.offset)
+                data = file.read(limit)
+                while len(data) >= limit and b"\n" not in data and len(data) < _LONGEST_LINE:
+                    more = file.read(len(data))
+                    data += more
+                    if not more:
+                        break
+        except FileNotFoundError:
+            return b""
+        end = data.rfind(b"\n") + 1
+        if end == 0 and len(data) >= _LONGEST_LINE:
+            self.offset += len(data)
+            self.damaged += not self._is_passing_over
+            self._bad += not self._is_passing_over
+            self._is_passing_over = True
+            return b""
+        self.offset += end
+        data = data[:end]
+        if self._is_passing_over and end:
+            self._is_passing_over = False
+            data = data[data.index(b"\n") + 1 :]
+        return data
 
     def whole(self) -> Iterator[AnyRecord]:
         """All records that there are by now, however many pieces they take."""

@@ -6,12 +6,24 @@ import os
 import re
 from pathlib import Path
 
+from solver.refusal import BadSetting
+
 
 def cores() -> int:
     """Processors that this process may use; IMPLICIT_TUI_CORES says fewer where several solvers share them."""
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("IMPLICIT_TUI_CORES", "")
-    return max(1, min(there, int(asked))) if asked.isdigit() else there
+    asked = cores_asked()
+    return there if asked is None else min(there, asked)
+
+
+def cores_asked() -> int | None:
+    """What IMPLICIT_TUI_CORES says; None where it says nothing. Raises BadSetting for what is no number of cores."""
+    text = os.environ.get("IMPLICIT_TUI_CORES", "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 4096):
+        raise BadSetting(f"IMPLICIT_TUI_CORES must be a whole number from 1, not {text[:40]!r}: unset it for all")
+    return int(text)
 
 
 def free_memory() -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from pathlib import Path
 
 import msgspec
 
 from solver import settings
+from solver.files import open_regular
 from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.spec import ImageTensor, MatrixCompletion, RunSpec
@@ -41,7 +43,7 @@ def read(path: Path, shape: tuple[int, int] | None = None) -> Ratings:
     not_finite: list[int] = []
     first_line: dict[tuple[int, int], int] = {}
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with os.fdopen(open_regular(path), "r", newline="", encoding="utf-8-sig") as file:
             for number, cells in enumerate(csv.reader(file), start=1):
                 if not cells or (
                     number == 1 and [cell.strip().lower() for cell in cells] == ["row", "column", "value"]

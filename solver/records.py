@@ -154,6 +154,10 @@ class Baseline(Record, frozen=True, tag="baseline"):
     values: dict[str, Value]
 
 
+NOT_RESUMED = "not-resumed"
+"""How the name of an event begins that tells why a run could not be taken up; its cause follows after a hyphen."""
+
+
 class Event(Record, frozen=True, tag="event"):
     """Something worth a line to a person: where the theory puts a jump, say."""
 

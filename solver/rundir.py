@@ -12,13 +12,15 @@ from typing import Any
 import msgspec
 
 from solver import log
-from solver.files import write_private
-from solver.records import Ending, Outcome
+from solver.files import is_there, open_regular, read_whole, write_private
+from solver.records import NOT_RESUMED, Ending, Event, Outcome
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
 FORMAT = "implicit-tui/spec"
 VERSION = 1
+# So much of the end of a log is looked at for how the run ended.
+_TAIL_BYTES = 65_536
 DETACHED_LIMIT_S = 12 * 3600.0
 
 
@@ -73,12 +75,16 @@ class RunDirectory:
 
     def order(self) -> Order:
         """What was asked of the solver. Raises BadSetting where spec.json is missing, damaged or newer."""
+        data = b""
         try:
-            data = self.spec.read_bytes()
+            data = read_whole(self.spec)
             order = msgspec.json.decode(data, type=Order)
         except FileNotFoundError:
             raise BadSetting(f"run {self.id} has no spec.json: it is damaged, delete it or restore the file") from None
-        except (msgspec.MsgspecError, ValueError) as error:
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise BadSetting(f"run {self.id} has a spec.json that cannot be read ({reason}): check its owner") from None
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             if _version(data) > VERSION:
                 raise self._newer() from None
             raise BadSetting(f"run {self.id} has a damaged spec.json ({error}): it cannot be opened") from None
@@ -92,7 +98,7 @@ class RunDirectory:
     def read_notes(self) -> Notes:
         """What a person says of the run; nothing where that is missing or damaged."""
         try:
-            return msgspec.json.decode(self.notes.read_bytes(), type=Notes)
+            return msgspec.json.decode(read_whole(self.notes), type=Notes)
         except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
             return Notes()
 
@@ -103,8 +109,8 @@ class RunDirectory:
     def environment(self) -> dict[str, Any]:
         """run.json as written by the solver; empty before it knows."""
         try:
-            value = json.loads(self.run.read_bytes())
-        except (OSError, ValueError):
+            value = json.loads(read_whole(self.run))
+        except (OSError, ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -122,19 +128,41 @@ class RunDirectory:
             os.close(file)
         return False
 
+    def solver_pid(self) -> int | None:
+        """The process that holds the lock, as it wrote itself down; None where nobody has."""
+        try:
+            return int(read_whole(self.lock, most=64))
+        except (OSError, ValueError):
+            return None
+
+    def is_suspended(self) -> bool:
+        """Whether the solver was halted by a signal (SIGSTOP) and waits for SIGCONT."""
+        pid = self.solver_pid()
+        try:
+            told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return False
+        return told.rpartition(")")[2].split()[:1] == ["T"]
+
     def outcome(self) -> Outcome | None:
         """How the run ended, from the log's last line; None while it runs or when it was killed."""
         try:
-            with self.log.open("rb") as file:
+            with os.fdopen(open_regular(self.log), "rb") as file:
                 file.seek(0, os.SEEK_END)
-                file.seek(max(0, file.tell() - 8192))
+                file.seek(max(0, file.tell() - _TAIL_BYTES))
                 lines = file.read().splitlines()
         except OSError:
             return None
-        for text in reversed(lines[-2:]):
+        n_others = 0
+        for text in reversed(lines):
             parsed = log.parse(text)
             if parsed is not None and isinstance(parsed[1], Ending):
                 return parsed[1].outcome
+            # Attempts to take the run up that came to nothing change nothing; a single damaged line may follow.
+            is_attempt = parsed is not None and isinstance(parsed[1], Event) and parsed[1].name.startswith(NOT_RESUMED)
+            n_others += not is_attempt
+            if n_others > 1:
+                break
         return None
 
     def state(self) -> str:
@@ -142,13 +170,16 @@ class RunDirectory:
         outcome = self.outcome()
         if outcome is not None:
             return outcome.kind
-        return "running" if self.is_solving() else ("killed" if self.log.exists() else "not started")
+        if self.is_solving():
+            return "suspended" if self.is_suspended() else "running"
+        return "killed" if is_there(self.log) else "not started"
 
     def can_resume(self) -> bool:
         """Whether a solver could go on where the run was killed or stopped."""
         outcome = self.outcome()
         unfinished = outcome is None or outcome.is_unfinished
-        return unfinished and not self.is_solving() and (self.checkpoint.exists() or self.previous_checkpoint.exists())
+        saved = is_there(self.checkpoint) or is_there(self.previous_checkpoint)
+        return unfinished and not self.is_solving() and saved
 
     def changed_at(self) -> float:
         """Seconds of the clock at which anything was last written here."""
@@ -172,5 +203,5 @@ def _version(data: bytes) -> int:
 
     try:
         return msgspec.json.decode(data, type=Claim).version
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return 0

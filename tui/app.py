@@ -19,13 +19,14 @@ from solver.fields import Raw
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
 from solver.spec import RunSpec
-from tui import keys, memory
+from tui import keys, memory, terminal
 from tui.config import Config
 from tui.host import Host
 from tui.screens.home import HomeScreen
 from tui.screens.live import LiveScreen
 from tui.screens.runs import RunsScreen
 from tui.solvers import Solvers
+from tui.terminal import Parent
 
 # What was deleted and never undone, by an app that is long gone.
 _FORGOTTEN_S = 3600.0
@@ -48,10 +49,12 @@ class ImplicitApp(Host):
         config: Config | None = None,
         *,
         is_visitor: bool = False,
+        parent: Parent | None = None,
     ) -> None:
-        """A visitor starts no solver, and neither has nor leaves a memory."""
+        """A visitor starts no solver, and neither has nor leaves a memory; ``parent`` keeps the terminal."""
         super().__init__(Config() if config is None else config, memory.Memory() if is_visitor else memory.read())
         self._is_visitor = is_visitor
+        self._terminal_parent = parent
         self._preset = preset
         self._run = run
         self._solvers = Solvers()
@@ -62,6 +65,9 @@ class ImplicitApp(Host):
         self.set_keymap(self.keys.own)
 
     def on_mount(self) -> None:
+        if self._terminal_parent is not None:
+            self._terminal_parent.watch(lambda: self.call_from_thread(self.exit))
+            terminal.tame_stops(lambda: self.call_later(self.refresh))
         self._take_theme()
         self.push_screen(HomeScreen())
         if self._run is not None:
@@ -180,6 +186,11 @@ class ImplicitApp(Host):
         """The runs under way that we started or show."""
         shown = [screen for screen in self.screen_stack if isinstance(screen, LiveScreen) and screen.is_live()]
         return list((self._solvers.live() | {screen.directory.id: screen.directory for screen in shown}).values())
+
+    def action_suspend_process(self) -> None:
+        if self._terminal_parent is not None:
+            self._terminal_parent.suspending()
+        super().action_suspend_process()
 
     def action_request_quit(self) -> None:
         from tui.screens.dialogs import QuitDialog

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 import presets
 from presets import Size
-from solver import schema, settings
+from solver import files, schema, settings
 from solver.fields import Raw
 from solver.refusal import BadSetting
 from tui.draw.canvas import Marker
@@ -70,7 +70,7 @@ def read(file: Path | None = None) -> Config:
     """
     file = path() if file is None else file
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = tomllib.loads(files.read_whole(file, presets.MOST_BYTES).decode("utf-8-sig"))
     except FileNotFoundError:
         return Config()
     except OSError as error:

@@ -127,6 +127,7 @@ ACTIONS = (
     Action("help", "question_mark,f1", "help", "Show this help.", hint=True),
     Action("command_palette", "colon", "more", "Search all actions by name.", hint=True),
     Action("request_quit", "q", "quit", "Leave; a live run is asked about.", hint=True),
+    Action("suspend_process", "ctrl+z", "suspend", "Back to the shell for a while; its fg brings the app back.", priority=True, fixed=True),
     Action("request_quit", "ctrl+c", "quit", "The same, from anywhere.", priority=True, fixed=True),
 )  # fmt: skip
 

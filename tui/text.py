@@ -20,6 +20,11 @@ def inert(text: str, most: int = 200) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def readable(name: str) -> str:
+    """A name from the file system as text that can be encoded: bytes that are not UTF-8 are replaced."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def label(history: History, lane: LaneHistory) -> str:
     """What a lane is called: settings may hold words from a file."""
     return inert(history.label(lane), 120)

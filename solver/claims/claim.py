@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
@@ -88,7 +89,13 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 
     def judge(self, witnesses: list[Witness], *, at_end: bool) -> Claim:
         """The claim on a run as far as it has come."""
-        measured = self.measure(witnesses)
+        try:
+            measured = self.measure(witnesses)
+        except Exception as error:
+            # A statistic that nobody foresaw to be undefined must not cost the run that it is about.
+            said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            told = f"its statistic cannot be computed on this run ({said[:160]}): {self.statistic}"
+            return self._claim(told, math.nan, math.nan, math.nan, "not-applicable" if at_end else "pending")
         concerned = witnesses if measured is None else measured.witnesses
         unfinished = any(_is_unfinished(witness.history, at_end=at_end) for witness in concerned)
         if measured is None:
@@ -97,6 +104,13 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         judged: Verdict = "holds" if _compare(self.relation, measured) else "fails"
         verdict = "pending" if unfinished else judged
         return self._claim(measured.text, measured.value, measured.expected, measured.tolerance, verdict)
+
+    def concerned(self, witnesses: list[Witness]) -> list[int]:
+        """The lanes that the claim rests on; none before it can be measured."""
+        with contextlib.suppress(Exception):
+            measured = self.measure(witnesses)
+            return [] if measured is None else [witness.history.index for witness in measured.witnesses]
+        return []
 
     def _claim(self, text: str, value: float, expected: float, tolerance: float, verdict: Verdict) -> Claim:
         return Claim(

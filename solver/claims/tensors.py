@@ -46,6 +46,9 @@ def _recovery(witnesses: list[Witness]) -> Measured | None:
     error = median(witness.last("normalised_reconstruction_error") for witness in usable)
     linear = median(witness.baseline("linear", "normalised_reconstruction_error") for witness in usable)
     observed = usable[0].observed.resolved_observations
+    if linear == 0.0:
+        # Everything is observed: there is nothing to recover.
+        return None
     return Measured(
         value=error / linear,
         expected=0.05,

@@ -13,7 +13,7 @@ from solver import claims, settings
 from solver.control import Ear
 from solver.history import History
 from solver.log import DiskFull, Writer
-from solver.records import AnyRecord, Ending, Frame, LaneEnding, Schema, State, now
+from solver.records import NOT_RESUMED, AnyRecord, Ending, Event, Frame, LaneEnding, Schema, State, now
 from solver.rundir import Order
 
 # How often a run that waits for room on the disk looks for it.
@@ -152,4 +152,6 @@ class Journal:
 
 def _comes_from_outside(record: AnyRecord) -> bool:
     """Whether it tells of an end that somebody brought about: another such end is another record, if in equal words."""
+    if isinstance(record, Event):
+        return record.name.startswith(NOT_RESUMED)
     return isinstance(record, Ending) or (isinstance(record, LaneEnding) and record.outcome.is_unfinished)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 
 import msgspec
 import numpy as np
 
-from solver.files import write_private
+from solver.files import read_whole, write_private
 from solver.numerics.problems import problem_kind
 from solver.numerics.problems.drawn import DrawnProblem
+from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from solver.settings import LaneSpec
 
@@ -43,10 +46,21 @@ def write(directory: RunDirectory, problems: list[DrawnProblem]) -> None:
 
 
 def read(directory: RunDirectory, lanes: list[LaneSpec]) -> list[DrawnProblem]:
-    """The problems that ``write`` kept: what was read and drawn at the start, whatever became of a file since."""
+    """The problems that ``write`` kept: what was read and drawn at the start, whatever became of a file since.
+
+    Raises BadSetting where the file is missing or damaged.
+    """
     problems = []
-    with np.load(directory.problem, allow_pickle=False) as arrays:
-        for k, lane in enumerate(first_lanes(lanes)):
-            own = {name.removeprefix(f"{k}."): arrays[name] for name in arrays.files if name.startswith(f"{k}.")}
-            problems.append(problem_kind(lane).restore(lane.spec.problem, lane.spec.seed, own))
+    try:
+        with np.load(io.BytesIO(read_whole(directory.problem)), allow_pickle=False) as arrays:
+            for k, lane in enumerate(first_lanes(lanes)):
+                own = {name.removeprefix(f"{k}."): arrays[name] for name in arrays.files if name.startswith(f"{k}.")}
+                problems.append(problem_kind(lane).restore(lane.spec.problem, lane.spec.seed, own))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BadSetting(f"{directory.problem} cannot be read ({reason}): restore it, then resume the run") from None
+    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, TypeError, SyntaxError) as error:
+        if isinstance(error, BadSetting):
+            raise
+        raise BadSetting(f"{directory.problem} is damaged ({error}): restore it, then resume the run") from None
     return problems

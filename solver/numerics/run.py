@@ -14,7 +14,7 @@ from solver.numerics.turns.begin import begun
 from solver.numerics.turns.crew import Crew
 from solver.numerics.turns.grouping import largest_batch
 from solver.numerics.turns.keeper import CheckpointKeeper
-from solver.numerics.turns.loop import take_turns
+from solver.numerics.turns.loop import Begun, take_turns
 from solver.records import Ending, Outcome, now
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
@@ -26,22 +26,69 @@ def run(directory: RunDirectory, order: Order, writer: Writer, ear: Ear) -> Outc
     A run that has a checkpoint goes on from there.
     """
     journal = Journal(writer, ear, order)
+    is_resumed = journal.n_records > 0
     try:
-        outcome = _train(directory, order, journal, ear)
-    except devices.Unavailable as error:
-        outcome = error.outcome
-    except BadSetting as error:
-        outcome = Outcome(kind="failed", reason=str(error), cause="input")
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        text = str(error).splitlines()[0] if str(error) else "no memory was left"
-        cure = "take a smaller problem.shape, fewer lanes or images, or dtype float32"
-        outcome = Outcome(kind="failed", reason=text, cure=cure, cause="memory")
+        crew, parts = _begin(directory, order, journal, ear)
+    except _MISFORTUNES as error:
+        outcome = _misfortune(error)
+        if is_resumed:
+            # Nothing has been trained anew: the checkpoint is as whole as it was, and another try may succeed.
+            raise NotResumed(outcome) from error
+        return _ended(journal, ear, outcome)
+    except Exception as error:
+        if is_resumed:
+            raise NotResumed(unforeseen(error)) from error
+        raise
+    try:
+        keeper = CheckpointKeeper(directory, journal, ear)
+        outcome = take_turns(parts, journal, ear, keeper, order.spec.stop.max_seconds)
+    except _MISFORTUNES as error:
+        outcome = _misfortune(error)
+    finally:
+        crew.dismiss()
+    return _ended(journal, ear, outcome)
+
+
+_MISFORTUNES = (devices.Unavailable, BadSetting, MemoryError, torch.OutOfMemoryError)
+
+
+class NotResumed(Exception):
+    """A run could not be taken up; it is as it was, and can be tried again."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.sentence())
+        self.outcome = outcome
+
+
+def _misfortune(error: BaseException) -> Outcome:
+    """What a run reports of something that a person can do something about."""
+    if isinstance(error, devices.Unavailable):
+        return error.outcome
+    if isinstance(error, BadSetting):
+        return Outcome(kind="failed", reason=str(error), cause="input")
+    text = str(error).splitlines()[0] if str(error) else "no memory was left"
+    cure = "take a smaller problem.shape, fewer lanes or images, or dtype float32"
+    return Outcome(kind="failed", reason=text, cure=cure, cause="memory")
+
+
+def unforeseen(error: BaseException) -> Outcome:
+    """A bug, or a fault nobody foresaw: the traceback is for solver.out, the sentence for the person."""
+    return Outcome(
+        kind="failed",
+        reason=f"the solver hit an unexpected {type(error).__name__}: {str(error)[:200]}",
+        cure="solver.out in the run directory has the details",
+        cause="internal",
+    )
+
+
+def _ended(journal: Journal, ear: Ear, outcome: Outcome) -> Outcome:
     journal.judge(at_end=True)
     journal.write(Ending(outcome=outcome, wall=now(), elapsed_s=round(ear.elapsed_s(), 6)))
     return outcome
 
 
-def _train(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) -> Outcome:
+def _begin(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) -> tuple[Crew, Begun]:
+    """The parts of the run, ready to take turns, and the workers that some of them are in."""
     spec = order.spec
     torch.set_num_threads(spec.threads)
     lanes = settings.lanes(spec)
@@ -55,8 +102,7 @@ def _train(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) ->
     crew = Crew(ear.elapsed_s)
     journal.hold = crew.hold
     try:
-        parts = begun(directory, lanes, device, journal, crew, ear, resumed)
-        keeper = CheckpointKeeper(directory, journal, ear)
-        return take_turns(parts, journal, ear, keeper, spec.stop.max_seconds)
-    finally:
+        return crew, begun(directory, lanes, device, journal, crew, ear, resumed)
+    except BaseException:
         crew.dismiss()
+        raise

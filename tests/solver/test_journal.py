@@ -341,7 +341,8 @@ def test_a_line_damaged_before_the_checkpoint_moves_nothing(tmp_path: Path, dama
     log = tmp_path / "log.jsonl"
     writer = Writer(log)
     first = Journal(writer, Told(), Order(spec=RunSpec(), preset=PresetInfo(name="one"), created="2026"))
-    for record in (SCHEMA, SCHEMA, RUNNING, *(frame(step) for step in range(4))):
+    told: list[AnyRecord] = [SCHEMA, SCHEMA, RUNNING, *(frame(step) for step in range(4))]
+    for record in told:
         first.write(record)
     n_records, n_lines = first.n_records, first.n_lines
     for step in range(4, 7):

@@ -8,28 +8,38 @@ import io
 import sys
 from collections.abc import Sequence
 
+from solver import machine
 from solver.refusal import BadSetting
 from solver.version import VERSION
-from tui.commands.ending import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain
+from tui.commands import output
+from tui.commands.ending import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, complain
 from tui.commands.table import COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    output.whole()
     for stream in (sys.stdout, sys.stderr):
         # A locale without our characters shows question marks, neither escapes nor a traceback.
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
             stream.reconfigure(errors="replace")
     try:
-        return _dispatch(list(arguments))
+        machine.cores_asked()
+        status = _dispatch(list(arguments))
+        output.close()
+        return status
     except BadSetting as error:
         complain(str(error))
         return EXIT_BAD_INPUT
     except BrokenPipeError:
         # The reader of our output went away, as in `… | head`: not an error of ours.
-        sys.stderr.close()
+        output.discard()
         return 0
+    except OSError as error:
+        output.discard()
+        complain(f"what was asked for could not be written or read ({(error.strerror or str(error)).lower()})")
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 

@@ -11,6 +11,7 @@ from presets import Preset
 from solver import runs
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
+from tui import terminal
 from tui.commands.ending import EXIT_BAD_INPUT, complain
 
 
@@ -30,8 +31,10 @@ def main(target: str | None) -> int:
 
 
 def open_on(preset: Preset | None = None, run: RunDirectory | None = None) -> int:
-    is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    if not is_terminal and "WebDriver" not in os.environ.get("TEXTUAL_DRIVER", ""):
+    is_browser = "WebDriver" in os.environ.get("TEXTUAL_DRIVER", "")
+    streams = (sys.stdin, sys.stdout, sys.__stderr__)
+    is_terminal = all(stream is not None and stream.isatty() for stream in streams)
+    if not is_browser and not (is_terminal and os.environ.get("TERM", "dumb") != "dumb"):
         complain("the app needs a terminal: use `implicit-tui run mf-depth --out run.json` without one")
         return EXIT_BAD_INPUT
     from tui import config
@@ -43,8 +46,12 @@ def open_on(preset: Preset | None = None, run: RunDirectory | None = None) -> in
     # Textual waits for its next frame before it paints: the answer to a key comes sooner with more of them, and what is
     # drawn without one is paced by ourselves.
     os.environ.setdefault("TEXTUAL_FPS", "120")
-    from tui.app import ImplicitApp
 
-    app = ImplicitApp(preset=preset, run=run, config=chosen)
-    app.run()
-    return app.return_code or 0
+    def paint(parent: terminal.Parent | None) -> int:
+        from tui.app import ImplicitApp
+
+        app = ImplicitApp(preset=preset, run=run, config=chosen, parent=parent)
+        app.run()
+        return app.return_code or 0
+
+    return paint(None) if is_browser else terminal.supervise(paint)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from solver import client, files, runs
 from solver.refusal import BadSetting
+from tui.commands import output
 from tui.export import FORMATS, data
 
 _LEAST, _MOST = (40, 12), (400, 200)
@@ -39,8 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         written = data(directory, arguments.format)
     if path is None:
-        sys.stdout.buffer.write(written)
-        sys.stdout.flush()
+        output.write(written)
         return 0
     try:
         files.replace_file(path, written)

@@ -15,6 +15,7 @@ from solver.progress import progress
 from solver.records import LaneEnding, Outcome
 from solver.rundir import RunDirectory
 from solver.spec import RunSpec
+from tui.commands import output
 from tui.commands.ending import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_DEVICE, complain
 from tui.text import duration, inert, quantity
 
@@ -62,7 +63,7 @@ def finish(
 ) -> int:
     """Says how the run ended and where it lies, sees to its export, and returns the exit status."""
     document = None
-    outcome = history.ending.outcome if history.ending is not None else export.KILLED
+    outcome = _outcome(history)
     if as_json or (out is not None and history.ending is None):
         document = export.to_json(export.build(directory))
     written = out is not None
@@ -84,9 +85,16 @@ def finish(
     elif outcome.kind in ("diverged", "failed"):
         complain(outcome.sentence())
     if as_json and document is not None:
-        sys.stdout.buffer.write(document)
-        sys.stdout.flush()
+        output.write(document)
     return _status(outcome, interrupted, written or out is None)
+
+
+def _outcome(history: History) -> Outcome:
+    """How the run ended; or that it could not be taken up, or that its solver was killed."""
+    told = history.not_resumed
+    if told is not None:
+        return Outcome(kind="failed", reason=told.text, cause=told.name.rpartition("-")[2])
+    return history.ending.outcome if history.ending is not None else export.KILLED
 
 
 def _status(outcome: Outcome, interrupted: bool, written: bool) -> int:

@@ -8,7 +8,7 @@ import msgspec
 
 import presets
 from solver.refusal import BadSetting
-from tui.text import inert
+from tui.text import inert, readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,10 +21,13 @@ def main(arguments: argparse.Namespace) -> int:
         try:
             preset = presets.read(path)
         except BadSetting as error:
-            found.append({"name": name, "title": f"damaged: {error}", "path": str(path)})
+            found.append(
+                {"name": readable(name), "title": f"damaged: {readable(str(error))}", "path": readable(str(path))}
+            )
             continue
         fields = ("name", "title", "idea", "source", "look_for", "claims")
-        found.append({field: getattr(preset, field) for field in fields} | {"path": str(path)})
+        told = {field: getattr(preset, field) for field in fields}
+        found.append(told | {"name": readable(preset.name), "path": readable(str(path))})
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return 0

@@ -10,7 +10,7 @@ from solver import runs
 from solver.machine import readable_bytes
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
-from tui.text import inert
+from tui.text import inert, readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def summary(directory: RunDirectory) -> dict[str, object]:
         preset, title, state, created = "", str(error), "damaged", ""
     notes = directory.read_notes()
     return {
-        "id": directory.id,
+        "id": readable(directory.id),
         "name": notes.name,
         "note": notes.note,
         "tags": notes.tags,
@@ -52,5 +52,5 @@ def summary(directory: RunDirectory) -> dict[str, object]:
         "state": state,
         "created": created,
         "size_bytes": directory.size_bytes(),
-        "path": str(directory.path),
+        "path": readable(str(directory.path)),
     }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 import presets
+from solver import files
+from tui.commands import output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,5 +14,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    sys.stdout.write(presets.load(arguments.preset).path.read_text(encoding="utf-8"))
+    output.write(files.read_whole(presets.load(arguments.preset).path))
     return 0

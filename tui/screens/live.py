@@ -198,6 +198,10 @@ class LiveScreen(LookingScreen):
         again = " · space takes it up again" if not self.is_live() and self.directory.can_resume() else ""
         if state == "replayed":
             return "w plays or holds · , . step · the slider goes anywhere · v shows the newest"
+        if self.history.is_newer:
+            return "its log was written by a newer version of implicit-tui: update to see it"
+        if self.history.not_resumed is not None and not self.is_live():
+            return inert(self.history.not_resumed.text, 400) + again + self._damage()
         if state == "killed":
             return KILLED.sentence() + again + self._damage()
         if self._frozen:
@@ -221,7 +225,7 @@ class LiveScreen(LookingScreen):
         return f" · claims {claim_pages.in_short(self.history, names)} (key 5)" if names else ""
 
     def _damage(self) -> str:
-        damaged = self.follower.feed.damaged
+        damaged = self.follower.feed.damaged + self.history.refused
         return f" · {damaged} damaged lines of the log skipped" if damaged else ""
 
     def _shown_lane(self, history: History) -> LaneHistory | None:

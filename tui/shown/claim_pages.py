@@ -46,8 +46,7 @@ def pages_of(order: Order) -> list[ClaimPage]:
         if key not in known:
             if len(known) > _MOST_KNOWN:
                 known.clear()
-            measured = CLAIMS[name].measure(witnesses_of(seen.history, lanes))
-            found = [] if measured is None else [witness.history.index for witness in measured.witnesses]
+            found = CLAIMS[name].concerned(witnesses_of(seen.history, lanes))
             known[key] = found or [lane.index for lane in seen.history.lanes]
         return known[key]
 
