@@ -27,7 +27,8 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--devices"]:
         return _print_devices()
     if arguments == ["--warm"]:
-        # What takes long, while the person still chooses.
+        # What takes long, while the person still chooses; who leaves meanwhile is not kept waiting for.
+        _end_with_the_holder()
         importlib.import_module("solver.numerics.run")
         path = sys.stdin.buffer.readline().rstrip(b"\n")
         if not path:
@@ -84,6 +85,21 @@ def solve(path: Path) -> int:
     if order.export is not None:
         _write_export(directory, Path(order.export))
     return EXIT_FAILED if outcome.kind in ("diverged", "failed") else 0
+
+
+def _end_with_the_holder() -> None:
+    """Ends the process as soon as whoever warmed it is gone without having given it a run."""
+    import select
+    import threading
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(0, select.POLLIN)
+        # A run that was given first is kept, whatever became of the giver.
+        if all(not event & select.POLLIN for _, event in poll.poll()):
+            os._exit(0)
+
+    threading.Thread(target=watch, name="holder", daemon=True).start()
 
 
 def _holder() -> int | None:

@@ -20,6 +20,7 @@ _REPLACES_GROUND_TRUTH = ("problem.entries", "problem.file")
 # What TOML does not take for a number and a person does: .2, 3., 007.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DEEPEST_LIST = 4
+_LONGEST_NUMBER = 400
 _OF_GROUND_TRUTH = ("rank", "observations", "frobenius_norm", "noise", "shape")
 
 
@@ -181,10 +182,12 @@ def parse_value(text: str) -> Any:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
-        if _NUMBER.fullmatch(text):
+        if len(text) < _LONGEST_NUMBER and _NUMBER.fullmatch(text):
             return float(text) if set(text) & set(".eE") else int(text)
-        is_list = text.endswith("]") and 0 < len(text) - len(text.lstrip("[")) <= _DEEPEST_LIST
-        pieces = [piece for piece in _split_commas(text[1:-1] if is_list else text) if piece]
+        pieces = [piece for piece in _split_commas(text) if piece]
+        is_list = len(pieces) == 1 and text.endswith("]") and 0 < len(text) - len(text.lstrip("[")) <= _DEEPEST_LIST
+        if is_list:
+            pieces = [piece for piece in _split_commas(text[1:-1]) if piece]
         return [parse_value(piece) for piece in pieces] if (is_list or "," in text) and pieces else text
     # 1e6 is a whole number to whoever types it; a field of floats takes it just as well.
     if isinstance(value, float) and "." not in text and value.is_integer() and abs(value) < 1e15:

@@ -163,7 +163,7 @@ def test_the_problem_file_is_read_without_numpy_as_with_it() -> None:
     [
         ({"stop.max_steps": 7}, "max-steps", "7 steps were taken"),
         ({"stop.max_time": 0.5}, "max-time", "flow time reached 0.5"),
-        ({"stop.max_seconds": 1e-9}, "max-seconds", "the run took"),
+        ({"stop.max_seconds": 1e-9}, "max-seconds", "the run trained for"),
         (
             {"optimizer.kind": "gradient-descent", "optimizer.step_size": 1e6, "stop.train_loss": None},
             "diverged",

@@ -40,8 +40,8 @@ def test_a_gpu_has_its_name_memory_and_use(tmp_path: Path, monkeypatch: pytest.M
 def settled(device: Device, environment: dict[str, object]) -> str:
     """What it says once the command has ended."""
     device.text(environment)
-    assert device._asked is not None
-    device._asked.wait(10)
+    if device._asked is not None:
+        device._asked.wait(10)
     return device.text(environment)
 
 

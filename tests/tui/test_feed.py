@@ -35,7 +35,7 @@ def follow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Follow]:
     yield begin
     for feed in followed:
         feed.close()
-        until(lambda feed=feed: not feed._thread.is_alive())  # type: ignore[misc]
+        until(lambda feed=feed: not feed._thread.is_alive(), 5.0)  # type: ignore[misc]
 
 
 def numbered(first: int, n: int, length: int = 0) -> list[AnyRecord]:

@@ -19,11 +19,13 @@ def main(arguments: argparse.Namespace) -> int:
         raise BadSetting("serve needs an extra: pip install 'implicit-tui[serve]'")
     if not 1 <= arguments.port <= 65_535:
         raise BadSetting(f"--port must be from 1 to 65535, not {arguments.port}: its default is 8000")
-    from tui.browser import HOST, LoopbackServer
+    from tui.browser import LoopbackServer
 
-    complain(f"http://{HOST}:{arguments.port} shows the app to this machine alone; ctrl+c ends it")
+    server = LoopbackServer(arguments.target, arguments.port)
+    complain(f"{server.address} shows the app to whoever has this address; ctrl+c ends it")
+    complain(f"from elsewhere: ssh -L 9000:127.0.0.1:{arguments.port} HOST, then the same address with port 9000")
     try:
-        LoopbackServer(arguments.target, arguments.port).serve()
+        server.serve()
     except OSError as error:
         raise BadSetting(f"--port {arguments.port} cannot be used ({error.strerror}): take another one") from None
     return 0

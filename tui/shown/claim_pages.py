@@ -125,15 +125,13 @@ def _one_claim(seen: Seen, name: str, lanes: Sequence[int], width: int) -> list[
     if claim is not None and compared(claim):
         told.append(("judged", f"{compared(claim)}: {claim.verdict}"))
     told += [("tolerance", definition.reason), ("source", definition.source)]
-    told += [("paper", source.whole()) for source in sources.named_in(definition.source)]
     for word, text in told:
         lines += [("", TEXT), (word, DIM), *wrapped(text, TEXT, width)]
-    return [
-        *lines,
-        ("", TEXT),
-        ("the numbers behind it, as they stand", DIM),
-        *_numbers(seen, lanes, definition.rests_on, width),
-    ]
+    lines += [("", TEXT), ("the numbers behind it, as they stand", DIM)]
+    lines += _numbers(seen, lanes, definition.rests_on, width)
+    for source in sources.named_in(definition.source):
+        lines += [("", TEXT), ("paper", DIM), *wrapped(source.whole(), TEXT, width)]
+    return lines
 
 
 def _numbers(seen: Seen, lanes: Sequence[int], names: Sequence[str], width: int) -> list[Line]:
