@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -183,16 +184,22 @@ class RunDirectory:
 
     def changed_at(self) -> float:
         """Seconds of the clock at which anything was last written here."""
-        newest = 0.0
-        with contextlib.suppress(OSError):
-            newest = max([self.path.stat().st_mtime, *(entry.stat().st_mtime for entry in os.scandir(self.path))])
-        return newest
+        return max([entry.st_mtime for entry in self._entries()], default=0.0)
 
     def size_bytes(self) -> int:
         """Bytes of the files in the directory."""
+        return sum(entry.st_size for entry in self._entries() if stat.S_ISREG(entry.st_mode))
+
+    def _entries(self) -> list[os.stat_result]:
+        """The directory and what is in it, links not followed, as far as it can be asked."""
+        found = []
         with contextlib.suppress(OSError):
-            return sum(entry.stat().st_size for entry in os.scandir(self.path) if entry.is_file())
-        return 0
+            found.append(self.path.stat())
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    with contextlib.suppress(OSError):
+                        found.append(entry.stat(follow_symlinks=False))
+        return found
 
 
 def _version(data: bytes) -> int:

@@ -26,9 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         machine.cores_asked()
-        status = _dispatch(list(arguments))
-        output.close()
-        return status
+        try:
+            return _dispatch(list(arguments))
+        finally:
+            # Now, and not as the interpreter's last act, which nobody could report of.
+            output.close()
     except BadSetting as error:
         complain(str(error))
         return EXIT_BAD_INPUT

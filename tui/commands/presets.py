@@ -27,7 +27,8 @@ def main(arguments: argparse.Namespace) -> int:
             continue
         fields = ("name", "title", "idea", "source", "look_for", "claims")
         told = {field: getattr(preset, field) for field in fields}
-        found.append(told | {"name": readable(preset.name), "path": readable(str(path))})
+        named = {field: readable(str(getattr(preset, field))) for field in ("name", "title")}
+        found.append(told | named | {"path": readable(str(path))})
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return 0

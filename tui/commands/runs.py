@@ -40,7 +40,7 @@ def summary(directory: RunDirectory) -> dict[str, object]:
         preset, title, state = order.preset.name, order.preset.title, directory.state()
         created = order.created
     except BadSetting as error:
-        preset, title, state, created = "", str(error), "damaged", ""
+        preset, title, state, created = "", readable(str(error)), "damaged", ""
     notes = directory.read_notes()
     return {
         "id": readable(directory.id),
