@@ -18,7 +18,6 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 EXIT_FAILED = 1
-EXIT_LOCKED = 4
 
 
 def main(arguments: list[str]) -> int:
@@ -39,6 +38,7 @@ def main(arguments: list[str]) -> int:
 
 def solve(path: Path) -> int:
     """Trains what spec.json of the directory asks for; the exit status is 0 unless the run diverged or failed."""
+    from solver.client import EXIT_LOCKED
     from solver.control import Ear
     from solver.log import DiskFull, Writer
     from solver.records import NOT_RESUMED, Ending, Event, now
@@ -54,6 +54,9 @@ def solve(path: Path) -> int:
         return EXIT_LOCKED
     os.ftruncate(lock, 0)
     os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+    # What a solver that was killed while it saved has left; nobody else writes here while the lock is ours.
+    for left in (*path.glob(".*.part"), *path.glob("checkpoint.new")):
+        left.unlink(missing_ok=True)
     os.nice(10)
     order = directory.order()
     again = directory.log.exists() and directory.log.stat().st_size > 0

@@ -17,6 +17,8 @@ from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
 
 _LOOK_EVERY_S = 0.1
+EXIT_LOCKED = 4
+"""The exit status of a solver that another one was before."""
 _COMMAND = [sys.executable, "-P", "-m", "solver"]
 
 
@@ -85,6 +87,18 @@ def _spawn(command: list[str], stdin: int, cores: int | None = None) -> Solver:
             env=os.environ | limit | {"PYTHONUNBUFFERED": "1"},
         )
     )
+
+
+def has_taken(directory: RunDirectory, solver: Solver, timeout_s: float = 30.0) -> bool:
+    """Whether the solver has got the run, which it says within a second; False where another one had it first."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        status = solver.wait(0.05)
+        if status is not None:
+            return status != EXIT_LOCKED
+        if directory.solver_pid() == solver.pid:
+            return True
+    return True
 
 
 def run_all(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import os
 import re
@@ -20,6 +21,7 @@ from solver.rundir import Order, RunDirectory
 
 _HIDDEN = ".removed"
 _DAY_S = 86_400.0
+_STAMP, _STAMP_LENGTH = "%Y%m%d-%H%M%S", 15
 
 
 class NoSuchRun(BadSetting):
@@ -46,7 +48,7 @@ def create(order: Order, home: Path | None = None) -> RunDirectory:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
-            stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+            stamp = time.strftime(_STAMP, time.gmtime(max(time.time(), _newest_s(home) + 1.0)))
             path = home / f"{stamp}-{slug}-{secrets.token_hex(2)}"
             try:
                 path.mkdir(mode=0o700)
@@ -61,6 +63,16 @@ def create(order: Order, home: Path | None = None) -> RunDirectory:
             f"{home} cannot be written ({error.strerror}): set IMPLICIT_TUI_HOME to a directory of yours"
         ) from None
     return directory
+
+
+def _newest_s(home: Path) -> float:
+    """The time that the newest id tells: the next one is later, whatever the clock says, so that ids rise."""
+    newest = 0.0
+    with os.scandir(home) as entries:
+        for entry in entries:
+            with contextlib.suppress(ValueError):
+                newest = max(newest, calendar.timegm(time.strptime(entry.name[:_STAMP_LENGTH], _STAMP)))
+    return newest
 
 
 def find(name: str) -> RunDirectory:

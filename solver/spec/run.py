@@ -13,6 +13,8 @@ from solver.spec.optimizers import GradientFlow, Optimizer
 from solver.spec.problems import MatrixCompletion, Problem
 
 MAX_LANES = 256
+# Eight roundings of float32.
+_FINEST_FLOAT32 = 1e-6
 
 
 class Stop(Settings, frozen=True):
@@ -91,6 +93,11 @@ class RunSpec(Settings, frozen=True):
         if not self.optimizer.HAS_TIME and self.stop.max_time is not None:
             kind = tag_of(type(self.optimizer))
             raise ValueError(f"stop.max_time is flow time, which {kind} does not have: set stop.max_steps instead")
+        if self.dtype == "float32" and 0.0 < self.optimizer.tolerance < _FINEST_FLOAT32:
+            raise ValueError(
+                f"optimizer.rtol {self.optimizer.tolerance:g} is finer than float32 can tell: make it at least "
+                f'{_FINEST_FLOAT32:g}, or set dtype = "float64"'
+            )
         if self.seed + self.seeds > 2**63:
             raise ValueError("seed + seeds is more than 2^63: take a smaller seed")
 

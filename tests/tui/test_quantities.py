@@ -203,6 +203,7 @@ def test_the_list_shows_the_newest_value_and_the_sparkline_of_the_first_curve() 
     """Of components those of the one that is largest now: their order is not that of size."""
     told: Told = {
         "effective_rank": [1.0, 2.0, 3.5],
+        "train_loss": [1.0, 0.1, 0.01],
         "singular_values": [[9.0, 1.0], [8.0, 2.0], [7.0, 3.0]],
         "component_norms": [[9.0, 1.0], [5.0, 5.0], [2.0, 8.0]],
     }
@@ -213,6 +214,7 @@ def test_the_list_shows_the_newest_value_and_the_sparkline_of_the_first_curve() 
     lane, waiting = history.lanes
     shown = QuantityList()
     assert shown._numbers(quantity("effective_rank"), lane, 3) == ("▁▄█", "3.5")
+    assert shown._numbers(quantity("train_loss"), lane, 3) == ("█▅▁", "0.01"), "logarithmic as its chart"
     assert shown._numbers(quantity("singular_values"), lane, 3) == ("█▅▁", "7")
     assert shown._numbers(quantity("singular_values", 1), lane, 3) == ("▁▅█", "3")
     assert shown._numbers(quantity("component_norms"), lane, 3) == ("▁▅█", "8")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import presets
 from solver.history import History
+from solver.log import Reader
 from solver.records import Event
 from solver.rundir import Order
+from tests.tui import logs
 from tests.tui.histories import made
 from tui.memory import Look
 from tui.screens.selection import Selection
 from tui.shown.figures import Figure, figures
 from tui.watch import replay
-from tui.watch.seen import Seen
+from tui.watch.seen import Follower, Seen
 from tui.widgets.chart import Chart
 
 
@@ -65,3 +67,14 @@ def test_a_replay_holds_what_had_happened_by_then_and_that_frame_too() -> None:
     assert replay.at(history, "step", 10.0).events == events
     assert len(replay.at(history, "step", -1.0).lanes[0]) == 0
     assert list(replay.ticks(history, "step")) == told["step"]
+
+
+def test_a_replay_tells_of_no_milestone_that_is_still_to_come() -> None:
+    directory = logs.run_in_state("ended")
+    follower = Follower(directory, directory.order())
+    follower.history.apply(Reader(directory.log).whole())
+    follower._milestones.update(follower.history)
+    every = follower.seen().milestones
+    place = every[0].step
+    assert any(one.step > place for one in every), "else there would be nothing to leave out"
+    assert follower.seen("step", place).milestones == [one for one in every if one.step <= place]

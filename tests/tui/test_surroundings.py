@@ -15,6 +15,7 @@ from solver.records import NOT_RESUMED
 from solver.rundir import RunDirectory
 from tests.solver.small import directory, finished
 from tests.tui.calling import COMMAND, call
+from tests.waiting import until
 from tui.commands import main
 
 
@@ -168,3 +169,42 @@ def test_cores_that_are_no_number_are_refused(cores: str, monkeypatch: pytest.Mo
     result = call("runs")
     assert result.returncode == 2
     assert "IMPLICIT_TUI_CORES must be a whole number" in result.stderr
+
+
+def test_ids_rise_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest run is the one made last: in one second, and after the clock was set back by a day."""
+    first = directory()
+    monkeypatch.setattr("solver.runs.time.time", lambda: 1_000_000_000.0)
+    second, third = directory(), directory()
+    assert [run.id for run in runs.list_runs()] == [first.id, second.id, third.id]
+    assert runs.find("latest").id == third.id
+
+
+def test_what_was_left_while_saving_is_swept() -> None:
+    made = directory()
+    for name in (".0123456789abcdef.part", "checkpoint.new"):
+        (made.path / name).write_bytes(b"cut")
+    subprocess.run([*COMMAND[:1], "-m", "solver", str(made.path)], timeout=60, check=True)
+    assert not [path for path in made.path.iterdir() if path.name.endswith((".part", ".new"))]
+    assert made.state() == "converged"
+
+
+def test_who_loses_the_race_to_resume_says_so() -> None:
+    """Three at once: one prints the id with status 0, the others a sentence with status 2."""
+    made = directory({"optimizer.kind": "gradient-descent", "stop.max_steps": 10**8, "stop.max_seconds": 0.3,
+                      "stop.train_loss": None})  # fmt: skip
+    subprocess.run([*COMMAND[:1], "-m", "solver", str(made.path)], timeout=60, check=True)
+    started = [
+        subprocess.Popen([*COMMAND, "resume", made.id, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    told = [(process.communicate(timeout=60), process.returncode) for process in started]
+    assert sorted(status for _, status in told) == [0, 2, 2]
+    assert all(b"somebody else" in said[1] or b"is running" in said[1] for said, status in told if status)
+    until(lambda: not made.is_solving())
+
+
+def test_an_error_finer_than_float32_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["run", "mf-depth", "--set", "dtype=float32", "--set", "optimizer.rtol=1e-13", "--dry-run"]
+    assert main(arguments) == 2
+    assert "optimizer.rtol 1e-13 is finer than float32 can tell" in capsys.readouterr().err

@@ -23,6 +23,10 @@ def main(arguments: argparse.Namespace) -> int:
     check(directory)
     before = following.recorded(directory)
     solver = client.start(directory, detach=arguments.detach)
+    if not client.has_taken(directory, solver):
+        raise BadSetting(
+            f"run {directory.id} was taken up by somebody else: `implicit-tui attach {directory.id}` shows it"
+        )
     if arguments.detach:
         print(directory.id)
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Sequence
 
@@ -104,8 +105,14 @@ def columns(quantity: Quantity, lane: LaneHistory) -> list[array[float]]:
 
 def largest(columns: list[array[float]], most: int) -> list[int]:
     """The columns with the largest newest values, in their own order: components, which keep their places."""
-    order = sorted(range(len(columns)), key=lambda index: -columns[index][-1] if len(columns[index]) else 0.0)
+    order = sorted(range(len(columns)), key=lambda index: falling(columns[index]))
     return sorted(order[:most])
+
+
+def falling(column: array[float]) -> float:
+    """Sorts columns by their newest values, the largest first; what is not a number last."""
+    newest = column[-1] if len(column) else 0.0
+    return math.inf if math.isnan(newest) else -newest
 
 
 def prediction(quantity: Quantity, lane: LaneHistory) -> array[float] | None:

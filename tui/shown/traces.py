@@ -96,9 +96,13 @@ def curves(
     n_lanes = sum(len(group.lanes) for group in drawn)
     found: list[Curve] = []
     for group in drawn:
-        for members in _by_seed(group.lanes) if bands else [[lane] for lane in group.lanes]:
+        for members in _by_seed(group.lanes) if bands and not is_plane(axis) else [[lane] for lane in group.lanes]:
             key = (
                 group.seen.id,
+                group.seen.name,
+                group.first_colour,
+                group.is_other,
+                group.is_one_of_several,
                 item.key,
                 axis,
                 log_x,
@@ -140,7 +144,8 @@ def along(lane: LaneHistory, axis: str) -> array[float]:
 def _along(group: Group, lane: LaneHistory, axis: str, known: Known) -> array[float]:
     key = group.seen.id, lane.index, axis, len(lane)
     if key not in known.along:
-        known.along[key] = along(lane, axis)
+        # A copy where it is the lane's own column, which grows while a replay shows the lane as it was.
+        known.along[key] = along(lane, axis)[:]
     return known.along[key]
 
 
@@ -181,7 +186,7 @@ def _largest(item: Quantity, lane: LaneHistory) -> list[array[float]]:
     """The first singular values, or the components that are largest now, the largest first."""
     found = quantities.columns(item, lane)
     if item.declared.by_identity:
-        found = sorted(found, key=lambda column: -column[-1] if len(column) else 0.0)
+        found = sorted(found, key=quantities.falling)
     return found[:_BANDS_OF_VECTOR]
 
 
@@ -243,5 +248,5 @@ def marks(item: Quantity, history: History, lanes: Sequence[LaneHistory], axis: 
     for event in history.events:
         where = event.step if axis == "step" else event.time
         if event.name == "predicted-escape" and event.lane in shown and where is not None and math.isfinite(where):
-            found[round(where, 6)] = Mark(where, "t*")
+            found[float(f"{where:.7g}")] = Mark(where, "t*")
     return list(found.values())

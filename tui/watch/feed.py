@@ -59,8 +59,10 @@ class Feed:
             # Asked before reading: records written before the lock was free are then certainly seen.
             asked = self.solver_gone or look % _SOLVER_LOOKS == 0
             gone = asked and self._directory.log.exists() and not self._directory.is_solving()
+            before = self._reader.offset
             records = list(self._reader.read(_PIECE_BYTES))
-            if records:
+            if self._reader.offset != before:
+                # Also where all of it was damage: more may follow.
                 with self._lock:
                     self._records += records
                 self.damaged = self._reader.damaged

@@ -78,7 +78,7 @@ class QuantityList(Rows):
         """The sparkline of a row and its newest value."""
         found = quantities.columns(item, lane) if lane is not None else []
         if item.declared.by_identity and found:
-            found = [found[max(range(len(found)), key=lambda index: found[index][-1] if len(found[index]) else 0.0)]]
+            found = [min(found, key=quantities.falling)]
         if not found:
             return "", "–"
         column = found[0]
