@@ -28,7 +28,7 @@ from solver.records import (
     Value,
     number,
 )
-from solver.series import ALWAYS, VECTORS
+from solver.series import VECTORS
 
 
 class LaneHistory:
@@ -86,9 +86,9 @@ def _numbers(value: Value) -> list[float]:
 
 
 def _is_sound(schema: Schema) -> bool:
-    """Whether each lane stands at its place, with every series once and those that every lane has."""
+    """Whether each lane stands at its place, with every series once, and its steps and seconds among them."""
     return bool(schema.lanes) and all(
-        lane.index == place and len(set(lane.series)) == len(lane.series) and set(lane.series) >= ALWAYS
+        lane.index == place and len(set(lane.series)) == len(lane.series) and set(lane.series) >= {"step", "elapsed_s"}
         for place, lane in enumerate(schema.lanes)
     )
 

@@ -41,12 +41,9 @@ def whole() -> None:
     """Puts a buffer before a stream without one (PYTHONUNBUFFERED), where what one write leaves out would be lost."""
     stream = sys.stdout
     if isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.RawIOBase):
-        encoding, errors = stream.encoding, stream.errors
-        sys.stdout = io.TextIOWrapper(
-            io.BufferedWriter(stream.detach()),
-            encoding=encoding,
-            errors=errors,
-            line_buffering=True,
+        # Beside the stream, which others ask for the size of the terminal.
+        sys.stdout = open(  # noqa: SIM115
+            stream.fileno(), "w", encoding=stream.encoding, errors=stream.errors, buffering=1, closefd=False
         )
 
 

@@ -162,7 +162,7 @@ class RunsScreen(Screen[None]):
     def _refresh_states(self) -> None:
         table = self.query_one(DataTable)
         for index, one in enumerate(self._shown):
-            if one.state in ("running", "not started"):
+            if one.state in ("running", "suspended", "not started"):
                 one.state = one.run.state()
                 table.update_cell_at((index, 2), Text(one.state))  # type: ignore[arg-type]
 
