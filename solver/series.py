@@ -285,6 +285,7 @@ SERIES = (
     ),
 )
 BY_NAME = {series.name: series for series in SERIES}
+ALWAYS = frozenset(series.name for series in SERIES if series.always)
 VECTORS = frozenset(series.name for series in SERIES if series.shape == "vector")
 AXES = tuple(s.name for s in sorted(SERIES, key=lambda one: one.axis_place) if s.axis)
 """What every lane goes forward on; any other scalar series can be an x axis too."""
