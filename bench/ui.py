@@ -22,6 +22,7 @@ from bench.markdown import table
 from bench.terminal import COMMAND, Terminal, has_points
 from solver import control
 from solver.numerics.device import describe
+from solver.rundir import RunDirectory
 from solver.version import VERSION
 from tui.draw.plot import Plot
 
@@ -213,7 +214,7 @@ def everything(home: Path) -> list[Budget]:
         found += some if isinstance(some, list) else [some]
         print(f"{found[-1].what}: {found[-1].measured:.3g} {found[-1].unit}", file=sys.stderr)
         for directory in (home / "runs").glob("*"):
-            control.send(directory / "control.jsonl", "stop")
+            control.send(RunDirectory(directory), "stop")
     return found
 
 

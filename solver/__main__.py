@@ -5,13 +5,18 @@ Standard input is the holder's end of a pipe: when it closes, nobody watches any
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import importlib
 import os
 import signal
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from solver.lock import Lock
+    from solver.rundir import RunDirectory
 
 # Before torch and its thread pools exist.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -39,48 +44,65 @@ def main(arguments: list[str]) -> int:
 def solve(path: Path) -> int:
     """Trains what spec.json of the directory asks for; the exit status is 0 unless the run diverged or failed."""
     from solver.client import EXIT_LOCKED
-    from solver.control import Ear
-    from solver.log import DiskFull, Writer
-    from solver.records import NOT_RESUMED, Ending, Event, now
+    from solver.files import is_full
+    from solver.lock import Lock
     from solver.rundir import RunDirectory
 
     directory = RunDirectory(path)
     _redirect_output(directory.output)
-    lock = os.open(directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    lock = Lock.take(directory.lock)
+    if lock is None:
         print(f"another solver works on {directory.id}", file=sys.stderr)
         return EXIT_LOCKED
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+    try:
+        status = _solve(directory, lock)
+    except ChildProcessError as error:
+        # As if we had been killed ourselves: there is no ending, and resume goes on from the last checkpoint.
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
+    except OSError as error:
+        # Not even the ending could be written: the lock says so, in room that it has.
+        if is_full(error):
+            lock.say("no-room")
+        with contextlib.suppress(OSError):
+            print(f"the run cannot be written down any more: {error.strerror or error}", file=sys.stderr)
+        return EXIT_FAILED
+    lock.say("ended")
+    return status
+
+
+def _solve(directory: RunDirectory, lock: Lock) -> int:
+    from solver.control import Ear
+    from solver.files import is_full
+    from solver.log import Writer
+    from solver.records import NOT_RESUMED, Ending, Event, now
+
     # What a solver that was killed while it saved has left; nobody else writes here while the lock is ours.
-    for left in (*path.glob(".*.part"), *path.glob("checkpoint.new")):
+    for left in (*directory.path.glob(".*.part"), *directory.path.glob("checkpoint.new")):
         left.unlink(missing_ok=True)
     os.nice(10)
     order = directory.order()
     again = directory.log.exists() and directory.log.stat().st_size > 0
-    ear = Ear(directory.control, _holder(), order.detached_limit_s, taken_up_again=again)
+    ear = Ear(directory, _holder(), order.detached_limit_s, taken_up_again=again)
+    ear.hear_signals()
     writer = Writer(directory.log)
-    signal.signal(signal.SIGTERM, lambda *_: setattr(ear, "stop_reason", "its solver was told to terminate"))
     _sync_every_second(writer.sync)
-    try:
-        from solver.numerics.run import NotResumed, run, unforeseen
+    from solver.numerics.run import NotResumed, run, unforeseen
 
-        try:
-            outcome = run(directory, order, writer, ear)
-        except NotResumed as refused:
-            traceback.print_exc()
-            said = refused.outcome
-            name = f"{NOT_RESUMED}-{said.cause}"
-            writer.append(Event(lane=None, name=name, text=f"it could not be taken up: {said.sentence()}"))
-            writer.sync()
-            return EXIT_FAILED
-    except (ChildProcessError, DiskFull) as error:
-        # As if we had been killed ourselves: there is no ending, and resume goes on from the last checkpoint.
-        print(error, file=sys.stderr)
+    try:
+        outcome = run(directory, order, writer, ear, lock)
+    except NotResumed as refused:
+        traceback.print_exc()
+        said = refused.outcome
+        name = f"{NOT_RESUMED}-{said.cause}"
+        writer.append(Event(lane=None, name=name, text=f"it could not be taken up: {said.sentence()}"))
+        writer.sync()
         return EXIT_FAILED
+    except ChildProcessError:
+        raise
     except Exception as error:
+        if isinstance(error, OSError) and is_full(error):
+            raise
         traceback.print_exc()
         outcome = unforeseen(error)
         writer.append(Ending(outcome=outcome, wall=now(), elapsed_s=round(ear.elapsed_s(), 6)))
@@ -110,8 +132,11 @@ def _holder() -> int | None:
 
 
 def _redirect_output(path: Path) -> None:
-    """The terminal is the UI's alone: whatever prints here goes to a file."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    """The terminal is the UI's alone: whatever prints here goes to a file, or nowhere where none can be made."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError:
+        file = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.close(file)
@@ -126,17 +151,17 @@ def _sync_every_second(sync: object) -> None:
     def loop() -> None:
         while True:
             time.sleep(1.0)
-            sync()
+            # A disk that takes nothing is told of by the write that needs it.
+            with contextlib.suppress(OSError):
+                sync()
 
     threading.Thread(target=loop, name="sync", daemon=True).start()
 
 
-def _write_export(directory: object, path: Path) -> None:
+def _write_export(directory: RunDirectory, path: Path) -> None:
     from solver import export
     from solver.files import replace_file
-    from solver.rundir import RunDirectory
 
-    assert isinstance(directory, RunDirectory)
     try:
         replace_file(path, export.to_json(export.build(directory)))
     except OSError as error:

@@ -96,7 +96,7 @@ def has_taken(directory: RunDirectory, solver: Solver, timeout_s: float = 30.0) 
         status = solver.wait(0.05)
         if status is not None:
             return status != EXIT_LOCKED
-        if directory.solver_pid() == solver.pid:
+        if directory.told().pid == solver.pid:
             return True
     return True
 
@@ -127,7 +127,8 @@ def run_all(
                 ended(place, done[place][1])
     except BaseException:
         for directory, solver, _ in running.values():
-            control.send(directory.control, "stop")
+            with contextlib.suppress(BadSetting):
+                control.send(directory, "stop")
             if solver.wait(5.0) is None:
                 solver.kill()
         raise
@@ -144,8 +145,8 @@ def devices() -> str:
 
 
 def stop(directory: RunDirectory, timeout_s: float = 10.0) -> bool:
-    """Asks the run to stop and waits for its ending; says whether the solver is gone."""
-    control.send(directory.control, "stop")
+    """Asks the run to stop and waits for its ending; says whether the solver is gone. Raises BadSetting."""
+    control.send(directory, "stop")
     deadline = time.monotonic() + timeout_s
     while directory.is_solving():
         if time.monotonic() > deadline:

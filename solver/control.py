@@ -1,21 +1,26 @@
-"""Commands to a run under way: the file they are appended to, and the solver's ear on it."""
+"""Commands to a run under way: the file they are appended to, the signals where it takes no more, the solver's ear."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
+import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
+from solver.files import is_full, open_regular
+from solver.refusal import BadSetting
+from solver.rundir import RunDirectory
+
 Command = Literal["pause", "resume", "stop", "checkpoint"]
 
 # Between looks at the clock a step goes by; between looks at the file, this long.
-_LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.05
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,72 +29,125 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     command: Command
 
 
-def send(path: Path, command: Command) -> None:
-    """Appends a command; the solver hears it at its next step."""
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+_SIGNALS: dict[Command, signal.Signals] = {
+    "stop": signal.SIGTERM,
+    "pause": signal.SIGUSR1,
+    "resume": signal.SIGUSR2,
+}
+
+
+def send(run: RunDirectory, command: Command) -> None:
+    """Tells the solver of a run something, which it hears within its next steps; where the disk is full, by a signal.
+
+    Raises BadSetting where it cannot be told.
+    """
     try:
-        os.write(file, msgspec.json.encode(Message(command=command)) + b"\n")
+        _append(run, msgspec.json.encode(Message(command=command)) + b"\n")
+    except OSError as error:
+        if is_full(error) and _signal(run, command):
+            return
+        reason = (error.strerror or str(error)).lower()
+        raise BadSetting(
+            f"run {run.id} cannot be told to {command} ({reason}): it goes on, make room or ask its owner"
+        ) from None
+
+
+def _append(run: RunDirectory, line: bytes) -> None:
+    file = os.open(run.control, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    try:
+        size = os.fstat(file).st_size
+        if os.write(file, line) < len(line):
+            # Half a command would spoil the next one.
+            os.ftruncate(file, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(file)
+
+
+def _signal(run: RunDirectory, command: Command) -> bool:
+    """Whether the solver was there to be told so: one that says how it is knows the signals, too."""
+    told = run.told()
+    if command not in _SIGNALS or told.pid is None or told.word is None or not run.is_solving():
+        return False
+    try:
+        os.kill(told.pid, _SIGNALS[command])
+    except OSError:
+        return False
+    return True
 
 
 class Ear:
     """Hears commands, and notices when nobody holds the run any more."""
 
     def __init__(
-        self, path: Path, holder: int | None, detached_limit_s: float, *, taken_up_again: bool = False
+        self, run: RunDirectory, holder: int | None, detached_limit_s: float, *, taken_up_again: bool = False
     ) -> None:
-        self._path = path
+        self._run, self._path = run, run.control
         # Commands to the solver before us are not for us; those that came before a new run's solver was up are.
-        self._offset = path.stat().st_size if taken_up_again and path.exists() else 0
+        self._offset = self._path.stat().st_size if taken_up_again and self._path.exists() else 0
         self._holder = holder
         self._detached_limit_s = detached_limit_s
         self._detached_since = None if holder is not None else time.monotonic()
         self._next_look = 0.0
         self._started = time.monotonic()
-        self._paused_s = 0.0
+        self._idle_s = 0.0
+        self._idle_since: float | None = None
         self.before_s = 0.0
         """Seconds that the run took before it was taken up again."""
         self.stop_reason = ""
         """Why the run should stop; empty while it should go on."""
+        self.is_paused = False
+        """Whether the run was asked to wait."""
         self.checkpoint_asked = False
         """Somebody wants a checkpoint now."""
 
-    def elapsed_s(self) -> float:
-        """Seconds the run has taken, pauses left out."""
-        return self.before_s + time.monotonic() - self._started - self._paused_s
+    def hear_signals(self) -> None:
+        """From now on the signals that stand for commands are heard, too."""
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stop_reason", "its solver was told to terminate"))
+        signal.signal(signal.SIGUSR1, lambda *_: setattr(self, "is_paused", True))
+        signal.signal(signal.SIGUSR2, lambda *_: setattr(self, "is_paused", False))
 
-    def listen(self, on_pause: Callable[[bool], None]) -> None:
-        """Takes up what was said. While paused it does not return; ``on_pause`` hears of both changes."""
-        if time.monotonic() < self._next_look:
+    def elapsed_s(self) -> float:
+        """Seconds the run has taken; what it waited, paused or for room on the disk, is left out."""
+        until = time.monotonic() if self._idle_since is None else self._idle_since
+        return self.before_s + until - self._started - self._idle_s
+
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[None]:
+        """While the run waits its clock stands still."""
+        if self._idle_since is not None:
+            yield
             return
-        paused_since = None
-        while True:
-            for command in self._heard():
-                if command == "stop":
-                    self.stop_reason = "it was asked to stop"
-                elif command == "checkpoint":
-                    self.checkpoint_asked = True
-                elif command == "pause" and paused_since is None:
-                    paused_since = time.monotonic()
-                    on_pause(True)
-                elif command == "resume" and paused_since is not None:
-                    self._paused_s += time.monotonic() - paused_since
-                    paused_since = None
-                    on_pause(False)
-            self._check_holder()
-            if paused_since is None or self.stop_reason:
-                break
-            time.sleep(_LOOK_EVERY_S)
-        if paused_since is not None:
-            self._paused_s += time.monotonic() - paused_since
-        self._next_look = time.monotonic() + _LOOK_EVERY_S
+        self._idle_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._idle_s += time.monotonic() - self._idle_since
+            self._idle_since = None
+
+    def is_due(self) -> bool:
+        """Whether it is time to listen again."""
+        return time.monotonic() >= self._next_look
+
+    def listen(self) -> None:
+        """Takes up what was said since the last time."""
+        for command in self._heard():
+            if command == "stop":
+                self.stop_reason = "it was asked to stop"
+            elif command == "checkpoint":
+                self.checkpoint_asked = True
+            else:
+                self.is_paused = command == "pause"
+        self._check_holder()
+        if not self._run.path.exists():
+            self.stop_reason = "its run directory is gone"
+        self._next_look = time.monotonic() + LOOK_EVERY_S
 
     def _heard(self) -> list[Command]:
         try:
             if self._path.stat().st_size <= self._offset:
                 return []
-            with self._path.open("rb") as file:
+            with os.fdopen(open_regular(self._path), "rb") as file:
                 file.seek(self._offset)
                 data = file.read()
         except OSError:

@@ -14,20 +14,13 @@ from solver import npz
 from solver.document import FORMAT, VERSION, Export, ExportedClaim, Lane, Problem, Series
 from solver.history import History, LaneHistory
 from solver.log import Reader
-from solver.records import Claim, Outcome, number
+from solver.records import Claim, number
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from solver.series import BY_NAME
 
 MOST_ENTRIES = 10_000
 MOST_COMPONENTS = 32
-
-KILLED = Outcome(
-    kind="failed",
-    reason="the solver ended without a word, as when it is killed",
-    cure="look into solver.out of the run directory; what was recorded until then is here",
-    cause="killed",
-)
 
 
 def build(directory: RunDirectory) -> Export:
@@ -43,7 +36,7 @@ def build(directory: RunDirectory) -> Export:
     ending = history.ending
     outcome = None if ending is None else ending.outcome
     if outcome is None and directory.log.exists() and not directory.is_solving():
-        outcome = KILLED
+        outcome = directory.silent_outcome()
     return Export(
         format=FORMAT,
         version=VERSION,

@@ -35,6 +35,11 @@ def open_regular(path: Path) -> int:
     return file
 
 
+def is_full(error: OSError) -> bool:
+    """Whether that is what a full disk, a quota or a limit on the size of files answers."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def is_there(path: Path) -> bool:
     """Whether something is at ``path``; no where that cannot be asked."""
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from solver.files import open_regular
+from solver.files import is_full, open_regular
 from solver.records import AnyRecord
 
 _encode = msgspec.json.Encoder().encode
@@ -76,8 +76,8 @@ class Writer:
         try:
             written = os.write(self._file, data)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise DiskFull(error.errno, os.strerror(error.errno)) from error
+            if is_full(error):
+                raise DiskFull(error.errno, error.strerror) from error
             raise
         if written < len(data):
             os.ftruncate(self._file, size)

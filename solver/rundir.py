@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import stat
@@ -12,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from solver import log
+from solver import lock, log
 from solver.files import is_there, open_regular, read_whole, write_private
 from solver.records import NOT_RESUMED, Ending, Event, Outcome
 from solver.refusal import BadSetting
@@ -23,6 +22,19 @@ VERSION = 1
 # So much of the end of a log is looked at for how the run ended.
 _TAIL_BYTES = 65_536
 DETACHED_LIMIT_S = 12 * 3600.0
+
+KILLED = Outcome(
+    kind="failed",
+    reason="the solver ended without a word, as when it is killed",
+    cure="look into solver.out of the run directory; what was recorded until then is here",
+    cause="killed",
+)
+NO_ROOM = Outcome(
+    kind="stopped",
+    reason="there was no room on the disk, not even to write down how the run ended",
+    cure="free some; what was recorded until then is here",
+    cause="disk",
+)
 
 
 class PresetInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,28 +129,15 @@ class RunDirectory:
 
     def is_solving(self) -> bool:
         """Whether a solver holds the lock now."""
-        try:
-            file = os.open(self.lock, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        finally:
-            os.close(file)
-        return False
+        return lock.is_held(self.lock)
 
-    def solver_pid(self) -> int | None:
-        """The process that holds the lock, as it wrote itself down; None where nobody has."""
-        try:
-            return int(read_whole(self.lock, most=64))
-        except (OSError, ValueError):
-            return None
+    def told(self) -> lock.Told:
+        """What the solver says of itself, or said last."""
+        return lock.read(self.lock)
 
     def is_suspended(self) -> bool:
         """Whether the solver was halted by a signal (SIGSTOP) and waits for SIGCONT."""
-        pid = self.solver_pid()
+        pid = self.told().pid
         try:
             told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         except OSError:
@@ -167,13 +166,28 @@ class RunDirectory:
         return None
 
     def state(self) -> str:
-        """The outcome's kind, ``running``, or ``killed`` for a solver that went without a word."""
+        """The outcome's kind, how a solver under way is, or how it went where it could not say so in the log."""
         outcome = self.outcome()
         if outcome is not None:
             return outcome.kind
-        if self.is_solving():
-            return "suspended" if self.is_suspended() else "running"
+        return self.live_state() if self.is_solving() else self.silent_state()
+
+    def live_state(self) -> str:
+        """How the solver is: ``running``, ``paused``, ``waiting-for-disk``, or ``suspended`` by a signal."""
+        if self.is_suspended():
+            return "suspended"
+        word = self.told().word
+        return word if word in ("paused", "waiting-for-disk") else "running"
+
+    def silent_state(self) -> str:
+        """How a run without an ending and without a solver stands: ``killed``, ``stopped`` or ``not started``."""
+        if self.told().word == "no-room":
+            return "stopped"
         return "killed" if is_there(self.log) else "not started"
+
+    def silent_outcome(self) -> Outcome:
+        """How a run without an ending and without a solver ended."""
+        return NO_ROOM if self.told().word == "no-room" else KILLED
 
     def can_resume(self) -> bool:
         """Whether a solver could go on where the run was killed or stopped."""

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from solver.files import write_private
+from solver import lock
+from solver.files import is_full, write_private
 from solver.paths import own_directory, typed
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
@@ -55,12 +56,18 @@ def create(order: Order, home: Path | None = None) -> RunDirectory:
             except FileExistsError:
                 continue
             break
-        path.chmod(0o700)
         directory = RunDirectory(path)
-        write_private(directory.spec, msgspec.json.format(msgspec.json.encode(order), indent=2) + b"\n")
+        try:
+            path.chmod(0o700)
+            write_private(directory.spec, msgspec.json.format(msgspec.json.encode(order), indent=2) + b"\n")
+            lock.reserve(directory.lock)
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
     except OSError as error:
+        cure = "free some room, or set" if is_full(error) else "set"
         raise BadSetting(
-            f"{home} cannot be written ({error.strerror}): set IMPLICIT_TUI_HOME to a directory of yours"
+            f"{home} cannot be written ({error.strerror}): {cure} IMPLICIT_TUI_HOME to a directory of yours"
         ) from None
     return directory
 

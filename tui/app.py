@@ -14,7 +14,7 @@ from textual.screen import Screen
 
 import presets
 from presets import Preset
-from solver import control, estimate, machine, runs, settings
+from solver import estimate, machine, runs, settings
 from solver.fields import Raw
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
@@ -203,10 +203,8 @@ class ImplicitApp(Host):
             return
 
         def answered(answer: str | None) -> None:
-            if answer == "stop":
-                for directory in live:
-                    control.send(directory.control, "stop")
-            if answer in ("stop", "leave"):
+            unheard = [directory for directory in live if answer == "stop" and not self.tell(directory, "stop")]
+            if answer in ("stop", "leave") and not unheard:
                 self.exit()
 
         self.push_screen(QuitDialog(len(live)), answered)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from textual.app import App
 
 from presets import Preset
+from solver import control
 from solver.fields import Raw
+from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
 from solver.spec import RunSpec
 from tui.config import Config
@@ -37,6 +39,15 @@ class Host(App[None]):
     def complain(self, sentence: str) -> None:
         """One sentence about what went wrong."""
         self.notify(inert(sentence, 400), severity="error", markup=False, timeout=10)
+
+    def tell(self, directory: RunDirectory, command: control.Command) -> bool:
+        """Tells the solver of a run something; complains where it cannot be told, and says whether it was."""
+        try:
+            control.send(directory, command)
+        except BadSetting as error:
+            self.complain(str(error))
+            return False
+        return True
 
     def start_of(self, preset: Preset) -> Raw:
         """A preset's settings at the size, and with the device and threads, that the configuration says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import time
 from collections import Counter
@@ -10,14 +11,15 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from solver import claims, settings
-from solver.control import Ear
+from solver.control import LOOK_EVERY_S, Ear
 from solver.history import History
+from solver.lock import Lock
 from solver.log import DiskFull, Writer
 from solver.records import NOT_RESUMED, AnyRecord, Ending, Event, Frame, LaneEnding, Schema, State, now
 from solver.rundir import Order
 
 # How often a run that waits for room on the disk looks for it.
-_DISK_LOOK_S = 1.0
+_DISK_LOOK_S = 0.2
 # Claims are judged anew after so many frames of all lanes, and whenever a lane ends.
 _FRAMES_BETWEEN_CLAIMS = 100
 
@@ -25,9 +27,10 @@ _FRAMES_BETWEEN_CLAIMS = 100
 class Journal:
     """Writes records, waiting where the disk is full, and listens for commands in between."""
 
-    def __init__(self, writer: Writer, ear: Ear, order: Order) -> None:
+    def __init__(self, writer: Writer, ear: Ear, order: Order, lock: Lock) -> None:
         self._writer = writer
         self._ear = ear
+        self._lock = lock
         self._order = order
         self._history = History()
         self._lanes: list[settings.LaneSpec] = []
@@ -123,31 +126,49 @@ class Journal:
         self._n_frames += sum(isinstance(record, Frame) for record in records)
 
     def _append(self, record: AnyRecord) -> None:
-        waited = False
-        while True:
-            try:
-                self._writer.append(record)
-                break
-            except DiskFull:
-                if not waited:
-                    self.hold(True)
-                waited = True
-                self._ear.listen(lambda _: None)
-                if self._ear.stop_reason:
-                    raise
+        """Writes one line, whatever room it has to wait for. Raises DiskFull where the run is to stop instead."""
+        try:
+            self._writer.append(record)
+            return
+        except DiskFull:
+            self._wait_for_room(record)
+        self.write(State(state="running", wall=now()))
+
+    def _wait_for_room(self, record: AnyRecord) -> None:
+        given_up_at = time.monotonic() + self._order.detached_limit_s
+        self.hold(True)
+        with self._ear.idle():
+            while True:
+                self._ear.listen()
+                if self._ear.stop_reason or time.monotonic() >= given_up_at:
+                    raise DiskFull(errno.ENOSPC, "the disk is full, and the run was to wait for room no longer")
+                self._lock.say("paused" if self._ear.is_paused else "waiting-for-disk")
                 time.sleep(_DISK_LOOK_S)
-        if waited:
-            self.hold(False)
-            self.write(State(state="running", wall=now()))
+                try:
+                    self._writer.append(record)
+                    break
+                except DiskFull:
+                    continue
+        self._lock.say("running")
+        self.hold(False)
 
     def listen(self) -> None:
-        """Hears commands; a pause is written down."""
-
-        def on_pause(paused: bool) -> None:
-            self.hold(paused)
-            self.write(State(state="paused" if paused else "running", wall=now()))
-
-        self._ear.listen(on_pause)
+        """Hears commands; a pause is written down, and lasts until it is over or the run is to stop."""
+        if not self._ear.is_due():
+            return
+        self._ear.listen()
+        if not self._ear.is_paused or self._ear.stop_reason:
+            return
+        with self._ear.idle():
+            self.write(State(state="paused", wall=now()))
+            self.hold(True)
+            self._lock.say("paused")
+            while self._ear.is_paused and not self._ear.stop_reason:
+                time.sleep(LOOK_EVERY_S)
+                self._ear.listen()
+        self._lock.say("running")
+        self.hold(False)
+        self.write(State(state="running", wall=now()))
 
 
 def _comes_from_outside(record: AnyRecord) -> bool:

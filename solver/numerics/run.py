@@ -6,6 +6,8 @@ import torch
 
 from solver import estimate, settings
 from solver.control import Ear
+from solver.files import is_full
+from solver.lock import Lock
 from solver.log import Writer
 from solver.numerics import checkpoint
 from solver.numerics import device as devices
@@ -20,12 +22,12 @@ from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
 
 
-def run(directory: RunDirectory, order: Order, writer: Writer, ear: Ear) -> Outcome:
+def run(directory: RunDirectory, order: Order, writer: Writer, ear: Ear, lock: Lock) -> Outcome:
     """Trains every lane of ``order`` and writes the run down; returns the outcome, also the log's last line.
 
     A run that has a checkpoint goes on from there.
     """
-    journal = Journal(writer, ear, order)
+    journal = Journal(writer, ear, order, lock)
     is_resumed = journal.n_records > 0
     try:
         crew, parts = _begin(directory, order, journal, ear)
@@ -36,7 +38,7 @@ def run(directory: RunDirectory, order: Order, writer: Writer, ear: Ear) -> Outc
             raise NotResumed(outcome) from error
         return _ended(journal, ear, outcome)
     except Exception as error:
-        if is_resumed:
+        if is_resumed and not (isinstance(error, OSError) and is_full(error)):
             raise NotResumed(unforeseen(error)) from error
         raise
     try:

@@ -6,12 +6,10 @@ from typing import Any
 
 import presets
 from solver import export, history, runs
-from solver.control import Ear
 from solver.document import Export
 from solver.history import History
-from solver.log import Writer
-from solver.numerics.run import run
 from solver.rundir import RunDirectory
+from tests.solver.small import trained
 
 
 def ran(
@@ -22,9 +20,7 @@ def ran(
 ) -> RunDirectory:
     """A preset trained to its end."""
     made = runs.create(presets.order_of(name, size, changes or {}, sweeps or {}))
-    writer = Writer(made.log)
-    run(made, made.order(), writer, Ear(made.control, None, 1e9))
-    writer.close()
+    trained(made)
     return made
 
 

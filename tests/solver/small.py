@@ -10,6 +10,7 @@ import jsonschema
 from solver import export, runs, schema, settings
 from solver.control import Ear
 from solver.history import History
+from solver.lock import Lock
 from solver.log import Reader, Writer
 from solver.numerics.run import run
 from solver.records import AnyRecord, Ending, Frame, Schema, State
@@ -31,10 +32,19 @@ def directory(changes: dict[str, Any] | None = None, sweep: dict[str, list[Any]]
 def finished(changes: dict[str, Any] | None = None, sweep: dict[str, list[Any]] | None = None) -> RunDirectory:
     """A run trained in this process, to its end."""
     made = directory(changes, sweep)
-    writer = Writer(made.log)
-    run(made, made.order(), writer, Ear(made.control, None, 1e9))
-    writer.close()
+    trained(made)
     return made
+
+
+def trained(made: RunDirectory, ear: Ear | None = None) -> None:
+    """Trains a run in this process, or takes it up, until it ends or the ear ends it."""
+    lock, writer = Lock.take(made.lock), Writer(made.log)
+    assert lock is not None, "another solver holds the run"
+    try:
+        run(made, made.order(), writer, ear or Ear(made, None, 1e9), lock)
+    finally:
+        writer.close()
+        lock.release()
 
 
 def records(made: RunDirectory) -> list[AnyRecord]:

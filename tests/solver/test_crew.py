@@ -19,9 +19,9 @@ from solver.numerics.turns.crew import Crew, Share
 from solver.numerics.turns.turn import LocalTurns
 from solver.records import Frame, State
 from solver.rundir import RunDirectory
-from tests.solver.resuming import StoppingEar, resumed
+from tests.solver.resuming import StoppingEar
 from tests.solver.running import ran
-from tests.solver.small import directory, exported, finished, records, state_of, without_clocks
+from tests.solver.small import directory, exported, finished, records, state_of, trained, without_clocks
 from tests.waiting import stays, until
 
 # Batches of different sizes: lanes of one depth train together.
@@ -72,11 +72,11 @@ def test_a_killed_run_is_taken_up_in_as_many_processes_as_there_are(
     whole = finished(CHANGES, SWEEP)
     made = directory(CHANGES, SWEEP)
     with pytest.raises(KeyboardInterrupt):
-        resumed(made, StoppingEar(made, checkpoint_at, checkpoint_at + 20, die=True))
+        trained(made, StoppingEar(made, checkpoint_at, checkpoint_at + 20, die=True))
     assert made.can_resume()
     if not resumed_apart:
         together(monkeypatch)
-    resumed(made)
+    trained(made)
     assert without_clocks(made) == without_clocks(whole)
 
 
@@ -84,13 +84,13 @@ def test_a_killed_run_is_taken_up_in_as_many_processes_as_there_are(
 def test_a_stopped_run_goes_on_to_the_same_end() -> None:
     whole = exported(finished(CHANGES, SWEEP))
     made = directory(CHANGES, SWEEP)
-    resumed(made, StoppingEar(made, 0, 40, die=False))
+    trained(made, StoppingEar(made, 0, 40, die=False))
     stopped = exported(made)
     assert stopped["outcome"]["kind"] == "stopped"
     for lane in stopped["lanes"]:
         steps = lane["series"]["step"]
         assert steps == sorted(steps)
-    resumed(made)
+    trained(made)
     again = exported(made)
     assert again["outcome"] == whole["outcome"]
     for lane, expected in zip(again["lanes"], whole["lanes"], strict=True):
@@ -152,7 +152,7 @@ def test_a_pause_holds_the_workers_too() -> None:
     solver = client.start(made, cores=2)
     try:
         until(lambda: len(workers_of(solver.pid)) == 2 and state_of(made) == "running")
-        control.send(made.control, "pause")
+        control.send(made, "pause")
         until(lambda: state_of(made) == "paused")
         workers = workers_of(solver.pid)
 
@@ -160,7 +160,7 @@ def test_a_pause_holds_the_workers_too() -> None:
             return sum(sum(map(int, Path(f"/proc/{pid}/stat").read_text().split()[13:15])) for pid in workers)
 
         until(lambda: held(ticks))
-        control.send(made.control, "resume")
+        control.send(made, "resume")
         before = ticks()
         until(lambda: ticks() > before)
         assert client.stop(made)
@@ -238,9 +238,9 @@ def test_a_stop_that_saves_no_checkpoint_loses_and_doubles_nothing(monkeypatch: 
         save(to, content)
 
     monkeypatch.setattr(checkpoint, "save", once)
-    resumed(made, StoppingEar(made, 10, 40, die=False))
+    trained(made, StoppingEar(made, 10, 40, die=False))
     monkeypatch.setattr(checkpoint, "save", save)
-    resumed(made)
+    trained(made)
     check_nothing_is_lost_or_doubled(made, whole)
 
 
@@ -253,12 +253,12 @@ def test_a_run_that_was_stopped_and_then_killed_loses_and_doubles_nothing(
     monkeypatch.setattr("solver.machine.cores", lambda: cores)
     whole = finished(CHANGES, SWEEP)
     made = directory(CHANGES, SWEEP)
-    resumed(made, StoppingEar(made, 0, 30, die=False))
+    trained(made, StoppingEar(made, 0, 30, die=False))
     with pytest.raises(KeyboardInterrupt):
-        resumed(made, StoppingEar(made, 0, 25, die=True))
+        trained(made, StoppingEar(made, 0, 25, die=True))
     with pytest.raises(KeyboardInterrupt):
-        resumed(made, StoppingEar(made, 5, 15, die=True))
-    resumed(made)
+        trained(made, StoppingEar(made, 5, 15, die=True))
+    trained(made)
     check_nothing_is_lost_or_doubled(made, whole)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 
 from solver.control import Ear
 from solver.history import History
+from solver.lock import Lock, Word
 from solver.log import DiskFull, Reader, Writer
 from solver.numerics import journal as journals
 from solver.numerics.journal import Journal
@@ -32,6 +34,7 @@ from solver.rundir import Order, PresetInfo
 from solver.settings import LaneSpec
 from solver.spec import RunSpec
 
+ORDER = Order(spec=RunSpec(), preset=PresetInfo(name="one"), created="2026")
 SCHEMA = Schema(
     version=SCHEMA_VERSION,
     lanes=[LaneSchema(index=k, parameters={"seed": k}, series=["step", "elapsed_s"], problem=k) for k in range(2)],
@@ -68,29 +71,47 @@ class Kept(Writer):
 
 
 class Told(Ear):
-    """Hears a pause where it is told to, and a stop after so many more looks."""
+    """Hears that the run should wait at these looks, and a stop at another."""
 
     def __init__(self) -> None:
-        self.stop_reason, self.before_s = "", 0.0
-        self.looks, self.stop_at, self.pauses = 0, -1, False
+        self.stop_reason, self.before_s, self.is_paused = "", 0.0, False
+        self.looks, self.stop_at = 0, -1
+        self.pauses: Sequence[int] = ()
 
-    def listen(self, on_pause: Callable[[bool], None]) -> None:
+    def is_due(self) -> bool:
+        return True
+
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[None]:
+        yield
+
+    def listen(self) -> None:
         self.looks += 1
+        self.is_paused = self.looks in self.pauses
         if self.looks == self.stop_at:
             self.stop_reason = "it was asked to stop"
-        if self.pauses:
-            self.pauses = False
-            on_pause(True)
-            on_pause(False)
+
+
+class Board(Lock):
+    """Notes what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[Word] = []
+
+    def say(self, word: Word) -> None:
+        self.said.append(word)
 
 
 class Kit:
     """A journal with its stand-ins; ``held`` is what workers hear."""
 
-    def __init__(self, found: Sequence[AnyRecord] = (), claims: Sequence[str] = ()) -> None:
-        self.writer, self.ear = Kept(found), Told()
-        order = Order(spec=RunSpec(), preset=PresetInfo(name="one", claims=list(claims)), created="2026")
-        self.journal = Journal(self.writer, self.ear, order)
+    def __init__(
+        self, found: Sequence[AnyRecord] = (), claims: Sequence[str] = (), detached_limit_s: float = 1e9
+    ) -> None:
+        self.writer, self.ear, self.board = Kept(found), Told(), Board()
+        info = PresetInfo(name="one", claims=list(claims))
+        order = Order(spec=RunSpec(), preset=info, created="2026", detached_limit_s=detached_limit_s)
+        self.journal = Journal(self.writer, self.ear, order, self.board)
         self.held: list[bool] = []
         self.journal.hold = self.held.append
 
@@ -106,7 +127,7 @@ class Kit:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Nobody sleeps; how long it would have been."""
     seconds: list[float] = []
-    monkeypatch.setattr(journals, "time", SimpleNamespace(sleep=seconds.append))
+    monkeypatch.setattr(journals, "time", SimpleNamespace(sleep=seconds.append, monotonic=lambda: sum(seconds)))
     return seconds
 
 
@@ -303,6 +324,7 @@ def test_a_full_disk_is_waited_for_and_nothing_is_lost(slept: list[float]) -> No
     assert [record.state for record in written[1:] if isinstance(record, State)] == ["running"]
     assert len(written) == 2
     assert kit.held == [True, False]
+    assert kit.board.said == ["waiting-for-disk"] * 3 + ["running"]
     assert (kit.ear.looks, len(slept)) == (3, 3)
     assert min(slept) > 0
     assert kit.journal.n_records == 1
@@ -324,9 +346,39 @@ def test_a_stop_while_the_disk_is_full_ends_the_waiting(slept: list[float]) -> N
     assert kit.writer.written == []
 
 
-def test_a_pause_is_written_and_holds_the_workers() -> None:
+def test_a_disk_that_never_has_room_again_is_not_waited_for_for_ever(slept: list[float]) -> None:
+    kit = Kit(detached_limit_s=20.0)
+    kit.writer.full = 10**9
+    with pytest.raises(DiskFull):
+        kit.write(SCHEMA)
+    assert sum(slept) == pytest.approx(20.0, abs=0.5)
+
+
+def test_a_pause_while_the_disk_is_full_is_told_without_it(slept: list[float]) -> None:
+    """It lasts until it is over, though there is room meanwhile; the workers go on with it and not before."""
     kit = Kit()
-    kit.ear.pauses = True
+    kit.writer.full, kit.ear.pauses = 3, range(2, 7)
+    kit.journal.write(SCHEMA)
+    assert kit.board.said == ["waiting-for-disk", "paused", "paused", "running"]
+    assert kit.held == [True, False]
+    kit.journal.listen()
+    assert kit.board.said[4:] == ["paused", "running"]
+    assert kit.held == [True, False, True, False]
+    states = [record.state for record in kit.writer.written if isinstance(record, State)]
+    assert states == ["running", "paused", "running"]
+
+
+def test_a_pause_whose_line_has_no_room_still_holds_the_workers(slept: list[float]) -> None:
+    kit = Kit()
+    kit.writer.full, kit.ear.pauses = 2, range(1, 6)
+    kit.journal.listen()
+    assert kit.held == [True, False, True, False]
+    assert kit.ear.looks == 6
+
+
+def test_a_pause_is_written_and_holds_the_workers(slept: list[float]) -> None:
+    kit = Kit()
+    kit.ear.pauses = [1]
     kit.journal.listen()
     kit.journal.listen()
     assert [record.state for record in kit.writer.written if isinstance(record, State)] == ["paused", "running"]
@@ -340,7 +392,7 @@ def test_a_line_damaged_before_the_checkpoint_moves_nothing(tmp_path: Path, dama
     """The cut is by the numbers of lines: what one flipped bit takes away neither doubles a record nor loses one."""
     log = tmp_path / "log.jsonl"
     writer = Writer(log)
-    first = Journal(writer, Told(), Order(spec=RunSpec(), preset=PresetInfo(name="one"), created="2026"))
+    first = Journal(writer, Told(), ORDER, Board())
     told: list[AnyRecord] = [SCHEMA, SCHEMA, RUNNING, *(frame(step) for step in range(4))]
     for record in told:
         first.write(record)
@@ -352,7 +404,7 @@ def test_a_line_damaged_before_the_checkpoint_moves_nothing(tmp_path: Path, dama
     lines[damaged] = lines[damaged].replace(b"kind", b"kinf")
     log.write_bytes(b"".join(lines))
     again = Writer(log)
-    second = Journal(again, Told(), Order(spec=RunSpec(), preset=PresetInfo(name="one"), created="2026"))
+    second = Journal(again, Told(), ORDER, Board())
     second.rewind(n_records, [], n_lines)
     for step in range(4, 9):
         second.write(frame(step))

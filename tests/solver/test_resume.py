@@ -9,7 +9,7 @@ import pytest
 from solver import client, control, runs
 from solver.log import DiskFull, Reader, Writer
 from solver.numerics.run import NotResumed
-from tests.solver.resuming import StoppingEar, resumed
+from tests.solver.resuming import StoppingEar
 from tests.solver.running import ran
 from tests.solver.small import (
     LONG,
@@ -18,6 +18,7 @@ from tests.solver.small import (
     exported,
     finished,
     state_of,
+    trained,
     without_clocks,
 )
 from tests.waiting import until
@@ -33,10 +34,10 @@ def test_a_run_taken_up_after_a_kill_is_the_uninterrupted_one(optimizer: dict[st
     whole = finished(changes, INTERRUPTED)
     made = directory(changes, INTERRUPTED)
     with pytest.raises(KeyboardInterrupt):
-        resumed(made, StoppingEar(made, checkpoint_at, checkpoint_at + 15, die=True))
+        trained(made, StoppingEar(made, checkpoint_at, checkpoint_at + 15, die=True))
     assert made.state() == "killed"
     assert made.can_resume()
-    resumed(made)
+    trained(made)
     assert without_clocks(made) == without_clocks(whole)
     reader = Reader(made.log)
     list(reader.read())
@@ -47,10 +48,10 @@ def test_a_stopped_run_goes_on_to_the_same_end() -> None:
     changes = {"optimizer.kind": "gradient-descent", "stop.max_steps": 150, "seeds": 2}
     whole = exported(finished(changes, INTERRUPTED))
     made = directory(changes, INTERRUPTED)
-    resumed(made, StoppingEar(made, 0, 60, die=False))
+    trained(made, StoppingEar(made, 0, 60, die=False))
     assert exported(made)["outcome"]["kind"] == "stopped"
     assert made.can_resume()
-    resumed(made)
+    trained(made)
     document = exported(made)
     assert document["outcome"] == whole["outcome"]
     for lane, expected in zip(document["lanes"], whole["lanes"], strict=True):
@@ -65,11 +66,11 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before() -> None:
     made = directory(changes)
     for checkpoint_at in (10, 5):
         with pytest.raises(KeyboardInterrupt):
-            resumed(made, StoppingEar(made, checkpoint_at, checkpoint_at + 3, die=True))
+            trained(made, StoppingEar(made, checkpoint_at, checkpoint_at + 3, die=True))
     data = bytearray(made.checkpoint.read_bytes())
     data[len(data) // 2] ^= 1
     made.checkpoint.write_bytes(data)
-    resumed(made)
+    trained(made)
     assert without_clocks(made) == without_clocks(whole)
 
 
@@ -77,7 +78,7 @@ def test_a_killed_process_is_taken_up_by_another() -> None:
     made = directory(LONG)
     solver = client.start(made)
     until(lambda: state_of(made) == "running")
-    control.send(made.control, "checkpoint")
+    control.send(made, "checkpoint")
     until(made.checkpoint.exists)
     assert made.checkpoint.stat().st_mode & 0o777 == 0o600
     solver.kill()
@@ -95,10 +96,10 @@ def test_a_killed_process_is_taken_up_by_another() -> None:
 def test_a_run_without_a_checkpoint_cannot_be_taken_up() -> None:
     made = directory(LONG)
     with pytest.raises(KeyboardInterrupt):
-        resumed(made, StoppingEar(made, 0, 5, die=True))
+        trained(made, StoppingEar(made, 0, 5, die=True))
     assert not made.can_resume()
     with pytest.raises(NotResumed, match="has no checkpoint"):
-        resumed(made)
+        trained(made)
     assert made.outcome() is None
 
 
@@ -141,9 +142,9 @@ def test_every_kind_is_taken_up_bit_for_bit_with_its_baselines_and_claims(kind: 
     made = runs.create(whole.order())
     at = max(2, total // 12)
     with pytest.raises(KeyboardInterrupt):
-        resumed(made, StoppingEar(made, at, at + 4, die=True))
+        trained(made, StoppingEar(made, at, at + 4, die=True))
     assert made.can_resume()
-    resumed(made)
+    trained(made)
     assert without_clocks(made) == without_clocks(whole)
 
 
@@ -164,8 +165,8 @@ def test_a_run_that_waits_for_room_on_the_disk_can_be_stopped_and_taken_up(monke
 
     monkeypatch.setattr(Writer, "append", full_after_a_while)
     with pytest.raises(DiskFull):
-        resumed(made, ear)
+        trained(made, ear)
     monkeypatch.setattr(Writer, "append", append)
     assert made.state() == "killed"
-    resumed(made)
+    trained(made)
     assert without_clocks(made) == without_clocks(whole)

@@ -15,15 +15,24 @@ import numpy as np
 import pytest
 
 from solver import client, control, npz, runs, settings
-from solver.control import Ear
 from solver.costs import costs_of
 from solver.history import History
-from solver.log import Reader, Writer
-from solver.numerics.run import run
+from solver.log import Reader
 from solver.progress import progress
 from solver.records import Event, Frame, Outcome, worst
 from solver.rundir import Order, PresetInfo
-from tests.solver.small import LONG, OPTIMIZERS, SMALL, directory, exported, finished, records, state_of, without_clocks
+from tests.solver.small import (
+    LONG,
+    OPTIMIZERS,
+    SMALL,
+    directory,
+    exported,
+    finished,
+    records,
+    state_of,
+    trained,
+    without_clocks,
+)
 from tests.waiting import stays, until
 
 
@@ -279,9 +288,7 @@ def test_a_csv_is_fitted_and_its_held_out_entries_measured(tmp_path: Path) -> No
         ],
     )
     made = runs.create(Order(spec=settings.decode(raw), preset=PresetInfo(name="csv"), created=""))
-    writer = Writer(made.log)
-    run(made, made.order(), writer, Ear(made.control, None, 1e9))
-    writer.close()
+    trained(made)
     document = exported(made)
     series = document["lanes"][0]["series"]
     assert "reconstruction_error" not in series
@@ -325,11 +332,11 @@ def test_a_solver_process_pauses_goes_on_and_stops() -> None:
     try:
         until(lambda: state_of(made) == "running")
         assert made.is_solving()
-        control.send(made.control, "pause")
+        control.send(made, "pause")
         until(lambda: state_of(made) == "paused")
         size = made.log.stat().st_size
         assert stays(lambda: made.log.stat().st_size == size)
-        control.send(made.control, "resume")
+        control.send(made, "resume")
         until(lambda: state_of(made) == "running")
         assert client.stop(made)
         assert solver.wait(10) == 0
@@ -385,7 +392,7 @@ def test_a_killed_solver_leaves_a_readable_run() -> None:
 
 def test_a_command_sent_before_the_solver_is_up_is_heard() -> None:
     made = directory(LONG)
-    control.send(made.control, "stop")
+    control.send(made, "stop")
     solver = client.start(made)
     assert solver.wait(60) == 0
     assert made.state() == "stopped"

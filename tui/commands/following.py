@@ -13,6 +13,7 @@ from solver.history import History
 from solver.log import Reader
 from solver.progress import progress
 from solver.records import LaneEnding, Outcome
+from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from solver.spec import RunSpec
 from tui.commands import output
@@ -21,6 +22,11 @@ from tui.text import duration, inert, quantity
 
 _LOOK_EVERY_S = 0.05
 _LINE_EVERY_S = 5.0
+_WAITING = {
+    "paused": "paused",
+    "suspended": "the solver was halted by a signal: SIGCONT lets it go on",
+    "waiting-for-disk": "the disk is full: nothing is lost, it goes on when there is room",
+}
 
 
 def recorded(directory: RunDirectory) -> tuple[Reader, History]:
@@ -44,7 +50,7 @@ def follow(
             for record in records:
                 if isinstance(record, LaneEnding):
                     narrator.lane_ended(history, record)
-            narrator.tick(history)
+            narrator.tick(directory, history)
             if not alive and not records:
                 narrator.clear()
                 return history, interruptions > 0
@@ -52,7 +58,8 @@ def follow(
         except KeyboardInterrupt:
             interruptions += 1
             if interruptions == 1:
-                control.send(directory.control, "stop")
+                with contextlib.suppress(BadSetting):
+                    control.send(directory, "stop")
                 narrator.say("stopping at the next step; ctrl+c again ends the solver at once")
             else:
                 solver.kill()
@@ -63,7 +70,7 @@ def finish(
 ) -> int:
     """Says how the run ended and where it lies, sees to its export, and returns the exit status."""
     document = None
-    outcome = _outcome(history)
+    outcome = _outcome(directory, history)
     if as_json or (out is not None and history.ending is None):
         document = export.to_json(export.build(directory))
     written = out is not None
@@ -89,12 +96,12 @@ def finish(
     return _status(outcome, interrupted, written or out is None)
 
 
-def _outcome(history: History) -> Outcome:
+def _outcome(directory: RunDirectory, history: History) -> Outcome:
     """How the run ended; or that it could not be taken up, or that its solver was killed."""
     told = history.not_resumed
     if told is not None:
         return Outcome(kind="failed", reason=told.text, cause=told.name.rpartition("-")[2])
-    return history.ending.outcome if history.ending is not None else export.KILLED
+    return history.ending.outcome if history.ending is not None else directory.silent_outcome()
 
 
 def _status(outcome: Outcome, interrupted: bool, written: bool) -> int:
@@ -123,21 +130,24 @@ class Narrator:
         self._next = 0.0
         self._shown = False
 
-    def tick(self, history: History) -> None:
+    def tick(self, directory: RunDirectory, history: History) -> None:
         ended = bool(history.lanes) and all(lane.outcome is not None for lane in history.lanes)
         if self._quiet or ended or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + (0.2 if self._terminal else _LINE_EVERY_S)
-        text = self._status(history)
+        text = self._status(directory, history)
         if self._terminal:
             print(f"\r{text[:110]}\x1b[K", end="", file=sys.stderr, flush=True)
             self._shown = True
         elif history.lanes:
             print(text, file=sys.stderr, flush=True)
 
-    def _status(self, history: History) -> str:
+    def _status(self, directory: RunDirectory, history: History) -> str:
         if not history.lanes:
             return "starting the solver …"
+        state = directory.live_state()
+        if state != "running":
+            return _WAITING.get(state, state)
         now = progress(history, self._spec)
         losses = [lane.columns["train_loss"][-1] for lane in history.lanes if len(lane) and lane.outcome is None]
         steps = [int(lane.columns["step"][-1]) for lane in history.lanes if len(lane) and lane.outcome is None]

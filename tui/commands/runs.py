@@ -29,7 +29,7 @@ def main(arguments: argparse.Namespace) -> int:
     for run in found:
         size = readable_bytes(float(str(run["size_bytes"])))
         told = f"{run['name']} · {run['title']}" if run["name"] else str(run["title"])
-        print(f"{inert(str(run['id'])):<{width}}  {run['state']:<12} {size:>10}  {inert(told)}")
+        print(f"{inert(str(run['id'])):<{width}}  {run['state']:<16} {size:>10}  {inert(told)}")
     return 0
 
 

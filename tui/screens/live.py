@@ -12,8 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from solver import control, runs
-from solver.export import KILLED
+from solver import runs
 from solver.history import History, LaneHistory
 from solver.progress import progress
 from solver.refusal import BadSetting
@@ -150,9 +149,13 @@ class LiveScreen(LookingScreen):
         return f"{self._state()} {self.follower.feed.solver_gone} {self.place} {self.is_playing}"
 
     def _state(self) -> str:
-        if self.history.ending is None and self.follower.feed.solver_gone:
-            return "killed"
-        return self.history.state
+        """The log's word; the solver's own where it cannot write, or went without an ending."""
+        if self.history.ending is not None:
+            return self.history.state
+        if self.follower.feed.solver_gone:
+            return self.directory.silent_state()
+        live = self.follower.feed.live_state
+        return self.history.state if live == "running" else live
 
     def redraw(self) -> None:
         self._draw()
@@ -202,8 +205,8 @@ class LiveScreen(LookingScreen):
             return "its log was written by a newer version of implicit-tui: update to see it"
         if self.history.not_resumed is not None and not self.is_live():
             return inert(self.history.not_resumed.text, 400) + again + self._damage()
-        if state == "killed":
-            return KILLED.sentence() + again + self._damage()
+        if self.history.ending is None and self.follower.feed.solver_gone:
+            return self.directory.silent_outcome().sentence() + again + self._damage()
         if self._frozen:
             return "the picture is frozen: v catches up"
         if self.history.ending is not None:
@@ -212,6 +215,10 @@ class LiveScreen(LookingScreen):
             return "stopping at the next step …"
         if state == "paused":
             return "space lets it go on"
+        if state == "waiting-for-disk":
+            return f"the disk is full: nothing is lost, free some room under {self.directory.path} and it goes on"
+        if state == "suspended":
+            return f"its solver was halted by a signal: `kill -CONT {self.directory.told().pid}` lets it go on"
         return (self._shown_lanes() if self.history.lanes else "the solver is starting") + self._damage()
 
     def _shown_lanes(self) -> str:
@@ -253,7 +260,7 @@ class LiveScreen(LookingScreen):
 
     def action_pause(self) -> None:
         if self.is_live():
-            control.send(self.directory.control, "resume" if self.history.state == "paused" else "pause")
+            self.app.tell(self.directory, "resume" if self._state() == "paused" else "pause")
         elif self.directory.can_resume():
             self.stopping = False
             self.app.resume(self.directory)
@@ -263,8 +270,7 @@ class LiveScreen(LookingScreen):
 
     def action_stop(self) -> None:
         if self.is_live():
-            control.send(self.directory.control, "stop")
-            self.stopping = True
+            self.stopping = self.app.tell(self.directory, "stop")
             self.redraw()
         else:
             self.notify("the run has already ended")

@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Input, Static
 
-from solver import control, runs
+from solver import runs
 from solver.machine import readable_bytes
 from solver.refusal import BadSetting
 from solver.rundir import Notes, RunDirectory
@@ -23,6 +23,8 @@ from tui.screens.dialogs import NotesDialog, PruneDialog
 from tui.text import inert
 from tui.widgets.hints import Hints
 
+# States that become others while one looks on.
+_CHANGING = ("running", "paused", "waiting-for-disk", "suspended", "not started")
 COLUMNS = ("run", "state", "preset", "tags", "size", "note")
 
 
@@ -162,7 +164,7 @@ class RunsScreen(Screen[None]):
     def _refresh_states(self) -> None:
         table = self.query_one(DataTable)
         for index, one in enumerate(self._shown):
-            if one.state in ("running", "suspended", "not started"):
+            if one.state in _CHANGING:
                 one.state = one.run.state()
                 table.update_cell_at((index, 2), Text(one.state))  # type: ignore[arg-type]
 
@@ -227,7 +229,7 @@ class RunsScreen(Screen[None]):
     def action_stop(self) -> None:
         at = self._at()
         if at is not None and at.run.is_solving():
-            control.send(at.run.control, "stop")
+            self.app.tell(at.run, "stop")
         else:
             self.notify("this run is not running")
 

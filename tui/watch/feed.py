@@ -37,6 +37,8 @@ class Feed:
         self._device = Device()
         self.caught_up = False
         """Everything that the log held at some moment has been read."""
+        self.live_state = "running"
+        """How the solver says it is, or is seen to be, whatever the log says."""
         self.solver_gone = False
         """No solver holds the run and all it wrote has been read."""
         self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
@@ -53,12 +55,17 @@ class Feed:
     def close(self) -> None:
         self._closed.set()
 
+    def _has_begun(self) -> bool:
+        """Whether a solver was there; one for which the disk had no room has left no log."""
+        return self._directory.log.exists() or self._directory.told().word == "no-room"
+
     def _follow(self) -> None:
         look = 0
         while not self._closed.is_set():
             # Asked before reading: records written before the lock was free are then certainly seen.
             asked = self.solver_gone or look % _SOLVER_LOOKS == 0
-            gone = asked and self._directory.log.exists() and not self._directory.is_solving()
+            gone = asked and self._has_begun() and not self._directory.is_solving()
+            self.live_state = "running" if gone else self._directory.live_state()
             before = self._reader.offset
             records = list(self._reader.read(_PIECE_BYTES))
             if self._reader.offset != before:

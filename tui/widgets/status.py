@@ -18,6 +18,8 @@ _STATES = {
     "running": ("▶", GOOD),
     "paused": ("‖", BUSY),
     "waiting-for-disk": ("‖", BUSY),
+    "suspended": ("‖", BUSY),
+    "not started": ("✗", BAD),
     "converged": ("✓", GOOD),
     "max-steps": ("■", TEXT),
     "max-time": ("■", TEXT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import cast
@@ -44,5 +45,6 @@ class CheckpointKeeper:
             checkpoint.save(self._directory, content)
         except OSError as error:
             # The one before is still there; the run matters more.
-            print(f"no checkpoint could be saved: {error.strerror}", file=sys.stderr)
+            with contextlib.suppress(OSError):
+                print(f"no checkpoint could be saved: {error.strerror}", file=sys.stderr)
         self._next = time.monotonic() + _CHECKPOINT_EVERY_S
