@@ -15,13 +15,17 @@ from solver.control import LOOK_EVERY_S, Ear
 from solver.history import History
 from solver.lock import Lock
 from solver.log import DiskFull, Writer
-from solver.records import NOT_RESUMED, AnyRecord, Ending, Event, Frame, LaneEnding, Schema, State, now
+from solver.records import NOT_RESUMED, AnyRecord, Ending, Event, Frame, LaneEnding, Picture, Schema, State, now
 from solver.rundir import Order
 
 # How often a run that waits for room on the disk looks for it.
 _DISK_LOOK_S = 0.2
-# Claims are judged anew after so many frames of all lanes, and whenever a lane ends.
-_FRAMES_BETWEEN_CLAIMS = 100
+# Claims are judged over the whole history: first after so many frames of all lanes, then whenever there are so many
+# times as many, and where twice as many lanes have ended. So it costs a few of the last judgement, however long the
+# run, and the log depends on the spec alone.
+_FIRST_FRAMES = 100
+_MORE_FRAMES = 1.25
+_MORE_LANES = 2
 
 
 class Journal:
@@ -34,7 +38,8 @@ class Journal:
         self._order = order
         self._history = History()
         self._lanes: list[settings.LaneSpec] = []
-        self._n_frames = 0
+        self._n_frames, self._frames_due = 0, _FIRST_FRAMES
+        self._n_ended, self._ended_due = 0, 1
         states = sum(isinstance(record, State) for record in writer.found)
         self.n_records = writer.n - states
         """Records in the log, state lines left out: their number depends on clocks."""
@@ -91,10 +96,7 @@ class Journal:
         else:
             self.n_records += 1
             self._append(record)
-        self._note([record])
-        if isinstance(record, LaneEnding) or (
-            isinstance(record, Frame) and self._n_frames % _FRAMES_BETWEEN_CLAIMS == 0
-        ):
+        if self._note([record]):
             self.judge()
 
     def _note_clocks(self, record: AnyRecord) -> None:
@@ -118,12 +120,23 @@ class Journal:
             if self._history.claims.get(claim.name) != claim:
                 self.write(claim)
 
-    def _note(self, records: Sequence[AnyRecord]) -> None:
-        """Keeps what claims are judged from; a run without claims need not remember what it has written."""
+    def _note(self, records: Sequence[AnyRecord]) -> bool:
+        """Keeps what claims are judged from, and says whether they are to be judged anew.
+
+        A run without claims need not remember what it has written.
+        """
         if not self._order.preset.claims:
-            return
-        self._history.apply(records)
+            return False
+        self._history.apply(record for record in records if not isinstance(record, Picture))
         self._n_frames += sum(isinstance(record, Frame) for record in records)
+        # Lanes that somebody stops end all at once, and are judged with the run.
+        self._n_ended += sum(isinstance(one, LaneEnding) and not one.outcome.is_unfinished for one in records)
+        is_due = self._n_frames >= self._frames_due or self._n_ended >= self._ended_due
+        while self._n_frames >= self._frames_due:
+            self._frames_due = int(self._frames_due * _MORE_FRAMES)
+        while self._n_ended >= self._ended_due:
+            self._ended_due *= _MORE_LANES
+        return is_due
 
     def _append(self, record: AnyRecord) -> None:
         """Writes one line, whatever room it has to wait for. Raises DiskFull where the run is to stop instead."""

@@ -14,7 +14,7 @@ import torch
 
 from solver import client, control, settings
 from solver.numerics import checkpoint
-from solver.numerics.turns import grouping
+from solver.numerics.turns import crew, grouping
 from solver.numerics.turns.crew import Crew, Share
 from solver.numerics.turns.turn import LocalTurns
 from solver.records import Frame, State
@@ -78,6 +78,31 @@ def test_a_killed_run_is_taken_up_in_as_many_processes_as_there_are(
         together(monkeypatch)
     trained(made)
     assert without_clocks(made) == without_clocks(whole)
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("in_one", [True, False])
+def test_every_start_takes_a_step_in_every_lane_however_short(monkeypatch: pytest.MonkeyPatch, in_one: bool) -> None:
+    """Four starts of no time at all: the log and the end are those of a run that was never interrupted."""
+    if in_one:
+        together(monkeypatch)
+    made = directory(CHANGES | {"stop.max_seconds": 1e-9}, SWEEP)
+    before = [-1] * len(settings.lanes(made.order().spec))
+    for _ in range(4):
+        trained(made)
+        assert made.state() == "max-seconds"
+        steps = [int(lane["series"]["step"][-1]) for lane in exported(made)["lanes"]]
+        assert all(now > then for now, then in zip(steps, before, strict=True))
+        assert all(sorted(lane["series"]["step"]) == lane["series"]["step"] for lane in exported(made)["lanes"])
+        before = steps
+
+
+@pytest.mark.usefixtures("apart")
+def test_no_worker_is_further_ahead_of_the_log_than_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log of one that waits for the others is that of one that need not."""
+    whole = finished(CHANGES, SWEEP)
+    monkeypatch.setattr(crew, "_MOST_AHEAD_S", 0.0)
+    assert without_clocks(finished(CHANGES, SWEEP)) == without_clocks(whole)
 
 
 @pytest.mark.usefixtures("apart")

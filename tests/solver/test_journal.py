@@ -248,15 +248,38 @@ def claim(name: str, value: int) -> Claim:
     return Claim(name=name, text="so", source="R20", measured=value, expected=None, tolerance=None, verdict="pending")
 
 
-def test_claims_are_judged_every_hundred_frames_of_all_lanes(judged: list[tuple[list[int], bool]]) -> None:
-    """After the frame that makes the hundred, and after nothing else."""
+def test_claims_are_judged_at_a_hundred_frames_and_whenever_there_are_a_quarter_more(
+    judged: list[tuple[list[int], bool]],
+) -> None:
+    """After the frame that makes the number, and after nothing else."""
     kit = Kit(claims=["one", "two"])
-    written = kit.write(SCHEMA, *(frame(k // 2, lane=k % 2) for k in range(250)), Event(lane=0, name="a", text="b"))
-    assert judged == [([50, 50], False), ([100, 100], False)]
+    written = kit.write(SCHEMA, *(frame(k // 2, lane=k % 2) for k in range(150)), Event(lane=0, name="a", text="b"))
+    assert judged == [([50, 50], False), ([63, 62], False)]
     places = [k for k, record in enumerate(written) if isinstance(record, Claim)]
-    assert places == [101, 102, 203, 204]
+    assert places == [101, 102, 128, 129]
     assert written[101:103] == [claim("one", 10), claim("two", 10)]
     assert kit.journal.n_records == len(written)
+
+
+def test_judging_a_run_however_long_costs_a_few_of_its_last_judgement(judged: list[tuple[list[int], bool]]) -> None:
+    Kit(claims=["one"]).write(SCHEMA, *(frame(k) for k in range(20_000)))
+    assert sum(sum(counts) for counts, _ in judged) < 5 * 20_000
+    assert sum(judged[-1][0]) > 20_000 / 1.25
+
+
+def test_claims_are_judged_where_twice_as_many_lanes_have_ended(judged: list[tuple[list[int], bool]]) -> None:
+    """Those that somebody stopped are judged with the run, once."""
+    lanes = [LaneSchema(index=k, parameters={}, series=SCHEMA.lanes[0].series, problem=0) for k in range(9)]
+    kit = Kit(claims=["one"])
+    kit.write(Schema(version=SCHEMA_VERSION, lanes=lanes), *(frame(0, lane=k) for k in range(9)))
+    asked = []
+    for k in range(9):
+        kit.write(ended(k))
+        asked.append(len(judged))
+    assert asked == [1, 2, 2, 3, 3, 3, 3, 4, 4]
+    stopped = Kit(claims=["one"])
+    stopped.write(Schema(version=SCHEMA_VERSION, lanes=lanes), *(ended(k, "stopped") for k in range(9)))
+    assert len(judged) == 4
 
 
 def test_an_event_after_the_hundredth_frame_judges_nothing_again(judged: list[tuple[list[int], bool]]) -> None:
@@ -299,7 +322,7 @@ def test_claims_go_on_from_what_a_run_taken_up_keeps(judged: list[tuple[list[int
     assert kit.write(*(frame(k) for k in range(90, 102))) == [frame(101)]
     assert judged == [([100, 0], False)]
     kit.write(*(frame(k) for k in range(102, 200)))
-    assert judged[1:] == [([200, 0], False)]
+    assert judged[1:] == [([125, 0], False), ([156, 0], False), ([195, 0], False)]
 
 
 def test_what_was_made_beside_the_checkpoint_is_no_part_of_the_history(judged: list[tuple[list[int], bool]]) -> None:

@@ -53,6 +53,7 @@ class Batch:
         self._steps_between_ticks = steps_between_ticks
         self._spec = spec = runs[0].lane.spec
         self._begun = False
+        self._unmoved = set(self.lanes())
         self.clock = runs[0].metrics.series.index("elapsed_s")
         """The place of elapsed_s in the frames of every lane of the batch."""
         self._target = -math.inf if spec.stop.train_loss is None else spec.stop.train_loss
@@ -69,7 +70,9 @@ class Batch:
             yield [*foretold, *frames, *self._endings()]
         while self._runs:
             moved = self._method.advance(self._until(), self._target)
-            records = self._take([position for position, is_new in enumerate(moved) if is_new])
+            positions = [position for position, is_new in enumerate(moved) if is_new]
+            self._unmoved -= {self._runs[position].lane.index for position in positions}
+            records = self._take(positions)
             yield records + self._endings()
 
     def end(self, outcome: Outcome) -> list[AnyRecord]:
@@ -79,6 +82,10 @@ class Batch:
     def lanes(self) -> list[int]:
         """The lanes that are under way."""
         return [run.lane.index for run in self._runs]
+
+    def has_moved(self) -> bool:
+        """Whether every lane that is under way has taken a step since the batch was made here."""
+        return self._unmoved.isdisjoint(self.lanes())
 
     def state(self) -> BatchState:
         """What training on depends on."""

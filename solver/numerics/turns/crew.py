@@ -12,6 +12,7 @@ import io
 import os
 import signal
 import sys
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -37,13 +38,13 @@ from solver.records import Outcome
 
 # Seconds that the solver waits for a turn before it looks around.
 _WAIT_S = 0.02
-# What a worker may have sent ahead, in bytes; then it waits.
-_MOST_AHEAD = 1 << 26
+# For so many seconds a worker may train ahead of the log; then it waits.
+_MOST_AHEAD_S = 2.0
 
-# First bytes of messages. From a worker: a turn, the end of a batch, a state, last records, an error.
-_TURN, _DONE, _STATE, _LAST, _ERROR = b"t", b"d", b"s", b"l", b"e"
-# To a worker: send the state, or the last records, of a batch; wait; go on.
-_WANT_STATE, _END, _HOLD, _GO = b"s", b"x", b"h", b"g"
+# First bytes of messages. From a worker: a turn, a batch is over, a state, a batch has moved, last records, an error.
+_TURN, _DONE, _STATE, _MOVED, _LAST, _ERROR = b"t", b"d", b"s", b"m", b"l", b"e"
+# To a worker: send the state, or the last records, of a batch; move it; wait; go on.
+_WANT_STATE, _END, _MOVE, _HOLD, _GO = b"s", b"x", b"m", b"h", b"g"
 
 
 Maker = Callable[[], LocalTurns]
@@ -93,7 +94,7 @@ class Crew:
         connections = {
             worker.connection: worker
             for worker in self._workers
-            if not worker.is_gone and (worker is wanted or worker.n_ahead < _MOST_AHEAD)
+            if not worker.is_gone and (worker is wanted or worker.ahead_s() < _MOST_AHEAD_S)
         }
         for connection in wait(list(connections), timeout_s):
             assert isinstance(connection, Connection)
@@ -118,9 +119,12 @@ class _Worker:
         self._pid = pid
         self.connection = connection
         self.batches: dict[int, RemoteTurns] = {}
-        self.n_ahead = 0
-        """Bytes received and not yet given."""
         self.is_gone = False
+
+    def ahead_s(self) -> float:
+        """Seconds since the oldest turn came that is not given yet."""
+        waiting = [batch.arrived[0][1] for batch in self.batches.values() if batch.arrived]
+        return time.monotonic() - min(waiting) if waiting else 0.0
 
     def send(self, message: bytes) -> None:
         # Where it is gone, what it said last is still to be read.
@@ -143,8 +147,7 @@ class _Worker:
         batch = self.batches[int.from_bytes(body[:4], "little")]
         body = body[4:]
         if kind == _TURN:
-            self.n_ahead += len(body)
-            batch.arrived.append((decode_turn(body), len(body)))
+            batch.arrived.append((decode_turn(body), time.monotonic()))
         elif kind == _DONE:
             batch.is_done = True
         else:
@@ -171,8 +174,8 @@ class RemoteTurns(Turns):
     def __init__(self, worker: _Worker, share: Share) -> None:
         self._worker, self._index, self._clock = worker, share.number.to_bytes(4, "little"), share.clock
         self._lanes = list(share.lanes)
-        self.arrived: deque[tuple[Turn, int]] = deque()
-        """Turns not yet given, with their sizes."""
+        self.arrived: deque[tuple[Turn, float]] = deque()
+        """Turns not yet given, and when they came."""
         self.is_done = False
         self.answer: bytes | None = None
 
@@ -188,8 +191,7 @@ class RemoteTurns(Turns):
                 yield []
 
     def _given(self) -> Turn:
-        turn, size = self.arrived.popleft()
-        self._worker.n_ahead -= size
+        turn, _ = self.arrived.popleft()
         for lane in ended_in([turn]):
             self._lanes.remove(lane)
         return stamped(turn, self._clock, self._worker.crew.elapsed_s())
@@ -211,6 +213,9 @@ class RemoteTurns(Turns):
         state: BatchState = torch.load(io.BytesIO(answer), weights_only=True)
         return saved(state, [*(turn for turn, _ in self.arrived), *ahead_of(state)])
 
+    def move(self) -> None:
+        self._asked(_MOVE + self._index)
+
     def halt(self) -> list[Turn]:
         self._worker.send(_HOLD)
         self.state()
@@ -218,7 +223,7 @@ class RemoteTurns(Turns):
 
     def end(self, outcome: Outcome) -> Turn:
         last = decode_turn(self._asked(_END + self._index + encode(outcome)))
-        self.arrived.append((last, 0))
+        self.arrived.append((last, time.monotonic()))
         return self._given()
 
 
@@ -277,6 +282,12 @@ class _Work:
             buffer = io.BytesIO()
             torch.save(self._batches[index].state(), buffer)
             self._send(_STATE, index, buffer.getvalue())
+        elif kind == _MOVE:
+            batch = self._batches[index]
+            batch.move()
+            for turn in batch.halt():
+                self._send(_TURN, index, encode(turn))
+            self._send(_MOVED, index, b"")
         elif kind == _END:
             self._turns.pop(index, None)
             self._send(_LAST, index, encode(self._batches[index].end(decode_outcome(body))))

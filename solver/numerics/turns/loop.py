@@ -74,6 +74,10 @@ def take_turns(begun: Begun, journal: Journal, ear: Ear, keeper: Keeper, max_sec
         position += bool(records) or parts[position].MOVES_ON_WITHOUT_RECORDS
         ending = _ending(ear, ear.elapsed_s() - began_s, max_seconds)
         if ending is not None:
+            if ending.kind == "max-seconds":
+                # However little time there was: who takes a run up again and again comes on in every lane.
+                for part in parts:
+                    part.move()
             for part in parts:
                 for ahead in part.halt():
                     write(ahead)

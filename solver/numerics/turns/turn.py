@@ -41,6 +41,10 @@ class Turns(ABC):
     def state(self) -> Mapping[str, object]:
         """What going on from the turn last given depends on: plain data and tensors."""
 
+    def move(self) -> None:
+        """Sees to it that every lane has taken a step since it was begun here; what that gives is ahead."""
+        return
+
     def halt(self) -> list[Turn]:
         """Takes no further turn; gives those that were taken already and not given."""
         return []
@@ -59,12 +63,25 @@ class LocalTurns(Turns):
     def __init__(self, batch: Batch | None, ahead: list[Turn], clock: int, elapsed_s: Callable[[], float]) -> None:
         self._batch, self._clock, self._elapsed_s = batch, clock, elapsed_s
         self._ahead = deque(ahead)
+        self._turns: Iterator[Turn] = iter(()) if batch is None else batch.records()
 
     def records(self) -> Iterator[Turn]:
-        while self._ahead:
-            yield stamped(self._ahead.popleft(), self._clock, self._elapsed_s())
-        if self._batch is not None:
-            yield from self._batch.records()
+        while True:
+            if self._ahead:
+                yield stamped(self._ahead.popleft(), self._clock, self._elapsed_s())
+                continue
+            turn = next(self._turns, None)
+            if turn is None:
+                return
+            yield turn
+
+    def move(self) -> None:
+        while self._batch is not None and not self._batch.has_moved():
+            turn = next(self._turns, None)
+            if turn is None:
+                return
+            if turn:
+                self._ahead.append(turn)
 
     def lanes(self) -> list[int]:
         return ended_in(self._ahead) + ([] if self._batch is None else self._batch.lanes())

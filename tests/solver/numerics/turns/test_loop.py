@@ -63,6 +63,9 @@ class Part(Turns):
     def state(self) -> Mapping[str, object]:
         return {"left": list(self.left)}
 
+    def move(self) -> None:
+        self.seen.append(f"{self.name} moves")
+
     def halt(self) -> list[Turn]:
         self.seen.append(f"{self.name} halts")
         ahead, self.ahead = self.ahead, []
@@ -293,6 +296,17 @@ def test_max_seconds_are_those_since_the_run_was_taken_up(before_s: float) -> No
     assert re.search(r"\b3 s\b", taken.outcome.reason), "those before are not counted"
     assert taken.outcome.cure
     assert [look.last for look in taken.keeper.looks] == [False, False, True]
+
+
+def test_every_part_moves_before_the_clock_ends_the_run_and_none_before_a_stop() -> None:
+    """However little time there was, a run that is taken up again and again comes on in every lane."""
+    for stop_at, moves in ((-1, 2), (1, 0)):
+        parts = [Part(name, [turn(name)] * 9, seen := Seen(), [k]) for k, name in enumerate("ab")]
+        for part in parts:
+            part.seen = seen
+        Taken(parts, seen, ear=Ear(stop_at=stop_at), max_seconds=1.0)
+        asked = [said for said in seen if said.endswith(("moves", "halts"))]
+        assert asked == ["a moves", "b moves", "a halts", "b halts"][2 - moves :]
 
 
 def test_without_max_seconds_a_run_takes_all_its_time() -> None:
