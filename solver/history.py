@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class LaneHistory:
         self.parameters: dict[str, Any] = schema.parameters
         self.problem = schema.problem
         self.series = schema.series
-        self._places = {name: place for place, name in enumerate(schema.series)}
+        self._step = schema.series.index("step")
         self.columns: dict[str, array[float]] = {name: array("d") for name in schema.series if name not in VECTORS}
         """Scalar series by name."""
         self.vectors: dict[str, list[array[float]]] = {name: [] for name in schema.series if name in VECTORS}
@@ -55,32 +56,43 @@ class LaneHistory:
     def __len__(self) -> int:
         return len(self.columns["step"])
 
-    def append(self, frame: Frame) -> None:
-        """Takes a frame up whole. Raises ValueError, and takes up nothing of it, where it is not one of this lane."""
-        if len(frame.values) != len(self.series):
-            raise ValueError(f"a frame of lane {self.index} has {len(frame.values)} values, not {len(self.series)}")
-        found = {name: _numbers(value) for name, value in zip(self.series, frame.values, strict=True)}
-        for name, values in found.items():
-            expected = len(self.vectors[name]) or len(values) if name in self.vectors else 1
-            if len(values) != expected or isinstance(frame.values[self._places[name]], list) != (name in self.vectors):
-                raise ValueError(f"a frame of lane {self.index} has {len(values)} values of {name}, not {expected}")
-        if len(self) and found["step"][0] < self.columns["step"][-1]:
-            raise ValueError(f"a frame of lane {self.index} goes back to step {found['step'][0]:g}")
-        for name, values in found.items():
+    def extend(self, frames: Sequence[Frame]) -> None:
+        """Takes frames up, in their order. Raises ValueError, and takes up none, where one is not of this lane.
+
+        Many at once: reading a long log is mostly this, and a column at a time is what arrays are fast at.
+        """
+        if any(len(frame.values) != len(self.series) for frame in frames):
+            raise ValueError(f"a frame of lane {self.index} has not {len(self.series)} values")
+        found: list[tuple[list[array[float]], list[Sequence[float]]]] = []
+        for name, values in zip(self.series, zip(*(frame.values for frame in frames), strict=True), strict=True):
             columns = self.vectors.get(name)
             if columns is None:
-                self.columns[name].append(values[0])
+                found.append(([self.columns[name]], [_numbers(values)]))
                 continue
-            if not columns:
-                columns.extend(array("d") for _ in values)
-            for column, value in zip(columns, values, strict=True):
-                column.append(value)
+            n = len(columns) or (len(values[0]) if isinstance(values[0], list) else -1)
+            if not all(isinstance(value, list) and len(value) == n for value in values):
+                raise ValueError(f"a frame of lane {self.index} has not {n} values of {name}")
+            new = columns or [array("d") for _ in range(n)]
+            found.append((new, [_numbers(one) for one in zip(*values, strict=True)]))
+        steps = [*self.columns["step"][-1:], *found[self._step][1][0]]
+        if any(later < earlier for earlier, later in itertools.pairwise(steps)):
+            raise ValueError(f"a frame of lane {self.index} goes back from step {steps[0]:g}")
+        for name, (new, numbers) in zip(self.series, found, strict=True):
+            if name in self.vectors:
+                self.vectors[name] = new
+            for column, more in zip(new, numbers, strict=True):
+                column.extend(more)
 
 
-def _numbers(value: Value) -> list[float]:
-    """The numbers of one value of a frame. Raises ValueError for words other than nan and inf, and beyond range."""
+def _numbers(values: Sequence[Value]) -> Sequence[float]:
+    """These values as numbers. Raises ValueError for words other than nan and inf, for lists, and beyond range."""
     try:
-        return [number(item) for item in (value if isinstance(value, list) else [value])]
+        # All numbers, nearly always.
+        return array("d", values)  # type: ignore[arg-type]
+    except TypeError:
+        if any(isinstance(value, list) for value in values):
+            raise ValueError("a list in the place of a number") from None
+        return [number(value) for value in values]  # type: ignore[arg-type]
     except OverflowError as error:
         raise ValueError(str(error)) from None
 
@@ -115,19 +127,35 @@ class History:
     def apply(self, records: Iterable[AnyRecord]) -> bool:
         """Takes up new records; says whether there were any."""
         any_new = False
+        frames: dict[int, list[Frame]] = {}
         for record in records:
             any_new = True
+            if isinstance(record, Frame):
+                # No other record asks what frames there are, so they can be taken up together.
+                if 0 <= record.lane < len(self.lanes):
+                    frames.setdefault(record.lane, []).append(record)
+                continue
             try:
                 self._apply(record)
             except ValueError:
                 self.refused += 1
+        for index, some in frames.items():
+            self._extend(self.lanes[index], some)
         return any_new
 
+    def _extend(self, lane: LaneHistory, frames: list[Frame]) -> None:
+        """Takes frames up together, or one by one where one of them is refused."""
+        try:
+            lane.extend(frames)
+        except ValueError:
+            for frame in frames:
+                try:
+                    lane.extend([frame])
+                except ValueError:
+                    self.refused += 1
+
     def _apply(self, record: AnyRecord) -> None:
-        if isinstance(record, Frame):
-            if 0 <= record.lane < len(self.lanes):
-                self.lanes[record.lane].append(record)
-        elif isinstance(record, Schema):
+        if isinstance(record, Schema):
             if record.version > SCHEMA_VERSION:
                 self.is_newer = True
                 return
@@ -151,12 +179,12 @@ class History:
             self.claims[record.name] = record
         elif isinstance(record, Baseline):
             for value in record.values.values():
-                _numbers(value)
+                _numbers(value if isinstance(value, list) else [value])
             self.baselines.setdefault(record.problem, {})[record.name] = record.values
         elif isinstance(record, Summary):
             if 0 <= record.lane < len(self.lanes):
-                found = {name: _numbers(value) for name, value in record.values.items()}
-                self.lanes[record.lane].summary = {name: values[0] for name, values in found.items()}
+                numbers = _numbers(list(record.values.values()))
+                self.lanes[record.lane].summary = dict(zip(record.values, numbers, strict=True))
         elif isinstance(record, Snapshot):
             if 0 <= record.lane < len(self.lanes):
                 _numbers(list(record.values))
@@ -167,7 +195,7 @@ class History:
         elif isinstance(record, LaneEnding):
             if 0 <= record.lane < len(self.lanes):
                 self.lanes[record.lane].outcome = record.outcome
-        else:
+        elif isinstance(record, Ending):
             self.ending = record
             self.state = record.outcome.kind
 

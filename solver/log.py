@@ -15,6 +15,7 @@ from solver.records import AnyRecord
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AnyRecord).decode
+_FIRST = b'{"n":'
 _CRC = b',"crc32":"'
 # The longest line holds an array of ten thousand numbers, or the schema of some hundred lanes.
 _LONGEST_LINE = 1 << 24
@@ -25,6 +26,12 @@ class _Numbered(msgspec.Struct):
 
 
 _decode_number = msgspec.json.Decoder(_Numbered).decode
+
+
+def _number(body: bytes) -> int:
+    """The number of a line, which ours have first."""
+    digits = body[len(_FIRST) : body.find(b",")]
+    return int(digits) if body.startswith(_FIRST) and digits.isdigit() else _decode_number(body).n
 
 
 class DiskFull(OSError):
@@ -46,7 +53,7 @@ def parse(data: bytes) -> tuple[int, AnyRecord] | None:
         if int(tail[:8], 16) != zlib.crc32(head):
             return None
         body = head + b"}"
-        return _decode_number(body).n, _decode(body)
+        return _number(body), _decode(body)
     except (ValueError, RecursionError, msgspec.DecodeError):
         return None
 
