@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,7 +30,9 @@ from solver.records import (
     Value,
     number,
 )
-from solver.series import VECTORS
+from solver.series import BY_NAME, VECTORS
+
+_NEEDED = {"step", "elapsed_s", "train_loss"}
 
 
 class LaneHistory:
@@ -67,7 +70,9 @@ class LaneHistory:
         for name, values in zip(self.series, zip(*(frame.values for frame in frames), strict=True), strict=True):
             columns = self.vectors.get(name)
             if columns is None:
-                found.append(([self.columns[name]], [_numbers(values)]))
+                column = _numbers(values)
+                _check_whole(name, column)
+                found.append(([self.columns[name]], [column]))
                 continue
             n = len(columns) or (len(values[0]) if isinstance(values[0], list) else -1)
             if not all(isinstance(value, list) and len(value) == n for value in values):
@@ -84,6 +89,16 @@ class LaneHistory:
                 column.extend(more)
 
 
+def _check_whole(name: str, numbers: Sequence[float]) -> None:
+    """Raises ValueError where a series counts, or stands for words, and these numbers do neither."""
+    series = BY_NAME.get(name)
+    if series is None or series.shape not in ("count", "word"):
+        return
+    most = len(series.words) - 1 if series.words else math.inf
+    if not all(0 <= value <= most and value < math.inf for value in numbers):
+        raise ValueError(f"{name} that is no {series.shape}")
+
+
 def _numbers(values: Sequence[Value]) -> Sequence[float]:
     """These values as numbers. Raises ValueError for words other than nan and inf, for lists, and beyond range."""
     try:
@@ -98,9 +113,9 @@ def _numbers(values: Sequence[Value]) -> Sequence[float]:
 
 
 def _is_sound(schema: Schema) -> bool:
-    """Whether each lane stands at its place, with every series once, and its steps and seconds among them."""
+    """Whether each lane stands at its place, with every series once, and those among them that all screens need."""
     return bool(schema.lanes) and all(
-        lane.index == place and len(set(lane.series)) == len(lane.series) and set(lane.series) >= {"step", "elapsed_s"}
+        lane.index == place and len(set(lane.series)) == len(lane.series) and set(lane.series) >= _NEEDED
         for place, lane in enumerate(schema.lanes)
     )
 

@@ -32,7 +32,7 @@ def progress(history: History, spec: RunSpec) -> Progress:
     # Early on the guess jumps about; it is shown once it has something to go by.
     known = 0.02 < fraction < 1.0 and elapsed > 0.5
     steps = sum(lane.columns["step"][-1] for lane in lanes if len(lane))
-    evaluations = sum(lane.columns["evaluations"][-1] for lane in lanes if len(lane))
+    evaluations = sum(lane.columns["evaluations"][-1] for lane in lanes if lane.columns.get("evaluations"))
     return Progress(
         fraction=fraction,
         seconds_left=elapsed * (1 - fraction) / fraction if known else None,

@@ -19,11 +19,10 @@ from solver.settings import lanes
 from tests.solver.small import exported, finished, records
 
 LANE = (
-    '{"index":0,"parameters":{"seed":0},'
-    '"series":["step","elapsed_s","evaluations","train_loss","step_size"],"problem":0}'
+    '{"index":0,"parameters":{"seed":0},"series":["step","elapsed_s","evaluations","train_loss","method"],"problem":0}'
 )
 SCHEMA = f'"kind":"schema","version":1,"lanes":[{LANE}]'
-GOOD = '"kind":"frame","lane":0,"values":[7,0.1,8,0.5,0.1]'
+GOOD = '"kind":"frame","lane":0,"values":[7,0.1,8,0.5,1]'
 
 
 def log_of(path: Path, bodies: list[str]) -> Path:
@@ -37,14 +36,19 @@ def log_of(path: Path, bodies: list[str]) -> Path:
 
 CRAFTED = {
     "short frame": '"kind":"frame","lane":0,"values":[1,0.1]',
-    "long frame": '"kind":"frame","lane":0,"values":[1,0.1,8,0.5,0.1,3]',
-    "word for a number": '"kind":"frame","lane":0,"values":[1,"soon",8,0.5,0.1]',
-    "list for a number": '"kind":"frame","lane":0,"values":[1,[0.1],8,0.5,0.1]',
-    "huge integer": '"kind":"frame","lane":0,"values":[1,' + "9" * 4000 + ",8,0.5,0.1]",
+    "long frame": '"kind":"frame","lane":0,"values":[1,0.1,8,0.5,1,3]',
+    "word for a number": '"kind":"frame","lane":0,"values":[1,"soon",8,0.5,1]',
+    "list for a number": '"kind":"frame","lane":0,"values":[1,[0.1],8,0.5,1]',
+    "huge integer": '"kind":"frame","lane":0,"values":[1,' + "9" * 4000 + ",8,0.5,1]",
     "deep nesting": '"kind":"frame","lane":0,"values":' + "[" * 5000 + "]" * 5000,
-    "lane that is not there": '"kind":"frame","lane":5,"values":[1,0.1,8,0.5,0.1]',
-    "step that goes back": '"kind":"frame","lane":0,"values":[-1,0.1,8,0.5,0.1]',
+    "lane that is not there": '"kind":"frame","lane":5,"values":[1,0.1,8,0.5,1]',
+    "step that goes back": '"kind":"frame","lane":0,"values":[-1,0.1,8,0.5,1]',
     "schema without step": '"kind":"schema","version":1,"lanes":[' + LANE.replace('"step",', "") + "]",
+    "schema without a loss": '"kind":"schema","version":1,"lanes":[' + LANE.replace('"train_loss",', "") + "]",
+    "step that is no number": '"kind":"frame","lane":0,"values":["nan",0.1,8,0.5,1]',
+    "step without end": '"kind":"frame","lane":0,"values":["inf",0.1,8,0.5,1]',
+    "fewer evaluations than none": '"kind":"frame","lane":0,"values":[7,0.1,-8,0.5,1]',
+    "number of no method": '"kind":"frame","lane":0,"values":[7,0.1,8,0.5,99]',
     "series twice": '"kind":"schema","version":1,"lanes":[' + LANE.replace('"step",', '"step","step",') + "]",
     "lane at another place": '"kind":"schema","version":1,"lanes":[' + LANE.replace('"index":0', '"index":3') + "]",
     "words in a summary": '"kind":"summary","lane":0,"values":{"cp_rank":"many"}',
@@ -66,7 +70,7 @@ def test_what_no_run_writes_is_left_out_and_what_follows_is_read(name: str, tmp_
 
 
 def test_a_crafted_schema_before_the_true_one_is_not_taken(tmp_path: Path) -> None:
-    for name in ("schema without step", "series twice", "lane at another place"):
+    for name in ("schema without step", "schema without a loss", "series twice", "lane at another place"):
         found = history.read(log_of(tmp_path / f"{name}.jsonl", [CRAFTED[name], SCHEMA, GOOD]))
         assert len(found.lanes[0]) == 1
         assert found.refused == 1

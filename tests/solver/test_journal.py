@@ -37,13 +37,13 @@ from solver.spec import RunSpec
 ORDER = Order(spec=RunSpec(), preset=PresetInfo(name="one"), created="2026")
 SCHEMA = Schema(
     version=SCHEMA_VERSION,
-    lanes=[LaneSchema(index=k, parameters={"seed": k}, series=["step", "elapsed_s"], problem=k) for k in range(2)],
+    lanes=[LaneSchema(index=k, parameters={"seed": k}, series=["step", "elapsed_s", "train_loss"], problem=k) for k in range(2)],
 )
 RUNNING = State(state="running", wall="now")
 
 
 def frame(step: int, lane: int = 0, clock: float = 0.0) -> Frame:
-    return Frame(lane=lane, values=[step, clock])
+    return Frame(lane=lane, values=[step, clock, 0.5])
 
 
 def ended(lane: int, kind: OutcomeKind = "converged") -> LaneEnding:

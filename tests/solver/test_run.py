@@ -415,6 +415,21 @@ def test_numbers_beyond_range_end_the_run(optimizer: dict[str, Any]) -> None:
     assert document["outcome"]["cure"]
 
 
+@pytest.mark.parametrize("settings_of", [{"dtype": "float64"}, {"dtype": "float32", "optimizer.rtol": 1e-4}])
+def test_a_loss_that_the_precision_cannot_tell_ends_the_run_with_what_it_can(settings_of: dict[str, Any]) -> None:
+    """And the cure is one."""
+    changes = {**settings_of, "model.depth": 1}
+    made = finished({**changes, "stop.train_loss": 1e-300})
+    outcome = made.outcome()
+    assert outcome is not None
+    assert (outcome.kind, outcome.cause) == ("stopped", "precision")
+    assert not outcome.is_unfinished
+    least = float(outcome.cure.split("stop.train_loss to ")[1].split()[0])
+    cured = finished({**changes, "stop.train_loss": least}).outcome()
+    assert cured is not None
+    assert cured.kind == "converged"
+
+
 COUNTEREXAMPLE: dict[str, Any] = {
     "problem.entries": [[0, 1, 1.0], [1, 0, 1.0], [1, 1, 0.0]],
     "problem.loss": "half-sum",

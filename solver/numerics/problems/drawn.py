@@ -30,6 +30,11 @@ class DrawnProblem(ABC):
     def restore(cls, spec: Any, seed: int, kept: Arrays) -> DrawnProblem:
         """The same from the arrays that were kept: what was read and drawn at the start, whatever became of a file."""
 
+    @property
+    def zero_loss(self) -> float:
+        """The training loss of predicting zero, where losses can be any small part of it; 0 where they cannot."""
+        return 0.0
+
     @abstractmethod
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """What is kept with the run; what the spec can draw again need not be."""

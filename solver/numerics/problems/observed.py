@@ -84,6 +84,10 @@ class ObservedProblem(DrawnProblem):
         return {"mean": 1.0 / n, "half-sum": 0.5, "huber": 0.5 / n}[self.loss]
 
     @property
+    def zero_loss(self) -> float:
+        return self.loss_coefficient * float(self.values @ self.values)
+
+    @property
     def flat_indices(self) -> Indices:
         """The observed entries counted row by row."""
         assert self.indices is not None, "measurements are observed, not entries"

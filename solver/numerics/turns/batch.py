@@ -14,6 +14,8 @@ from solver.numerics.methods.method import Method
 from solver.records import AnyRecord, Event, Frame, LaneEnding, Outcome, Summary, plain
 from solver.settings import LaneSpec
 
+# Residuals of so many roundings of the data are as small as they get.
+_ROUNDINGS = 64
 # Operations between two looks at the control file, some tens of milliseconds.
 _OPERATIONS_BETWEEN_TICKS = 1e9
 
@@ -57,6 +59,7 @@ class Batch:
         self.clock = runs[0].metrics.series.index("elapsed_s")
         """The place of elapsed_s in the frames of every lane of the batch."""
         self._target = -math.inf if spec.stop.train_loss is None else spec.stop.train_loss
+        self._rounding = torch.finfo(torch.float64 if spec.dtype == "float64" else torch.float32).eps
 
     def records(self) -> Iterator[list[AnyRecord]]:
         """Trains to the end of every lane. Yields the records of one moment, or an empty list where nothing happened
@@ -219,6 +222,16 @@ class Batch:
                 kind="max-time",
                 reason=f"flow time reached {stop.max_time:g} with train_loss {loss:.3g}",
                 cure="raise stop.max_time to go further",
+            )
+        # The loss where residuals are one rounding of the data; nothing that is asked for below it can be told from 0.
+        least = self._rounding**2 * self._runs[position].problem.zero_loss
+        if 0.0 <= self._target < least and loss <= _ROUNDINGS**2 * least:
+            return Outcome(
+                kind="stopped",
+                reason=f"train_loss {loss:.3g} at step {step} is rounding: of these values {self._spec.dtype} tells "
+                f"none below {least:.1g}, and stop.train_loss is {self._target:g}",
+                cure=f"raise stop.train_loss to {_ROUNDINGS**2 * least:.1g} or more, or leave it out",
+                cause="precision",
             )
         if method.is_stationary(position):
             return Outcome(
