@@ -35,9 +35,10 @@ from solver.settings import LaneSpec
 from solver.spec import RunSpec
 
 ORDER = Order(spec=RunSpec(), preset=PresetInfo(name="one"), created="2026")
+SERIES = ["step", "elapsed_s", "train_loss"]
 SCHEMA = Schema(
     version=SCHEMA_VERSION,
-    lanes=[LaneSchema(index=k, parameters={"seed": k}, series=["step", "elapsed_s", "train_loss"], problem=k) for k in range(2)],
+    lanes=[LaneSchema(index=k, parameters={"seed": k}, series=SERIES, problem=k) for k in range(2)],
 )
 RUNNING = State(state="running", wall="now")
 
@@ -269,7 +270,7 @@ def test_judging_a_run_however_long_costs_a_few_of_its_last_judgement(judged: li
 
 def test_claims_are_judged_where_twice_as_many_lanes_have_ended(judged: list[tuple[list[int], bool]]) -> None:
     """Those that somebody stopped are judged with the run, once."""
-    lanes = [LaneSchema(index=k, parameters={}, series=SCHEMA.lanes[0].series, problem=0) for k in range(9)]
+    lanes = [LaneSchema(index=k, parameters={}, series=SERIES, problem=0) for k in range(9)]
     kit = Kit(claims=["one"])
     kit.write(Schema(version=SCHEMA_VERSION, lanes=lanes), *(frame(0, lane=k) for k in range(9)))
     asked = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -475,6 +476,37 @@ async def test_hostile_text_is_inert_wherever_it_is_shown(text: str) -> None:
         await pilot.press("escape", "r")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
         assert all(character.isprintable() or character == "\n" for character in text_of(pilot))
+
+
+@pytest.mark.parametrize(
+    "name", [b"\x1b[31mred", "\u202egnp.exe".encode(), b"a\rb\x08c", b"\xff\xfe", "zero\u200b".encode()]
+)
+async def test_hostile_names_of_directories_and_files_are_inert_where_they_are_typed(
+    name: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The export dialog proposes a file in the current directory, and writes it there; a form shows a preset's file."""
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    made = logs.run_in_state("ended")
+    async with opened(run=made) as pilot:
+        await caught_up(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: "Export to a file" in text_of(pilot))
+        await pilot.press("home")
+        shown = text_of(pilot)
+        assert all(character.isprintable() or character == "\n" for character in shown)
+        assert str(tmp_path)[:20] in shown
+        await pilot.press("enter")
+        await until(pilot, lambda: list(odd.iterdir()))
+        assert all(character.isprintable() or character == "\n" for character in text_of(pilot))
+    assert [path.suffix for path in odd.iterdir()] == [".json"]
+    preset = presets.load("mf-depth")
+    raw = settings.apply(preset.raw, [("problem.file", f"{name.decode(errors='replace')}.csv")])
+    changed = msgspec.structs.replace(preset, raw=raw)
+    async with opened(preset=changed) as pilot:
+        await until(pilot, lambda: "settings" in text_of(pilot) or "problem" in text_of(pilot))
+        assert all(field.render_line(0).text.isprintable() for field in pilot.app.screen.query(Input))
 
 
 async def test_random_resizes_bring_nothing_down() -> None:

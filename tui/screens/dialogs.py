@@ -17,6 +17,7 @@ from solver.refusal import BadSetting
 from solver.rundir import Notes, RunDirectory
 from tui import keys
 from tui.text import inert
+from tui.widgets.field import Field
 
 
 class QuitDialog(ModalScreen[str | None]):
@@ -62,7 +63,7 @@ class NotesDialog(ModalScreen[Notes | None]):
             ):
                 with Horizontal(classes="entry"):
                     yield Static(name, classes="name", markup=False)
-                    yield Input(inert(value, 400), id=name, max_length=400, select_on_focus=False, compact=True)
+                    yield Field(inert(value, 400), id=name, max_length=400, select_on_focus=False, compact=True)
             yield Static("enter keeps it · tab next field · a comma parts tags · esc goes back", markup=False)
 
     def on_input_submitted(self, _: Input.Submitted) -> None:
@@ -88,7 +89,7 @@ class PruneDialog(ModalScreen[list[RunDirectory] | None]):
             for name, label, value in (("keep", "keep the newest", "20"), ("days", "older than days", "30")):
                 with Horizontal(classes="entry"):
                     yield Static(label, classes="name", markup=False)
-                    yield Input(value, id=name, compact=True)
+                    yield Field(value, id=name, compact=True)
             yield Static("", id="said", markup=False)
             yield Static("enter deletes them · live runs stay · esc goes back", markup=False)
 

@@ -18,6 +18,7 @@ from solver.refusal import BadSetting
 from tui import keys
 from tui.export import FORMATS, Format, format_of, suffix
 from tui.text import inert
+from tui.widgets.field import Field
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class ExportDialog(ModalScreen[Wanted | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("Export to a file (its end says the format)", markup=False)
-            yield Input(f"{self._proposed}.json", id="path", select_on_focus=False)
+            yield Field(f"{self._proposed}.json", id="path", select_on_focus=False)
             with Horizontal(classes="entry"):
                 yield Static("format", classes="name", markup=False)
                 yield Select(

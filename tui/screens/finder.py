@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from tui import keys
 from tui.text import inert
+from tui.widgets.field import Field
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -55,7 +56,7 @@ class Finder(ModalScreen[Entry | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall"):
             yield Static(self._question, markup=False)
-            yield Input(id="words", placeholder="type a part of its name", compact=True)
+            yield Field(id="words", placeholder="type a part of its name", compact=True)
             yield OptionList(id="found", markup=False)
 
     def on_mount(self) -> None:

@@ -21,6 +21,7 @@ from tui import keys
 from tui.host import Host
 from tui.screens.dialogs import NotesDialog, PruneDialog
 from tui.text import inert
+from tui.widgets.field import Field
 from tui.widgets.hints import Hints
 
 # States that become others while one looks on.
@@ -91,7 +92,7 @@ class RunsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static("runs", id="title", markup=False)
-        yield Input(placeholder="words that are in the run", id="filter", compact=True)
+        yield Field(placeholder="words that are in the run", id="filter", compact=True)
         yield DataTable(id="runs", cursor_type="row", zebra_stripes=True)
         yield Hints("runs")
         yield Static("too small: 40 × 12 needed", id="too-small", markup=False)

@@ -25,6 +25,7 @@ from solver.spec import RunSpec
 from tui import keys
 from tui.host import Host
 from tui.text import duration, inert
+from tui.widgets.field import Field
 from tui.widgets.hints import Hints
 
 _LISTS = ("problem.shape", "problem.entries", "problem.targets")
@@ -238,7 +239,7 @@ def _row(field: str, raw: Raw) -> Vertical:
             [(word, word) for word in words], value=value or words[0], allow_blank=False, name=field, compact=True
         )
     else:
-        entry = Input(value, name=field, placeholder=_default(field, raw), compact=True)
+        entry = Field(value, name=field, placeholder=_default(field, raw), compact=True)
     return Vertical(Horizontal(name, entry, classes="entry"), Static("", classes="message", name=field, markup=False))
 
 
