@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check install bench bench-ui gpu-check reproduction clean
+.PHONY: run test check install bench bench-ui soak gpu-check reproduction clean
 
 run: install
 	$(BIN)/implicit-tui
@@ -27,6 +27,10 @@ bench: install
 # Four minutes; writes docs/interface.md and docs/interface.json.
 bench-ui: install
 	$(BIN)/python -m bench.ui
+
+# Half an hour on two cores; writes docs/reliability.md.
+soak: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m soak
 
 # On a machine with a GPU, with the Python that is there: its tests, and a step of everything.
 gpu-check:

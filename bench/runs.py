@@ -18,7 +18,7 @@ from solver.rundir import Order, RunDirectory
 
 _ROUNDS = 3
 _F5 = b"\x1b[15~"
-_NEVER = {"stop.train_loss": 1e-300}
+_NEVER = {"stop.train_loss": None}
 
 
 def order(name: str, changes: dict[str, Any], size: presets.Size = "default") -> Order:

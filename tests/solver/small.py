@@ -7,13 +7,14 @@ from typing import Any
 
 import jsonschema
 
+from soak import solving
 from solver import export, runs, schema, settings
 from solver.control import Ear
 from solver.history import History
 from solver.lock import Lock
 from solver.log import Reader, Writer
 from solver.numerics.run import run
-from solver.records import AnyRecord, Ending, Frame, Schema, State
+from solver.records import AnyRecord
 from solver.rundir import Order, PresetInfo, RunDirectory
 
 SMALL: dict[str, Any] = {
@@ -70,20 +71,7 @@ OPTIMIZERS: list[dict[str, Any]] = [
 
 def without_clocks(made: RunDirectory) -> list[str]:
     """The log less elapsed seconds, wall times, state lines and checksums."""
-    kept = []
-    elapsed: dict[int, int] = {}
-    for record in records(made):
-        if isinstance(record, State):
-            continue
-        if isinstance(record, Schema):
-            elapsed = {lane.index: lane.series.index("elapsed_s") for lane in record.lanes}
-        if isinstance(record, Frame):
-            record.values[elapsed[record.lane]] = 0.0
-        if isinstance(record, Ending):
-            kept.append(repr(record.outcome))
-            continue
-        kept.append(repr(record))
-    return kept
+    return solving.without_clocks(records(made))
 
 
 LONG = {
