@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jaxtyping import install_import_hook
 
-import tests.shapes  # noqa: F401 (found by name below)
+from tests import shapes
 
 os.environ["OMP_NUM_THREADS"] = "1"
 # A shell that starts us in the background has these ignored, and what we start would inherit that.
@@ -20,7 +19,7 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(_number, lambda *_: None)
 
 # The shapes written in annotations are executed: a wrong one fails the test that meets it.
-install_import_hook(["solver.numerics"], "tests.shapes.check")
+shapes.execute_annotations("solver.numerics")
 
 
 @pytest.fixture(autouse=True)
