@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import signal
 from collections import Counter
@@ -41,12 +42,28 @@ def together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", float("inf"))
 
 
+@functools.cache
+def of_one_process() -> tuple[list[str], dict[str, Any]]:
+    """The log and the export of the whole run, trained in one process."""
+    with pytest.MonkeyPatch.context() as patch:
+        together(patch)
+        whole = finished(CHANGES, SWEEP)
+    return without_clocks(whole), exported(whole)
+
+
 @pytest.mark.usefixtures("apart")
 def test_the_log_is_that_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Line by line, but for clocks."""
-    spread = finished(CHANGES, SWEEP)
-    together(monkeypatch)
-    assert without_clocks(spread) == without_clocks(finished(CHANGES, SWEEP))
+    hired: list[int] = []
+    hire = Crew.hire
+
+    def counted(crew: Crew, shares: list[Share]) -> Any:
+        hired.append(len(shares))
+        return hire(crew, shares)
+
+    monkeypatch.setattr(Crew, "hire", counted)
+    assert without_clocks(finished(CHANGES, SWEEP)) == of_one_process()[0]
+    assert len(hired) == 3
 
 
 @pytest.mark.usefixtures("apart")
@@ -69,7 +86,7 @@ def test_a_killed_run_is_taken_up_in_as_many_processes_as_there_are(
     monkeypatch: pytest.MonkeyPatch, checkpoint_at: int, resumed_apart: bool
 ) -> None:
     """What workers were ahead of the log is in the checkpoint, and the log goes on line by line."""
-    whole = finished(CHANGES, SWEEP)
+    whole, _ = of_one_process()
     made = directory(CHANGES, SWEEP)
     with pytest.raises(KeyboardInterrupt):
         trained(made, StoppingEar(made, checkpoint_at, checkpoint_at + 20, die=True))
@@ -77,7 +94,7 @@ def test_a_killed_run_is_taken_up_in_as_many_processes_as_there_are(
     if not resumed_apart:
         together(monkeypatch)
     trained(made)
-    assert without_clocks(made) == without_clocks(whole)
+    assert without_clocks(made) == whole
 
 
 @pytest.mark.usefixtures("apart")
@@ -107,7 +124,7 @@ def test_no_worker_is_further_ahead_of_the_log_than_two_seconds(monkeypatch: pyt
 
 @pytest.mark.usefixtures("apart")
 def test_a_stopped_run_goes_on_to_the_same_end() -> None:
-    whole = exported(finished(CHANGES, SWEEP))
+    _, whole = of_one_process()
     made = directory(CHANGES, SWEEP)
     trained(made, StoppingEar(made, 0, 40, die=False))
     stopped = exported(made)
@@ -230,13 +247,13 @@ def test_frames_of_workers_have_the_solvers_clock() -> None:
     assert sum(isinstance(record, State) for record in records(made)) == 1
 
 
-def names(made: RunDirectory) -> Counter[str]:
+def frames(log: list[str]) -> Counter[str]:
     """What lanes recorded, without clocks and endings."""
-    return Counter(line for line in without_clocks(made) if line.startswith("Frame("))
+    return Counter(line for line in log if line.startswith("Frame("))
 
 
-def check_nothing_is_lost_or_doubled(made: RunDirectory, whole: RunDirectory) -> None:
-    recorded, expected = names(made), names(whole)
+def check_nothing_is_lost_or_doubled(made: RunDirectory, whole: list[str]) -> None:
+    recorded, expected = frames(without_clocks(made)), frames(whole)
     assert not expected - recorded, "frames were lost"
     # A stop adds the last state of a lane, which no schedule asks for.
     assert max(recorded.values()) == 1, "frames were written twice"
@@ -251,7 +268,7 @@ def test_a_stop_that_saves_no_checkpoint_loses_and_doubles_nothing(monkeypatch: 
     """The disk is full, or the solver is killed, while it saves its last state: an earlier checkpoint holds."""
     monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", 0.0)
     monkeypatch.setattr("solver.machine.cores", lambda: cores)
-    whole = finished(CHANGES, SWEEP)
+    whole, _ = of_one_process()
     made = directory(CHANGES, SWEEP)
     save = checkpoint.save
     saved: list[bool] = []
@@ -276,7 +293,7 @@ def test_a_run_that_was_stopped_and_then_killed_loses_and_doubles_nothing(
     """Stopped, taken up, killed before its next checkpoint, taken up; and killed again just after one."""
     monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", 0.0)
     monkeypatch.setattr("solver.machine.cores", lambda: cores)
-    whole = finished(CHANGES, SWEEP)
+    whole, _ = of_one_process()
     made = directory(CHANGES, SWEEP)
     trained(made, StoppingEar(made, 0, 30, die=False))
     with pytest.raises(KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from solver import client, control, runs
 from solver.log import DiskFull, Reader, Writer
 from solver.numerics.run import NotResumed
+from solver.numerics.turns import grouping
 from tests.solver.resuming import StoppingEar
 from tests.solver.running import ran
 from tests.solver.small import (
@@ -26,27 +28,43 @@ from tests.waiting import until
 INTERRUPTED: dict[str, list[Any]] = {"model.depth": [1, 2, 3], "model.init": ["gaussian", "balanced"]}
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: str(o["optimizer.kind"]))
+CHANGES: dict[str, dict[str, Any]] = {
+    optimizer["optimizer.kind"]: {**optimizer, "stop.max_steps": 150, "seeds": 2} for optimizer in OPTIMIZERS
+}
+
+
+@pytest.fixture(autouse=True)
+def _in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """test_crew has runs in several."""
+    monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", float("inf"))
+
+
+@functools.cache
+def uninterrupted(optimizer: str) -> tuple[list[str], dict[str, Any]]:
+    """The log and the export of a whole run."""
+    whole = finished(CHANGES[optimizer], INTERRUPTED)
+    return without_clocks(whole), exported(whole)
+
+
+@pytest.mark.parametrize("optimizer", CHANGES)
 @pytest.mark.parametrize("checkpoint_at", [1, 30, 45])
-def test_a_run_taken_up_after_a_kill_is_the_uninterrupted_one(optimizer: dict[str, Any], checkpoint_at: int) -> None:
+def test_a_run_taken_up_after_a_kill_is_the_uninterrupted_one(optimizer: str, checkpoint_at: int) -> None:
     """Weights and log, bit for bit: what was recorded after the checkpoint is made again and not written twice."""
-    changes = {**optimizer, "stop.max_steps": 150, "seeds": 2}
-    whole = finished(changes, INTERRUPTED)
+    changes, (whole, _) = CHANGES[optimizer], uninterrupted(optimizer)
     made = directory(changes, INTERRUPTED)
     with pytest.raises(KeyboardInterrupt):
         trained(made, StoppingEar(made, checkpoint_at, checkpoint_at + 15, die=True))
     assert made.state() == "killed"
     assert made.can_resume()
     trained(made)
-    assert without_clocks(made) == without_clocks(whole)
+    assert without_clocks(made) == whole
     reader = Reader(made.log)
     list(reader.read())
     assert reader.damaged == 0
 
 
 def test_a_stopped_run_goes_on_to_the_same_end() -> None:
-    changes = {"optimizer.kind": "gradient-descent", "stop.max_steps": 150, "seeds": 2}
-    whole = exported(finished(changes, INTERRUPTED))
+    changes, (_, whole) = CHANGES["gradient-descent"], uninterrupted("gradient-descent")
     made = directory(changes, INTERRUPTED)
     trained(made, StoppingEar(made, 0, 60, die=False))
     assert exported(made)["outcome"]["kind"] == "stopped"
@@ -150,8 +168,7 @@ def test_every_kind_is_taken_up_bit_for_bit_with_its_baselines_and_claims(kind: 
 
 def test_a_run_that_waits_for_room_on_the_disk_can_be_stopped_and_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It hears the stop while it waits, gives up as if it had been killed, and loses nothing."""
-    changes = {"optimizer.kind": "gradient-descent", "stop.max_steps": 150, "seeds": 2}
-    whole = finished(changes, INTERRUPTED)
+    changes, (whole, _) = CHANGES["gradient-descent"], uninterrupted("gradient-descent")
     made = directory(changes, INTERRUPTED)
     ear = StoppingEar(made, 10, 10**9, die=False)
     append, n_appended = Writer.append, [0]
@@ -169,4 +186,4 @@ def test_a_run_that_waits_for_room_on_the_disk_can_be_stopped_and_taken_up(monke
     monkeypatch.setattr(Writer, "append", append)
     assert made.state() == "killed"
     trained(made)
-    assert without_clocks(made) == without_clocks(whole)
+    assert without_clocks(made) == whole
