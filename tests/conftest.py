@@ -22,6 +22,11 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
 shapes.execute_annotations("solver.numerics")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test begins first: in several processes none waits for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+
+
 @pytest.fixture(autouse=True)
 def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """No test sees the runs or presets of the person who runs it, and none leaves a process that works on its own."""

@@ -17,6 +17,8 @@ import pytest
 
 import presets
 from solver import runs, schema
+from solver.rundir import RunDirectory
+from tests.solver.running import ran
 from tests.tui.calling import COMMAND, call
 from tests.waiting import until
 
@@ -49,6 +51,11 @@ train_loss = 1e-6
     return str(path)
 
 
+def ended_run(tmp_path: Path, seed: int = 0) -> RunDirectory:
+    """A run that has converged, for commands that look at one."""
+    return ran(small_preset(tmp_path), {"seed": seed}, size="default")
+
+
 def test_a_run_is_narrated_on_stderr_and_exported(tmp_path: Path) -> None:
     out = tmp_path / "run.json"
     result = call("run", small_preset(tmp_path), "--out", str(out))
@@ -73,7 +80,7 @@ def test_json_on_stdout_is_the_export(tmp_path: Path) -> None:
 
 
 def test_formats_of_export(tmp_path: Path) -> None:
-    assert call("run", small_preset(tmp_path), "--quiet").returncode == 0
+    ended_run(tmp_path)
     csv = call("export", "latest", "--format", "csv").stdout.splitlines()
     assert csv[0].startswith("lane,model.depth,seed,step,time,")
     n_columns = csv[0].count(",")
@@ -102,7 +109,7 @@ def test_listing_commands_print_data(tmp_path: Path) -> None:
     assert shown == (Path(listed[0]["path"]).read_text())
     assert json.loads(call("runs", "--json").stdout) == []
     assert "there are no runs" in call("runs").stdout
-    assert call("run", small_preset(tmp_path), "--quiet").returncode == 0
+    ended_run(tmp_path)
     runs = json.loads(call("runs", "--json").stdout)
     assert [(run["state"], run["preset"]) for run in runs] == [("converged", "small")]
     assert runs[0]["id"] in call("runs").stdout
@@ -209,7 +216,7 @@ def test_a_file_on_the_command_line_is_meant_from_here(tmp_path: Path) -> None:
 
 def test_prune_deletes_old_runs_and_never_live_ones(tmp_path: Path) -> None:
     for seed in range(3):
-        assert call("run", small_preset(tmp_path), "--quiet", "--seed", str(seed)).returncode == 0
+        ended_run(tmp_path, seed)
     first, second, third = [run["id"] for run in json.loads(call("runs", "--json").stdout)]
     home = runs.runs_home()
     week_ago = time.time() - 7 * 86_400
@@ -348,7 +355,7 @@ def test_detached_runs_print_their_id_and_can_be_stopped(tmp_path: Path) -> None
 def test_a_stopped_run_is_resumed_and_a_finished_one_is_not(tmp_path: Path) -> None:
     """Stopping saves a checkpoint; --seconds is given anew."""
     out = tmp_path / "x.json"
-    limited = ["--set", "stop.max_seconds=2", "--quiet", "--out", str(out)]
+    limited = ["--set", "stop.max_seconds=1", "--quiet", "--out", str(out)]
     assert call("run", small_preset(tmp_path), *LONG, *limited).returncode == 0
     first = json.loads(out.read_text())
     assert first["outcome"]["kind"] == "max-seconds"
@@ -358,7 +365,7 @@ def test_a_stopped_run_is_resumed_and_a_finished_one_is_not(tmp_path: Path) -> N
     assert second["id"] == first["id"]
     assert second["lanes"][0]["final"]["step"] > first["lanes"][0]["final"]["step"]
     assert second["elapsed_s"] > first["elapsed_s"] + 0.4
-    assert call("run", small_preset(tmp_path), "--quiet").returncode == 0
+    ended_run(tmp_path)
     refused = call("resume", "latest")
     assert refused.returncode == 2
     assert "has ended (converged)" in refused.stderr
