@@ -132,10 +132,16 @@ KINDS: dict[str, tuple[str, dict[str, Any], dict[str, list[Any]]]] = {
         {"problem.kind": "matrix-sensing", "problem.shape": [12, 12], "problem.rank": 1, "seeds": 1},
         {"problem.observations": [80], "model.depth": [2, 3]},
     ),
-    "counterexample": ("det-2x2", {"seeds": 1}, {}),
+    "counterexample": ("det-2x2", {"seeds": 1}, {"model.depth": [1, 2, 3]}),
     "tensors": (
         "tf-components",
-        {"problem.shape": [5, 5, 5], "problem.rank": 2, "problem.observations": 80, "model.components": 12},
+        {
+            "problem.shape": [5, 5, 5],
+            "problem.rank": 2,
+            "problem.observations": 80,
+            "model.components": 12,
+            "stop.max_steps": 5000,
+        },
         {"model.init_std": [0.05, 0.1]},
     ),
     "images": (
