@@ -494,7 +494,7 @@ def test_a_narrow_layer_makes_the_determinant_exactly_zero() -> None:
 @pytest.mark.parametrize("depth", [3, 4])
 def test_no_singular_value_escapes_before_the_predicted_time(init: str, depth: int) -> None:
     """The frozen-γ time bounds the plateau from below for every start, not for the identity alone."""
-    changes = {"model.depth": depth, "model.init": init, "model.init_scale": 1e-4, "seeds": 3}
+    changes = {"model.depth": depth, "model.init": init, "model.init_scale": 1e-4, "seeds": 3, "record.rates": 0}
     made = finished({**changes, "stop.train_loss": None, "stop.max_steps": 120, "optimizer.rtol": 1e-6})
     events = [event for event in records(made) if isinstance(event, Event)]
     predicted = {event.lane: event.time for event in events if event.name == "predicted-escape"}

@@ -243,8 +243,15 @@ def test_prune_deletes_old_runs_and_never_live_ones(tmp_path: Path) -> None:
 
 
 def test_a_run_taken_up_does_not_narrate_its_old_endings(tmp_path: Path) -> None:
-    limited = ["--set", "stop.max_seconds=0.4", "--quiet"]
-    assert call("run", small_preset(tmp_path), *LONG, *limited).returncode == 0
+    limited = {
+        "optimizer.kind": "gradient-descent",
+        "optimizer.step_size": 1e-4,
+        "model.depth": 2,
+        "stop.max_steps": 10**9,
+        "stop.max_seconds": 0.4,
+        "stop.train_loss": 1e-9,
+    }
+    assert ran(small_preset(tmp_path), limited, size="default").state() == "max-seconds"
     result = call("resume", "latest")
     assert result.stderr.count("depth 2: max-seconds") == 1
 

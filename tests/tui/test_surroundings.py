@@ -13,7 +13,7 @@ import pytest
 from solver import files, runs
 from solver.records import NOT_RESUMED
 from solver.rundir import RunDirectory
-from tests.solver.small import directory, finished
+from tests.solver.small import directory, finished, trained
 from tests.tui.calling import COMMAND, call
 from tests.waiting import until
 from tui.commands import main
@@ -133,8 +133,7 @@ def test_a_failed_resume_is_not_the_end() -> None:
     made = directory({"optimizer.kind": "gradient-descent", "stop.max_steps": 10**8, "stop.max_seconds": 0.5,
                       "stop.train_loss": None})  # fmt: skip
     assert call("resume", made.id).returncode == 2
-    finished_once = subprocess.run([*COMMAND[:1], "-m", "solver", str(made.path)], timeout=60, check=False)
-    assert finished_once.returncode == 0
+    trained(made)
     assert made.state() == "max-seconds"
     kept = made.problem.read_bytes()
     for content in (None, b"PK\x03\x04 cut"):
@@ -193,7 +192,7 @@ def test_who_loses_the_race_to_resume_says_so() -> None:
     """Three at once: one prints the id with status 0, the others a sentence with status 2."""
     made = directory({"optimizer.kind": "gradient-descent", "stop.max_steps": 10**8, "stop.max_seconds": 0.3,
                       "stop.train_loss": None})  # fmt: skip
-    subprocess.run([*COMMAND[:1], "-m", "solver", str(made.path)], timeout=60, check=True)
+    trained(made)
     started = [
         subprocess.Popen([*COMMAND, "resume", made.id, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(3)
