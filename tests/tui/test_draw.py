@@ -136,8 +136,18 @@ def test_what_cannot_be_drawn_is_left_out() -> None:
         plot.forget()
         rows = plot.draw(60, 12, [curve(y)], [], "y", "x")
         assert "no points" not in rows[1][0]
-    assert "no points yet" in Plot().draw(60, 12, [curve([math.nan] * 3)], [], "y", "x")[1][0]
-    assert "no points yet" in Plot().draw(60, 12, [], [], "y", "x")[1][0]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_empty_chart_says_why(value: float) -> None:
+    plot = Plot()
+    plot.growing = True
+    assert "no points yet" in plot.draw(60, 12, [], [], "y", "x")[1][0]
+    plot.growing = False
+    assert "nothing was recorded" in plot.draw(60, 12, [], [], "y", "x")[1][0]
+    assert "3 points, and none of them is finite" in plot.draw(60, 12, [curve([value] * 3)], [], "y", "x")[1][0]
+    plot.y_log = True
+    assert "no point is above zero" in plot.draw(60, 12, [curve([0.0, -1.0])], [], "y", "x")[1][0]
 
 
 @given(

@@ -142,7 +142,7 @@ class Plot:
             return fit([(title[:width], TEXT)], width, height)
         whole = self._limits(extent or curves)
         if whole is None:
-            return fit([(title, TEXT), ("no points yet", DIM)], width, height)
+            return fit([(title, TEXT), (self._why_empty(curves), DIM)], width, height)
         x, y = self._shown(curves, *whole)
         head = self._head(width, height, curves, title, x_name)
         canvas = Canvas(width - MARGIN, height - 2 - len(head), self.marker)
@@ -157,6 +157,15 @@ class Plot:
         place_marks(body, canvas, marks, x)
         rows = [*head, *with_y_axis(body, y), *x_axis(x, width, x_name)]
         return [plain(row) for row in rows] if self.marker == "ascii" else rows
+
+    def _why_empty(self, curves: Sequence[Curve]) -> str:
+        """What is to be said where no point can be drawn."""
+        points = [point for curve in curves for point in zip(curve.x, curve.y, strict=False)]
+        if not points:
+            return "no points yet" if self.growing else "nothing was recorded"
+        if any(math.isfinite(x) and math.isfinite(y) for x, y in points):
+            return "no point is above zero: a logarithmic axis has no place for them"
+        return f"{len(points)} points, and none of them is finite"
 
     def _head(self, width: int, height: int, curves: Sequence[Curve], title: str, x_name: str) -> list[Row]:
         """The legend, with the values at the cursor where there is one."""
