@@ -44,18 +44,22 @@ def main(arguments: list[str]) -> int:
 def solve(path: Path) -> int:
     """Trains what spec.json of the directory asks for; the exit status is 0 unless the run diverged or failed."""
     from solver.client import EXIT_LOCKED
+    from solver.control import hold_signals
     from solver.files import is_full
     from solver.lock import Lock
     from solver.rundir import RunDirectory
 
     directory = RunDirectory(path)
     _redirect_output(directory.output)
+    hold_signals()
+    # What is said once the lock is ours is for us, and what was said to the solver before us is not.
+    said_before = directory.control.stat().st_size if directory.control.exists() else 0
     lock = Lock.take(directory.lock)
     if lock is None:
         print(f"another solver works on {directory.id}", file=sys.stderr)
         return EXIT_LOCKED
     try:
-        status = _solve(directory, lock)
+        status = _solve(directory, lock, said_before)
     except ChildProcessError as error:
         # As if we had been killed ourselves: there is no ending, and resume goes on from the last checkpoint.
         print(error, file=sys.stderr)
@@ -71,7 +75,7 @@ def solve(path: Path) -> int:
     return status
 
 
-def _solve(directory: RunDirectory, lock: Lock) -> int:
+def _solve(directory: RunDirectory, lock: Lock, said_before: int) -> int:
     from solver.control import Ear
     from solver.files import is_full
     from solver.log import Writer
@@ -82,8 +86,9 @@ def _solve(directory: RunDirectory, lock: Lock) -> int:
         left.unlink(missing_ok=True)
     os.nice(10)
     order = directory.order()
-    again = directory.log.exists() and directory.log.stat().st_size > 0
-    ear = Ear(directory, _holder(), order.detached_limit_s, taken_up_again=again)
+    # Commands that came before a new run's solver was up are for it.
+    is_new = not directory.log.exists() or directory.log.stat().st_size == 0
+    ear = Ear(directory, _holder(), order.detached_limit_s, said_before=0 if is_new else said_before)
     ear.hear_signals()
     writer = Writer(directory.log)
     _sync_every_second(writer.sync)

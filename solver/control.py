@@ -36,6 +36,11 @@ _SIGNALS: dict[Command, signal.Signals] = {
 }
 
 
+def hold_signals() -> None:
+    """Lets signals that stand for commands wait until an ear hears them, instead of ending the process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS.values())
+
+
 def send(run: RunDirectory, command: Command) -> None:
     """Tells the solver of a run something, which it hears within its next steps; where the disk is full, by a signal.
 
@@ -79,12 +84,10 @@ def _signal(run: RunDirectory, command: Command) -> bool:
 class Ear:
     """Hears commands, and notices when nobody holds the run any more."""
 
-    def __init__(
-        self, run: RunDirectory, holder: int | None, detached_limit_s: float, *, taken_up_again: bool = False
-    ) -> None:
+    def __init__(self, run: RunDirectory, holder: int | None, detached_limit_s: float, *, said_before: int = 0) -> None:
+        """``said_before`` bytes of commands were for the solver before this one."""
         self._run, self._path = run, run.control
-        # Commands to the solver before us are not for us; those that came before a new run's solver was up are.
-        self._offset = self._path.stat().st_size if taken_up_again and self._path.exists() else 0
+        self._offset = said_before
         self._holder = holder
         self._detached_limit_s = detached_limit_s
         self._detached_since = None if holder is not None else time.monotonic()
@@ -102,10 +105,11 @@ class Ear:
         """Somebody wants a checkpoint now."""
 
     def hear_signals(self) -> None:
-        """From now on the signals that stand for commands are heard, too."""
+        """From now on the signals that stand for commands are heard, too, and those that were held."""
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stop_reason", "its solver was told to terminate"))
         signal.signal(signal.SIGUSR1, lambda *_: setattr(self, "is_paused", True))
         signal.signal(signal.SIGUSR2, lambda *_: setattr(self, "is_paused", False))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS.values())
 
     def elapsed_s(self) -> float:
         """Seconds the run has taken; what it waited, paused or for room on the disk, is left out."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from soak.forked import Child
+from solver import __main__ as entry
 from solver import client, control, runs
+from solver.lock import Lock
 from solver.log import DiskFull, Reader, Writer
 from solver.numerics.run import NotResumed
 from solver.numerics.turns import grouping
@@ -193,3 +199,31 @@ def test_a_run_that_waits_for_room_on_the_disk_can_be_stopped_and_taken_up(monke
     assert made.state() == "killed"
     trained(made)
     assert without_clocks(made) == whole
+
+
+@pytest.mark.parametrize("how", ["a command", "a signal"])
+def test_a_stop_said_as_soon_as_the_lock_is_held_is_heard(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """What was said to the solver before is not: the run is taken up, though it had been told to stop."""
+    made = directory({**LONG, "stop.max_steps": 10**9})
+    with pytest.raises(KeyboardInterrupt):
+        trained(made, StoppingEar(made, 3, 9, die=True))
+    control.send(made, "stop")
+    take = Lock.take
+
+    def told_at_once(path: Path) -> Lock | None:
+        lock = take(path)
+        if how == "a command":
+            control.send(made, "stop")
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return lock
+
+    monkeypatch.setattr(Lock, "take", told_at_once)
+    solver = Child(lambda: entry.solve(made.path))
+    try:
+        assert solver.wait(60.0) == 0
+    finally:
+        solver.kill()
+    outcome = made.outcome()
+    assert outcome is not None
+    assert outcome.reason == ("it was asked to stop" if how == "a command" else "its solver was told to terminate")
