@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from soak.forked import Child
+from soak.solving import solver as solver_of
+from solver import __main__ as entry
 from solver import client, control, lock, runs
 from solver.history import History
 from solver.lock import Lock
@@ -65,7 +68,7 @@ def complaints(pilot: Pilot[None]) -> list[str]:
 @needs_prlimit
 def test_a_run_waits_for_room_hears_commands_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     made = directory({**LONG, "record.geometric": 256})
-    solver = client.start(made)
+    solver = solver_of(made)
     try:
         a_checkpoint_of(made)
         with no_room(solver.pid):
@@ -90,7 +93,7 @@ def test_a_run_waits_for_room_hears_commands_and_goes_on(capsys: pytest.CaptureF
 @needs_prlimit
 def test_a_stop_while_the_disk_is_full_is_told_as_one_and_can_be_taken_up() -> None:
     made = directory({**LONG, "record.geometric": 256})
-    solver = client.start(made)
+    solver = solver_of(made)
     try:
         a_checkpoint_of(made)
         with no_room(solver.pid):
@@ -103,7 +106,7 @@ def test_a_stop_while_the_disk_is_full_is_told_as_one_and_can_be_taken_up() -> N
         assert made.can_resume()
         exported = call("export", made.id, "--format", "json")
         assert json.loads(exported.stdout)["outcome"]["cause"] == "disk"
-        solver = client.start(made)
+        solver = solver_of(made)
         until(lambda: made.state() == "running")
         assert client.stop(made)
     finally:
@@ -128,24 +131,23 @@ def test_a_solver_that_has_no_room_to_begin_says_so() -> None:
     """Between the order and the first line the disk has filled up."""
     made = directory(LONG)
     assert made.told() == lock.Told()
-    warmed = client.warm()
-    try:
-        with no_room(warmed.pid, size=64):
-            warmed.give(made)
-            assert warmed.wait(60) == 1
-    finally:
-        warmed.kill()
+
+    def without_room() -> int:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+        return entry.solve(made.path)
+
+    assert Child(without_room).wait() == 1
     assert made.state() == "stopped"
     assert "no room" in made.silent_outcome().sentence()
 
 
 def test_a_run_whose_directory_is_gone_ends() -> None:
     made = directory(LONG)
-    solver = client.start(made)
+    solver = solver_of(made)
     try:
         until(lambda: made.log.exists() and heard(made).state == "running")
         made.path.rename(made.path.with_name(".elsewhere"))
-        assert solver.wait(20) is not None
+        assert solver.wait(20) in (0, 1)
     finally:
         solver.kill()
 
