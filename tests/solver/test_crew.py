@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import torch
 
+from soak.forked import Child
+from solver import __main__ as entry
 from solver import client, control, settings
 from solver.numerics import checkpoint
 from solver.numerics.turns import crew, grouping
@@ -157,10 +159,20 @@ def is_alive(pid: int) -> bool:
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
 
 
+def started(made: RunDirectory) -> Child:
+    """A solver on two cores."""
+
+    def work() -> int:
+        os.environ["IMPLICIT_TUI_CORES"] = "2"
+        return entry.solve(made.path)
+
+    return Child(work)
+
+
 @needs_proc
 def test_workers_end_with_their_solver() -> None:
     made = directory(LONG, SWEEP)
-    solver = client.start(made, cores=2)
+    solver = started(made)
     try:
         until(lambda: len(workers_of(solver.pid)) == 2)
         workers = workers_of(solver.pid)
@@ -190,7 +202,7 @@ def test_a_worker_that_is_killed_is_one_sentence_and_the_run_can_go_on() -> None
 @needs_proc
 def test_a_pause_holds_the_workers_too() -> None:
     made = directory(LONG, SWEEP)
-    solver = client.start(made, cores=2)
+    solver = started(made)
     try:
         until(lambda: len(workers_of(solver.pid)) == 2 and state_of(made) == "running")
         control.send(made, "pause")
@@ -238,7 +250,7 @@ def test_the_rule_is_one_of_the_spec_and_the_cores() -> None:
 
 def test_frames_of_workers_have_the_solvers_clock() -> None:
     made = directory({"optimizer.kind": "gradient-descent", "stop.max_steps": 3_000, "stop.train_loss": None}, SWEEP)
-    client.start(made, cores=2).wait(60)
+    started(made).wait(60)
     clock = exported(made)["lanes"][0]["series"]["elapsed_s"]
     assert clock == sorted(clock)
     assert clock[0] > 0
@@ -306,7 +318,7 @@ def test_a_run_that_was_stopped_and_then_killed_loses_and_doubles_nothing(
 @needs_proc
 def test_a_signal_to_the_whole_group_stops_the_run_as_it_does_the_solver() -> None:
     made = directory(LONG, SWEEP)
-    solver = client.start(made, cores=2)
+    solver = started(made)
     try:
         until(lambda: len(workers_of(solver.pid)) == 2 and state_of(made) == "running")
         workers = workers_of(solver.pid)

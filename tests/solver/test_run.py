@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from soak.forked import Child
+from solver import __main__ as entry
 from solver import client, control, npz, runs, settings
 from solver.costs import costs_of
 from solver.history import History
@@ -379,7 +381,7 @@ def test_a_warmed_solver_takes_a_run_and_an_idle_one_ends_with_us() -> None:
 
 def test_a_killed_solver_leaves_a_readable_run() -> None:
     made = directory(LONG)
-    solver = client.start(made)
+    solver = Child(lambda: entry.solve(made.path))
     until(lambda: any(isinstance(record, Frame) for record in records(made)))
     os.kill(solver.pid, signal.SIGKILL)
     solver.wait(10)
@@ -393,7 +395,7 @@ def test_a_killed_solver_leaves_a_readable_run() -> None:
 def test_a_command_sent_before_the_solver_is_up_is_heard() -> None:
     made = directory(LONG)
     control.send(made, "stop")
-    solver = client.start(made)
+    solver = Child(lambda: entry.solve(made.path))
     assert solver.wait(60) == 0
     assert made.state() == "stopped"
 
