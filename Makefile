@@ -28,7 +28,7 @@ bench: install
 bench-ui: install
 	$(BIN)/python -m bench.ui
 
-# Half an hour on two cores; writes docs/reliability.md.
+# A quarter of an hour on two cores; writes docs/reliability.md.
 soak: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m soak
 
