@@ -60,7 +60,8 @@ Every promise is tried at its full number, with a fixed seed; the test suite tri
 - **A power cut.** The log is cut, zeroed and overwritten at every offset of its tail instead; the solver syncs it once
   a second, and checkpoints are synced before they are renamed.
 - **A network file system.** Locks, renames and appends were tried on a local disk alone.
-- **A GPU whose memory runs out.** `make gpu-check` tries it where there is a GPU.
+- **A GPU whose memory runs out.** An ending with its cause and cure is written for it, and was tried with a stand-in
+  for the error alone.
 - **A quota**, which answers as a full disk does; a limit on the size of files stands for both here, since anybody may
   set one.
 """

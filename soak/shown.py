@@ -26,7 +26,7 @@ _SWITCHED_ON = {b"1000", b"1003", b"1004", b"1006", b"1049", b"2004"}
 class Shown:
     """The app in a pseudo-terminal that outlives it, as a shell's does."""
 
-    def __init__(self, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, arguments: Sequence[str] = (), command: Sequence[str] = (COMMAND,)) -> None:
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         self.before: list[Any] = termios.tcgetattr(self.slave)
@@ -36,7 +36,7 @@ class Shown:
             environment.pop(name, None)
         # A process group of its own in our session, as a shell without job control starts it.
         self.process = subprocess.Popen(
-            [COMMAND, *arguments],
+            [*command, *arguments],
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,18 @@ from solver.records import AnyRecord, Event
 from solver.rundir import RunDirectory
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGABRT", "SIGSEGV", "SIGKILL")
-_WAYS = ("q", "an exception", *_SIGNALS)
+_KEYS = {"q": b"q", "an exception": b"?"}
+_WAYS = (*_KEYS, *_SIGNALS)
+# The app with a bug behind a key.
+_RAISING = (
+    sys.executable,
+    "-c",
+    "import sys\n"
+    "from tui.app import ImplicitApp\n"
+    "from tui.commands import main\n"
+    "ImplicitApp.action_help = lambda self: 1 / 0\n"
+    "sys.exit(main([]))\n",
+)
 _AWAY = ("kill -9", "hang-up", "the terminal closed")
 _RATE, _SECONDS = 50_000, 5
 
@@ -32,14 +44,11 @@ def given_back(trials: int, home: Path, generator: random.Random) -> Tried:
     tried = Tried()
     for trial in range(trials):
         way = _WAYS[trial % len(_WAYS)]
-        with Shown() as app:
+        with Shown(command=_RAISING if way == "an exception" else (COMMAND,)) as app:
             app.painted()
             app.read(generator.uniform(0.0, 0.4))
-            if way == "q":
-                os.write(app.master, b"q")
-            elif way == "an exception":
-                # What the run time turns into an exception wherever the app is.
-                os.kill(app.painter(), signal.SIGINT)
+            if way in _KEYS:
+                os.write(app.master, _KEYS[way])
             else:
                 # The parent of a KILL cannot answer; the app that it leaves does.
                 is_parents = trial % 2 and way != "SIGKILL"

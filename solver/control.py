@@ -92,7 +92,7 @@ class Ear:
         self._detached_limit_s = detached_limit_s
         self._detached_since = None if holder is not None else time.monotonic()
         self._next_look = 0.0
-        self._started = time.monotonic()
+        self._started: float | None = None
         self._idle_s = 0.0
         self._idle_since: float | None = None
         self.before_s = 0.0
@@ -111,8 +111,14 @@ class Ear:
         signal.signal(signal.SIGUSR2, lambda *_: setattr(self, "is_paused", False))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS.values())
 
+    def start_clock(self) -> None:
+        """The first step is taken from here: what came before, importing libraries, say, is not the run's time."""
+        self._started, self._idle_s = time.monotonic(), 0.0
+
     def elapsed_s(self) -> float:
         """Seconds the run has taken; what it waited, paused or for room on the disk, is left out."""
+        if self._started is None:
+            return self.before_s
         until = time.monotonic() if self._idle_since is None else self._idle_since
         return self.before_s + until - self._started - self._idle_s
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from soak.forked import Child
 from solver import __main__ as entry
 from solver import client, control, npz, runs, settings
+from solver.control import Ear
 from solver.costs import costs_of
 from solver.history import History
 from solver.log import Reader
@@ -430,6 +432,28 @@ def test_a_loss_that_the_precision_cannot_tell_ends_the_run_with_what_it_can(set
     cured = finished({**changes, "stop.train_loss": least}).outcome()
     assert cured is not None
     assert cured.kind == "converged"
+
+
+def test_the_clock_begins_with_the_first_step_and_stands_still_while_a_run_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(control, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    ear = Ear(directory(), None, 1e9)
+    ear.before_s = 5.0
+    with ear.idle():
+        now[0] += 3.0
+    assert ear.elapsed_s() == 5.0
+    ear.start_clock()
+    now[0] += 2.0
+    assert ear.elapsed_s() == 7.0
+    with ear.idle():
+        now[0] += 10.0
+        with ear.idle():
+            now[0] += 10.0
+        assert ear.elapsed_s() == 7.0
+    now[0] += 1.0
+    assert ear.elapsed_s() == 8.0
 
 
 COUNTEREXAMPLE: dict[str, Any] = {

@@ -26,6 +26,9 @@ class Ear(Protocol):
     stop_reason: str
     """Why the run should stop; empty while it should go on."""
 
+    def start_clock(self) -> None:
+        """The run's time begins."""
+
     def elapsed_s(self) -> float:
         """Seconds the run has taken."""
 
@@ -51,7 +54,7 @@ class Begun(NamedTuple):
 def take_turns(begun: Begun, journal: Journal, ear: Ear, keeper: Keeper, max_seconds: float | None) -> Outcome:
     """Lets the parts of a run take turns until all are over, or it is to end."""
     parts, outcomes, position = list(begun.parts), dict(begun.outcomes), begun.position
-    # Importing libraries and drawing the problem are not the run's time.
+    ear.start_clock()
     began_s = ear.elapsed_s()
     journal.write(State(state="running", wall=now()))
     turns = [part.records() for part in parts]

@@ -91,6 +91,9 @@ class Ear:
         self.stop_reason, self.before_s = "", before_s
         self.heard, self._stop_at = 0, stop_at
 
+    def start_clock(self) -> None:
+        assert self.heard == 0
+
     def elapsed_s(self) -> float:
         return self.before_s + self.heard
 
