@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from soak.promise import Promise, Tried
-from soak.solving import made, solver
+from soak.trial_runs import made, solver
 from solver import history
 from solver.log import Reader
 from solver.records import AnyRecord

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from soak.forked import until
 from soak.promise import Promise, Tried
-from soak.solving import endless, has_frames, solver
+from soak.trial_runs import endless, has_frames, solver
 from solver import control, files
 from solver.log import Reader
 from solver.rundir import RunDirectory

@@ -17,7 +17,7 @@ import numpy as np
 
 import presets
 from soak.promise import Promise, Tried
-from soak.solving import made, solver
+from soak.trial_runs import made, solver
 from solver import history, runs, settings
 from solver.claims import CLAIMS
 from solver.claims.claim import witnesses_of

@@ -15,7 +15,7 @@ from bench.terminal import COMMAND
 from soak.forked import Child, until
 from soak.promise import Promise, Tried
 from soak.shown import Shown
-from soak.solving import endless, has_frames, solver
+from soak.trial_runs import endless, has_frames, solver
 from solver import client, runs
 from solver.log import Reader, Writer
 from solver.records import AnyRecord, Event

@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -19,7 +19,7 @@ from solver.files import read_whole, write_private
 Word = Literal["running", "paused", "waiting-for-disk", "ended", "no-room"]
 """How a solver says it is; the last two when it goes, ``no-room`` where its ending could not be written."""
 
-_WORDS: tuple[Word, ...] = ("running", "paused", "waiting-for-disk", "ended", "no-room")
+_WORDS: tuple[Word, ...] = get_args(Word)
 _WIDTH = 24
 
 

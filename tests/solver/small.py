@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 
-from soak import solving
+from soak import trial_runs
 from solver import export, runs, schema, settings
 from solver.control import Ear
 from solver.history import History
@@ -71,7 +71,7 @@ OPTIMIZERS: list[dict[str, Any]] = [
 
 def without_clocks(made: RunDirectory) -> list[str]:
     """The log less elapsed seconds, wall times, state lines and checksums."""
-    return solving.without_clocks(records(made))
+    return trial_runs.without_clocks(records(made))
 
 
 LONG = {

@@ -14,7 +14,7 @@ import pytest
 from textual.pilot import Pilot
 
 from soak.forked import Child
-from soak.solving import solver as solver_of
+from soak.trial_runs import solver as solver_of
 from solver import __main__ as entry
 from solver import client, control, lock, runs
 from solver.history import History
