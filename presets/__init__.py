@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from solver import claims, fields, files, paths, ratings, settings
+from solver import claims, expected, fields, files, paths, ratings, settings
+from solver.expected import LookFor, Result
 from solver.fields import Raw
 from solver.paths import typed
 from solver.refusal import BadSetting
@@ -39,8 +40,11 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     title: str = ""
     idea: str = ""
     source: str = ""
-    look_for: list[str] = []
+    look_for: list[LookFor | str] = []
     claims: list[str] = []
+    results: list[Result] = []
+    opens: str = ""
+    foresees: dict[str, str] = {}
     run: dict[str, Any]
     quick: dict[str, Any] = {}
     paper: dict[str, Any] = {}
@@ -55,12 +59,15 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     idea: str
     """Two sentences."""
     source: str
-    look_for: list[str]
+    look_for: list[LookFor]
     claims: list[str]
     raw: Raw
     """The run's settings at the default size."""
     changes: dict[Size, dict[str, Any]]
     """What the other sizes change, by dotted field."""
+    results: list[Result] = []
+    opens: str = ""
+    foresees: dict[str, str] = {}
 
     def at_size(self, size: Size) -> Raw:
         """The settings of a size as plain data. Raises BadSetting."""
@@ -82,7 +89,15 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
             kind = tag_of(type(spec.problem))
             if fields.goes_with(kind) != fields.goes_with(fields.kind(self.raw, "problem")):
                 return PresetInfo(name=self.name, title=f"{self.name} with {kind}")
-        return PresetInfo(name=self.name, title=self.title, claims=self.claims, look_for=self.look_for)
+        return PresetInfo(
+            name=self.name,
+            title=self.title,
+            claims=self.claims,
+            look_for=list(self.look_for),
+            results=self.results,
+            opens=self.opens,
+            foresees=self.foresees,
+        )
 
     def order(self, spec: RunSpec, *, export: Path | None = None, detached_limit_s: float = DETACHED_LIMIT_S) -> Order:
         """What a solver is asked for: a run of ``spec`` that remembers the preset, made now."""
@@ -163,14 +178,19 @@ def read(path: Path) -> Preset:
             f"{path.name} is not a preset ({said}{place}): `implicit-tui show mf-depth` prints one to copy"
         ) from None
     claims.check(file.claims, path.name)
+    look_for = [LookFor(say=one) if isinstance(one, str) else one for one in file.look_for]
+    expected.check(look_for, file.results, file.claims, path.name)
     return Preset(
         name=path.stem,
         path=path.absolute(),
         title=file.title or path.stem,
         idea=" ".join(file.idea.split()),
         source=file.source,
-        look_for=file.look_for,
+        look_for=look_for,
         claims=file.claims,
         raw=file.run,
         changes={"quick": file.quick, "paper": file.paper},
+        results=file.results,
+        opens=file.opens,
+        foresees=file.foresees,
     )

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from solver import lock, log
+from solver.expected import LookFor, Result
 from solver.files import is_there, open_regular, read_whole, write_private
 from solver.records import NOT_RESUMED, Ending, Event, Outcome
 from solver.refusal import BadSetting
@@ -43,7 +44,13 @@ class PresetInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str = ""
     claims: list[str] = []
-    look_for: list[str] = []
+    look_for: list[LookFor | str] = []
+    """Older runs have sentences alone."""
+    results: list[Result] = []
+    opens: str = ""
+    """The row that a run opens with, as ``LookFor.show`` names one; empty for the first figure or quantity."""
+    foresees: dict[str, str] = {}
+    """Ends that belong to the experiment, by their cause or kind, with the reason in a sentence."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

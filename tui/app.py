@@ -15,6 +15,7 @@ from textual.screen import Screen
 import presets
 from presets import Preset
 from solver import estimate, machine, runs, settings
+from solver.expected import LookFor
 from solver.fields import Raw
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
@@ -155,10 +156,13 @@ class ImplicitApp(Host):
                 title=info.title,
                 idea="",
                 source="",
-                look_for=info.look_for,
+                look_for=[LookFor(say=one) if isinstance(one, str) else one for one in info.look_for],
                 claims=info.claims,
                 raw=settings.encode(order.spec),
                 changes={},
+                results=info.results,
+                opens=info.opens,
+                foresees=info.foresees,
             )
         self.edit(preset, settings.encode(order.spec), beside)
 

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 Place = Literal["home", "settings", "live", "runs"]
 Dialog = Literal["quit", "notes", "prune", "help", "compare", "export", "finder"]
-Group = Literal["run", "look", "chart", "compare", "list", "app"]
+Group = Literal["run", "look", "chart", "lanes", "compare", "list", "app"]
 
 GROUPS: dict[Group, str] = {
     "run": "The run",
     "look": "What is shown",
     "chart": "Inside the chart",
+    "lanes": "The table of lanes",
     "compare": "Beside other runs",
     "list": "The list",
     "app": "Everywhere",
@@ -91,10 +92,17 @@ ACTIONS = (
     Action("view(4)", "4", "error", "Show the reconstruction, held-out or test error.", _LIVE, "look"),
     Action("figure", "6", "figure", "Show the figure that the lanes make together; again for the next one.", _LIVE, "look"),
     Action("pictures", "7", "pictures", "Show matrices, tensor slices or components as pictures; again for the next.", _LIVE, "look"),
+    Action("look_for", "8", "look for", "Show what the preset says to look for, one after the other.", _LIVE, "look"),
     Action("explain", "i", "explain", "Show one claim: its formula, its source, and the numbers behind it.", _LIVE, "look"),
-    Action("next_quantity", "down,j", "next", "Show the next row of the list.", _LIVE, "look"),
+    Action("next_quantity", "down,j", "next", "Show the next row of the list, or go to the next lane of the table.", _LIVE, "look"),
     Action("previous_quantity", "up,k", "previous", "Show the row before.", _LIVE, "look"),
-    Action("maximise", "z", "maximise", "The chart alone, or with the list of quantities.", _LIVE, "look"),
+    Action("maximise", "z", "maximise", "The chart alone, or with what stands around it.", _LIVE, "look"),
+    Action("grid", "g", "charts", "More charts at once, as many as fit; then one again.", _LIVE, "look"),
+    Action("next_chart", "tab", "next chart", "Of several charts, let the keys act on the next one.", _LIVE, "look"),
+    Action("table", "L", "lane table", "The table of lanes in the place of the list; again the list.", _LIVE, "lanes"),
+    Action("solo", "enter", "alone", "In the table of lanes: show this lane alone; again all of them.", _LIVE, "lanes"),
+    Action("hide", "H", "hide", "In the table of lanes: hide this lane in the chart, or show it again.", _LIVE, "lanes"),
+    Action("sort_lanes", "o", "sort lanes", "In the table of lanes: sort by the next column, up and down.", _LIVE, "lanes"),
     Action("freeze", "v", "freeze", "Hold the picture still while the run goes on; again to catch up.", _LIVE, "look"),
     Action("replay_back", "comma", "earlier", "A moment earlier in the run.", _LIVE, "look"),
     Action("replay_forward", "full_stop", "later", "A moment later.", _LIVE, "look"),

@@ -18,6 +18,10 @@ class Look(msgspec.Struct, kw_only=True):
     axis: str = "step"
     log: dict[str, bool] = {}
     """Logarithmic axes chosen by hand."""
+    tiles: list[str] = []
+    """The keys of the rows that charts show, the first of all charts first."""
+    shape: list[int] = []
+    """Charts side by side, and below each other; empty for what fits the screen."""
     bands: bool = True
     """Whether lanes of one setting are drawn as a median with its quartiles, where there are enough seeds."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,27 @@ if TYPE_CHECKING:
 # Control, format (bidirectional marks too), surrogate and private characters, and line and paragraph separators.
 _REFUSED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
+_NUMBER = re.compile(r"[-+−]?(\d[\d.,]*|\.\d+)(e[-+]?\d+)?[kMGT%]?")
+
+
+def cut(text: str, width: int) -> str:
+    """``text``, or as much of it as fits with a mark that says so; a number is shown whole or not at all."""
+    if len(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    end = width - 1
+    # Half a number reads as another one.
+    parted = next((number for number in _NUMBER.finditer(text) if number.start() < end < number.end()), None)
+    return f"{text[:end] if parted is None else text[: parted.start()].rstrip()}…"
+
 
 def inert(text: str, most: int = 200) -> str:
     """``text`` on one line, its control and format characters replaced, at most ``most`` characters long."""
     text = " ".join(text.split()) if "\n" in text or "\t" in text else text
     if not text.isascii() or not text.isprintable():
         text = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _REFUSED else c for c in text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return cut(text, most)
 
 
 def readable(name: str) -> str:

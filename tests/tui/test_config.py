@@ -82,7 +82,7 @@ def test_the_commands_say_path_and_theme(capsys: pytest.CaptureFixture[str]) -> 
 
 
 async def test_keys_of_one_s_own_act_and_are_shown_and_the_old_ones_are_free() -> None:
-    own = Config(keys={"log-y": "L", "help": "h"}, markers="block")
+    own = Config(keys={"log-y": "Y", "help": "h"}, markers="block")
     async with opened(run=logs.run_in_state("ended"), config=own) as pilot:
         screen = await caught_up(pilot)
         chart = screen.chart
@@ -90,12 +90,12 @@ async def test_keys_of_one_s_own_act_and_are_shown_and_the_old_ones_are_free() -
         assert chart.rows[0][0].startswith("training loss (log)")
         await pilot.press("y")
         assert chart.rows[0][0].startswith("training loss (log)")
-        await pilot.press("L")
+        await pilot.press("Y")
         assert chart.rows[0][0].startswith("training loss  ")
-        assert "L log y" in text_of(pilot)
+        assert "Y log y" in text_of(pilot)
         assert "h help" in text_of(pilot)
         titles = [command.title for command in app_of(pilot).get_system_commands(pilot.app.screen)]
-        assert "log y (L)" in titles
+        assert "log y (Y)" in titles
         await pilot.press("h")
         await until(pilot, lambda: type(pilot.app.screen).__name__ == "HelpScreen")
         assert chart.plot.marker == "block"

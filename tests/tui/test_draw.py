@@ -173,9 +173,15 @@ def test_only_changed_spans_are_named() -> None:
 
 
 def test_a_sparkline_runs_from_its_smallest_to_its_largest_value() -> None:
-    assert spark(array("d", [0, 1, 2, 3, 4, 5, 6, 7]), 8, log=False) == "▁▂▃▄▅▆▇█"
-    assert spark(array("d", [1, 10, 100]), 3, log=True) == "▁▅█"
-    assert spark(array("d", [5, 5]), 4, log=False) == "▄▄  "
-    assert spark(array("d", [math.nan, 1, 2]), 3, log=False) == " ▁█"
-    assert spark(array("d", []), 3, log=False) == "   "
-    assert spark(array("d", range(1000)), 10, log=False)[-1] == "█"
+    def steps(values: list[float], width: int, *, log: bool = False) -> str:
+        return spark(array("d", values), width, log, "block")
+
+    assert steps([0, 1, 2, 3, 4, 5, 6, 7], 8) == "▁▂▃▄▅▆▇█"
+    assert steps([1, 10, 100], 3, log=True) == "▁▅█"
+    assert steps([5, 5], 4) == "▄▄  "
+    assert steps([math.nan, 1, 2], 3) == " ▁█"
+    assert steps([], 3) == "   "
+    assert steps(list(range(1000)), 10)[-1] == "█"
+    assert spark(array("d", [0, 1, 2]), 3, log=False, marker="ascii").isascii()
+    assert spark(array("d", [0, 0, 1, 1]), 2, log=False) == "⣀⠏", "a thin line of dots"
+    assert spark(array("d", [1, math.nan]), 1, log=False) == "⠄", "what is no number is left out"

@@ -18,6 +18,7 @@ from tests.solver.running import ran
 from tests.tui import logs
 from tests.tui.driving import StandIn, app_of, caught_up, chart_text, live, opened, text_of, until
 from tui import exporting, keys
+from tui.draw.palette import pale
 from tui.screens.compare import CompareDialog
 from tui.screens.export import ExportDialog
 from tui.screens.finder import Finder
@@ -204,11 +205,13 @@ async def test_runs_are_laid_over_each_other_with_the_settings_that_differ_first
         assert {"depth 3", "mf-depth 0001 · depth 4"} <= names
         colours = {curve.name: curve.colour for curve in screen.chart.curves}
         assert len(set(colours.values())) == len(colours)
+        assert colours["mf-depth 0001 · depth 1"] == pale(colours["depth 1"]), "the same hue for the same setting"
+        assert screen.chart.curves[-1].name == "depth 3", "the run itself is painted last"
         place = next(k for k, item in enumerate(screen.selection.items) if item.title == "settings that differ")
         screen.selection.choose(place)
         screen.redraw()
         lines = chart_text(pilot).splitlines()
-        assert lines[1].split()[:2] == ["sweep", "model.depth"]
+        assert lines[1].split()[:2] == ["model.depth", "1,"]
         assert "1, 2, 3" in lines[1]
         assert "1, 2, 4" in lines[1]
         assert "the same in all" in chart_text(pilot)

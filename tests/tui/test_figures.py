@@ -104,7 +104,7 @@ def test_a_run_without_such_sweeps_has_the_law_alone_and_does_not_open_with_it()
 def test_the_page_of_claims_says_statement_numbers_and_verdict() -> None:
     run, order = recorded("2x2")
     seen = Seen("2x2", "2x2", order, run)
-    page = sheets(seen)[0]
+    page = next(one for one in sheets(seen) if one.title == "claims")
     text = "\n".join(line for line, _ in page.lines(seen, 80))
     assert "✓ norms-diverge holds" in text
     assert "Razin, Cohen 2020" in text
@@ -124,7 +124,7 @@ def test_a_claim_that_fails_is_as_plain_as_one_that_holds() -> None:
     _, order = recorded("2x2")
     info = msgspec.structs.replace(order.preset, claims=["norms-diverge", "rank-minimised"])
     seen = Seen("2x2", "2x2", msgspec.structs.replace(order, preset=info), failing)
-    (page,) = sheets(seen)
+    page = sheets(seen)[-1]
     lines = [line for line, _ in page.lines(seen, 70)]
     assert lines[0] == "✗ norms-diverge fails  1.2 ≈ 1 ± 0.05"
     assert "… rank-minimised waiting  " in lines
@@ -152,7 +152,7 @@ def test_comparisons_are_written_with_their_relation() -> None:
 def test_the_table_of_minimisers_is_a_page() -> None:
     run, order = recorded("2x2")
     seen = Seen("2x2", "2x2", order, run)
-    table = sheets(seen)[2]
+    table = next(one for one in sheets(seen) if one.short == "minimisers")
     lines = [line for line, _ in table.lines(seen, 70)]
     assert any(line.startswith("nuclear norm") and line.endswith("2  w = 0") for line in lines)
     assert any(line.startswith("effective rank") and line.endswith("→ 1  |w| → ∞") for line in lines)

@@ -213,6 +213,7 @@ def test_the_list_shows_the_newest_value_and_the_sparkline_of_the_first_curve() 
     history.apply(frames(written.lanes[0], told))
     lane, waiting = history.lanes
     shown = QuantityList()
+    shown.marker = "block"
     assert shown._numbers(quantity("effective_rank"), lane, 3) == ("▁▄█", "3.5")
     assert shown._numbers(quantity("train_loss"), lane, 3) == ("█▅▁", "0.01"), "logarithmic as its chart"
     assert shown._numbers(quantity("singular_values"), lane, 3) == ("█▅▁", "7")

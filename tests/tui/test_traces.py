@@ -12,7 +12,7 @@ from solver.records import Baseline, Event, Value
 from tests.tui.histories import Told, ended, frames, made, quantity, schema, seen
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve, Mark
-from tui.draw.palette import MARKS, series_colour
+from tui.draw.palette import MARKS, pale, series_colour
 from tui.shown import traces
 from tui.shown.quantities import Quantity
 from tui.watch import replay
@@ -102,16 +102,20 @@ def test_runs_laid_over_each_other_differ_in_colours_and_marks_and_names() -> No
     found = traces.groups(
         seen(one, "first"), [seen(two, "second"), seen(one, "third"), seen(two, "fourth")], frozenset({0})
     )
-    assert [len(group.lanes) for group in found] == [1, 2, 1, 2]
+    assert [len(group.lanes) for group in found] == [2, 1, 2, 1], "those that were laid over lie beneath"
     curves = traces.curves(quantity("train_loss"), found, "step", bands=False, log_x=False)
-    names = ["depth 7", "second · depth 0", "second · depth 1", "third", "fourth · depth 0", "fourth · depth 1"]
+    names = ["fourth · depth 0", "fourth · depth 1", "third", "second · depth 0", "second · depth 1", "depth 7"]
     assert [curve.name for curve in curves] == names
-    assert [curve.colour for curve in curves] == [series_colour(k) for k in range(6)]
-    assert [curve.mark for curve in curves] == list(MARKS[:6])
+    assert [curve.colour for curve in curves[:-1]] == [pale(series_colour(k)) for k in (0, 1, 0, 0, 1)]
+    assert curves[-1].colour == series_colour(0)
+    assert [curve.mark for curve in curves] == [MARKS[k] for k in (4, 5, 3, 1, 2, 0)]
     chosen = traces.groups(seen(two), [seen(one, "other")], frozenset({1}))
-    assert [[lane.index for lane in group.lanes] for group in chosen] == [[1], [0]]
-    assert chosen[1].colour(one.lanes[0]) == series_colour(2), "lanes that are not shown keep their colours"
-    many = traces.Group(seen(two), two.lanes, first_colour=len(MARKS))
+    assert [[lane.index for lane in group.lanes] for group in chosen] == [[0], [1]]
+    assert chosen[1].colour(two.lanes[1]) == series_colour(1), "lanes that are shown alone keep their colours"
+    like = made([({"model.depth": 1}, {"train_loss": [1.0, 2.0]})])
+    laid = traces.groups(seen(two), [seen(like, "other")], None)[0]
+    assert laid.colour(like.lanes[0]) == pale(series_colour(1)), "the hue of the lane with the same settings"
+    many = traces.Group(seen(two), two.lanes, first_mark=len(MARKS))
     assert many.mark(two.lanes[0]) == "", "marks run out, and none is used twice"
 
 

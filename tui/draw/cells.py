@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-# Colour 0 is the plain text, 1 the dim one; series have 2 and above.
-TEXT, DIM, FIRST_SERIES = 0, 1, 2
+from tui.text import cut
+
+# Colour 0 is the plain text, 1 the dim one, 2 that of lines which only guide the eye; series have 3 and above.
+TEXT, DIM, GRID, FIRST_SERIES = 0, 1, 2, 3
+STRONG = 244
+"""Plain text, heavier: headings and what is read first."""
 _SPAN_GAP = 12
 
 Row = tuple[str, bytes]
@@ -22,9 +26,7 @@ def row(*pieces: tuple[str, int], width: int) -> Row:
     """A row of ``width`` from pieces of text and their colours, cut or filled with spaces."""
     text = "".join(piece for piece, _ in pieces)
     colours = b"".join(bytes([colour] * len(piece)) for piece, colour in pieces)
-    if len(text) > width:
-        text = text[: width - 1] + "…" if width else ""
-    return text.ljust(width), colours[:width].ljust(width, bytes([TEXT]))
+    return cut(text, width).ljust(width), colours[:width].ljust(width, bytes([TEXT]))
 
 
 def widened(line: Row, width: int) -> Row:
@@ -34,7 +36,7 @@ def widened(line: Row, width: int) -> Row:
 
 def fit(lines: list[tuple[str, int]], width: int, height: int) -> list[Row]:
     """``height`` rows of ``width`` that begin with these lines and their colours."""
-    rows = [(text[:width].ljust(width), bytes([colour] * width)) for text, colour in lines[:height]]
+    rows = [(cut(text, width).ljust(width), bytes([colour] * width)) for text, colour in lines[:height]]
     return rows + [(" " * width, bytes(width))] * (height - len(rows))
 
 

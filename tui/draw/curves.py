@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tui.draw.canvas import Canvas
-from tui.draw.cells import DIM, Row, put
+from tui.draw.cells import DIM, GRID, Row, put
 from tui.draw.scale import Scale
 
 _TINY, _HUGE = 1e-300, 1e300
@@ -162,7 +162,7 @@ def draw_mark(canvas: Canvas, mark: Mark, x: Scale) -> None:
     if drawable(mark.x, x.log) and 0 <= x.fraction(mark.x) <= 1:
         column, dash = round(x.fraction(mark.x) * (canvas.dots_across - 1)), max(2, canvas.dots_down // canvas.height)
         for dot in range(0, canvas.dots_down, dash):
-            canvas.column(column, dot, dot + dash // 2 - 1, DIM)
+            canvas.column(column, dot, dot + dash // 2 - 1, GRID)
 
 
 def place_ends(body: list[Row], canvas: Canvas, curves: Sequence[Curve], x: Scale, y: Scale) -> None:

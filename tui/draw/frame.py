@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.draw.cells import DIM, TEXT, Row
+from tui.draw.cells import DIM, GRID, TEXT, Row
+from tui.draw.palette import is_pale
 from tui.draw.scale import Scale, labels, ticks
+from tui.text import cut
 
 MARGIN = 8
 """Cells left of the curves: labels and axis."""
@@ -16,38 +18,61 @@ def legend(
 ) -> list[Row]:
     """Title, then (name, colour, mark) of each curve, on at most ``most`` rows.
 
-    Where they do not fit on one row, the words that all names have are said once; where that is not enough, the entries
-    go on in the next row, and the last row says how many are left over. ``as_they_are`` leaves words and order alone.
+    Where they do not fit, the words that the names share are said once, and where that is not enough the last row says
+    how many are left over. ``as_they_are`` leaves words and order alone.
     """
     entries = [entry for entry in dict.fromkeys(names) if entry[0]]
     # A lane's first curve carries its mark; the others would only repeat its name.
     marked = {(name, colour) for name, colour, mark in entries if mark}
     entries = [entry for entry in entries if entry[2] or entry[:2] not in marked]
     if not as_they_are:
-        # What is drawn dim, and first, stands for comparison: the curves are named before it.
-        entries.sort(key=lambda entry: entry[1] == DIM)
+        # What is drawn dim or paler, and first, stands for comparison: the curves are named before it.
+        entries.sort(key=lambda entry: (entry[1] == DIM, is_pale(entry[1])))
     pieces = [(f"{title}  ", TEXT), *((f"━{mark} {name}  ", colour) for name, colour, mark in entries)]
-    if _length(pieces) - 2 > width and len(entries) > 1 and not as_they_are:
-        told = [name.split() for name, colour, _ in entries if colour != DIM]
-        shared = [word for word in (told[0] if len(told) > 1 else []) if all(word in words for words in told)]
-        said = [word for word in shared if word != "·"]
-        pieces = [(" ".join([f"{title} ", *said]) + " ", TEXT)]
-        for name, colour, mark in entries:
-            own = name if colour == DIM else " ".join(word for word in name.split() if word not in shared)
-            pieces.append((f"━{mark} {own} ", colour))
+    rows, left = _laid(pieces, width, most)
+    if left and len(entries) > 1 and not as_they_are:
+        # Not all of them fit: the words that all names share are said once.
+        curves = [entry for entry in entries if entry[1] != DIM]
+        shared, own = _parted([name for name, _, _ in curves])
+        pieces = [(" ".join([f"{title} ", *([shared] if shared else [])]) + "  ", TEXT)]
+        pieces += [(f"━{mark} {name}  ", colour) for name, (_, colour, mark) in zip(own, curves, strict=True)]
+        pieces += [(f"━{mark} {name}  ", colour) for name, colour, mark in entries if colour == DIM]
+        rows, left = _laid(pieces, width, most)
+    if left:
+        rows[-1].append((f"… {left} more", TEXT))
+    return [_cut(row, width) for row in rows]
+
+
+def _laid(pieces: Sequence[tuple[str, int]], width: int, most: int) -> tuple[list[list[tuple[str, int]]], int]:
+    """The pieces on at most so many rows, and how many of them have no room; the last row leaves some to say so."""
     rows: list[list[tuple[str, int]]] = [[]]
     for index, piece in enumerate(pieces):
         left = len(pieces) - index
-        # The last row keeps room for the number of those that do not fit.
         reserve = len(f"… {left - 1} more") if len(rows) == most and left > 1 else 0
-        if not rows[-1] or _length([*rows[-1], piece]) - 1 + reserve <= width:
+        if not rows[-1] or _length([*rows[-1], piece]) - 2 + reserve <= width:
             rows[-1].append(piece)
         elif len(rows) < most:
             rows.append([piece])
         else:
-            rows[-1].append((f"… {left} more", TEXT))
-            break
-    return [_cut(row, width) for row in rows]
+            return rows, left
+    return rows, 0
+
+
+def _parted(names: Sequence[str]) -> tuple[str, list[str]]:
+    """The words that begin each part of all names, and the names without them: depth, then 1, 2, 3."""
+    parts = [[part.split() for part in name.split(" · ")] for name in names]
+    if len(names) < 2 or len({len(one) for one in parts}) > 1:
+        return "", list(names)
+    shared: list[str] = []
+    own: list[list[str]] = [[] for _ in names]
+    for column in zip(*parts, strict=True):
+        n = 0
+        while all(len(words) > n for words in column) and len({words[n] for words in column}) == 1:
+            n += 1
+        shared.append(" ".join(column[0][:n]))
+        for told, words in zip(own, column, strict=True):
+            told.append(" ".join(words[n:]))
+    return " · ".join(filter(None, shared)), [" · ".join(filter(None, told)) for told in own]
 
 
 def _length(pieces: Sequence[tuple[str, int]]) -> int:
@@ -57,9 +82,7 @@ def _length(pieces: Sequence[tuple[str, int]]) -> int:
 def _cut(pieces: Sequence[tuple[str, int]], width: int) -> Row:
     text = "".join(piece for piece, _ in pieces)
     colours = b"".join(bytes([colour] * len(piece)) for piece, colour in pieces)
-    if len(text.rstrip()) > width:
-        text = text[: width - 1] + "…"
-    return text[:width].ljust(width), colours[:width].ljust(width, b"\0")
+    return cut(text.rstrip(), width).ljust(width), colours[:width].ljust(width, b"\0")
 
 
 def with_y_axis(body: list[Row], y: Scale) -> list[Row]:
@@ -74,7 +97,7 @@ def with_y_axis(body: list[Row], y: Scale) -> list[Row]:
     rows = []
     for text, (cells, colours) in zip(beside, body, strict=True):
         axis = f"{text[: MARGIN - 1]:>{MARGIN - 1}}" + ("┤" if text else "│")
-        rows.append((axis + cells, bytes([DIM] * MARGIN) + colours))
+        rows.append((axis + cells, bytes([DIM] * (MARGIN - 1) + [GRID]) + colours))
     return rows
 
 
@@ -92,16 +115,16 @@ def x_axis(x: Scale, width: int, name: str) -> list[Row]:
         if start > end:
             below[start : start + len(text)] = text
             end = start + len(text)
-    shown = name[: max(0, width - 2)]
+    shown = cut(name, max(0, width - 2))
     if end + len(shown) + 2 < width:
         below[width - len(shown) :] = shown
     elif shown:
         # No room at the right end: the corner under the y axis has some.
-        corner = shown[: MARGIN - 2]
+        corner = cut(shown, MARGIN - 2)
         if not "".join(below[: len(corner) + 1]).strip():
             below[: len(corner)] = corner
     axis = " " * (MARGIN - 1) + "└" + "".join(line)
-    return [(axis, bytes([DIM] * width)), ("".join(below[:width]), bytes([DIM] * width))]
+    return [(axis, bytes([GRID] * width)), ("".join(below[:width]), bytes([DIM] * width))]
 
 
 _PLAIN = str.maketrans("┤│└─┬━•░█…", "+|+-+-*:#~")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from tui.draw.cells import DIM, TEXT, Row, put
+from tui.text import cut
 
 LEVELS = 11
 """Shades: the middle one is zero, those below cold, those above warm."""
@@ -52,7 +53,7 @@ def gallery(
         left, top = (index % across) * (columns + GAP), (index // across) * cell_height
         if top >= height:
             break
-        sheet[top] = put(sheet[top], left, caption[:columns], DIM)
+        sheet[top] = put(sheet[top], left, cut(caption, columns), DIM)
         for offset, (text, colours) in enumerate(picture(values, rows, columns, largest)):
             if top + 1 + offset < height:
                 row_text, row_colours = sheet[top + 1 + offset]

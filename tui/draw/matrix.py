@@ -9,6 +9,7 @@ import msgspec
 
 from tui.draw.cells import DIM, TEXT, Row, put
 from tui.draw.heat import FIRST_HEAT, LEVELS, shade
+from tui.text import cut
 
 _GAP = 2
 _WIDEST_ENTRY = 10
@@ -50,7 +51,7 @@ def panels(shown: Sequence[Panel], rows: int, columns: int, width: int, height: 
     for index, panel in enumerate(shown):
         left, top = (index % across) * (room[0] + _GAP), (index // across) * (room[1] + 1)
         body, note = _panel(panel, rows, columns, *room, largest, view)
-        sheet[top] = put(sheet[top], left, f"{panel.caption}{note}"[: room[0]], DIM)
+        sheet[top] = put(sheet[top], left, cut(f"{panel.caption}{note}", room[0]), DIM)
         for offset, (text, colours) in enumerate(body[: height - top - 1]):
             before_text, before_colours = sheet[top + 1 + offset]
             end = left + len(text)

@@ -1,19 +1,41 @@
-"""Which of the terminal's 256 colours a cell's colour number is, and the same as a picture on paper has it."""
+"""What a cell's colour number is on a ground: of the terminal's 256 colours one that can be read there.
+
+Curves and words have a contrast of 4.5 at least with the ground they stand on, lines of a grid 3 (WCAG 2.2, 1.4.3 and
+1.4.11), whatever the theme: colours that have less are taken darker, or lighter.
+"""
 
 from __future__ import annotations
 
-from tui.draw.cells import DIM, FIRST_SERIES, TEXT
+import functools
+from collections.abc import Collection
+
+from tui.draw.cells import DIM, FIRST_SERIES, GRID, TEXT
+
+Rgb = tuple[int, int, int]
 
 # From the 256 colours that SSH carries: apart from each other on dark and on light, and for most colour-blind eyes.
 SERIES = (75, 208, 78, 212, 220, 45, 203, 141, 150, 179, 110, 174)
+_ON_LIGHT = (25, 124, 22, 127, 58, 23, 88, 55, 21, 52, 24, 89)
 MARKS = "123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """What tells curves apart without colour, in the order of the lanes that are drawn."""
+FIRST_PALE = FIRST_SERIES + len(SERIES)
+"""The same hues, paler: runs that are laid under another."""
 CHOSEN, GOOD, BAD, BUSY = 240, 241, 242, 243
+SIGNS = {GOOD: (78, 22), BAD: (203, 124), BUSY: (220, 58)}
+"""Each on dark and on light."""
 
-# Blue over dark grey to orange.
+LEAST_CONTRAST, LEAST_OF_GRID = 4.5, 3.0
+
+# Blue over the ground's grey to orange.
 HEAT = (117, 75, 33, 26, 18, 235, 52, 94, 130, 172, 215)
+HEAT_ON_LIGHT = (17, 19, 26, 33, 117, 254, 223, 215, 208, 130, 88)
+
+DARK: Rgb = (18, 18, 18)
+LIGHT: Rgb = (224, 224, 224)
+"""Grounds of the two themes that there are without configuration."""
 
 _CUBE = (0, 95, 135, 175, 215, 255)
+_PALENESS = 0.5
 # On white paper: the same hues, dark enough for a thin line.
 _DARKER = 0.72
 
@@ -23,7 +45,17 @@ def series_colour(index: int) -> int:
     return FIRST_SERIES + index % len(SERIES)
 
 
-def rgb(code: int) -> tuple[int, int, int]:
+def pale(colour: int) -> int:
+    """The paler colour of the same hue; any other colour as it is."""
+    return colour + len(SERIES) if FIRST_SERIES <= colour < FIRST_PALE else colour
+
+
+def is_pale(colour: int) -> bool:
+    """Whether it is one of the paler colours."""
+    return FIRST_PALE <= colour < FIRST_PALE + len(SERIES)
+
+
+def rgb(code: int) -> Rgb:
     """Red, green and blue of one of the colours 16 to 255."""
     if code >= 232:
         grey = 8 + 10 * (code - 232)
@@ -32,10 +64,72 @@ def rgb(code: int) -> tuple[int, int, int]:
     return _CUBE[code // 36], _CUBE[code // 6 % 6], _CUBE[code % 6]
 
 
+def contrast(one: Rgb, other: Rgb) -> float:
+    """Of two colours, from 1 to 21 (WCAG 2.2)."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@functools.lru_cache(maxsize=512)
+def _luminance(colour: Rgb) -> float:
+    red, green, blue = (part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4 for part in colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def is_light(ground: Rgb) -> bool:
+    """Whether dark words stand out from it more than light ones."""
+    return contrast(ground, (0, 0, 0)) > contrast(ground, (255, 255, 255))
+
+
+@functools.lru_cache(maxsize=8)
+def inks(ground: Rgb) -> dict[int, int]:
+    """The terminal's colour for each colour number but those of pictures, on a ground."""
+    found = {
+        DIM: _nearest((138, 138, 138), ground, LEAST_CONTRAST, range(232, 256)),
+        GRID: _nearest((108, 108, 108), ground, LEAST_OF_GRID, range(232, 256)),
+    }
+    light, taken = is_light(ground), set[int]()
+    base = _ON_LIGHT if light else SERIES
+    for index, code in enumerate(base):
+        found[FIRST_SERIES + index] = _nearest(rgb(code), ground, LEAST_CONTRAST, range(16, 232), taken)
+        taken.add(found[FIRST_SERIES + index])
+    for index, code in enumerate(base):
+        # On light nothing paler can be read.
+        paler = rgb(code) if light else _mixed(rgb(code), (128, 128, 128), _PALENESS)
+        found[FIRST_PALE + index] = _nearest(paler, ground, LEAST_CONTRAST, range(16, 232), () if light else taken)
+    for sign, codes in SIGNS.items():
+        found[sign] = _nearest(rgb(codes[light]), ground, LEAST_CONTRAST, range(16, 232))
+    return found
+
+
+def _mixed(one: Rgb, other: Rgb, share: float) -> Rgb:
+    red, green, blue = (round(a + share * (b - a)) for a, b in zip(one, other, strict=True))
+    return red, green, blue
+
+
+def _nearest(wanted: Rgb, ground: Rgb, least: float, codes: range, taken: Collection[int] = ()) -> int:
+    """Of these codes the one nearest to a colour that stands out from the ground."""
+    towards = (0, 0, 0) if is_light(ground) else (255, 255, 255)
+    # First by darkening alone, or lightening, which keeps the hue.
+    shares = (share / 20 for share in range(21))
+    mixed = (_mixed(wanted, towards, share) for share in shares)
+    wanted = next((colour for colour in mixed if contrast(colour, ground) >= least), towards)
+    readable = [code for code in codes if code not in taken and contrast(rgb(code), ground) >= least]
+    # No ground is without: black or white has 4.5 on any.
+    return min(readable or codes, key=lambda code: sum((a - b) ** 2 for a, b in zip(rgb(code), wanted, strict=True)))
+
+
+def heat(ground: Rgb) -> tuple[int, ...]:
+    """The shades of pictures on a ground, from cold to warm."""
+    return HEAT_ON_LIGHT if is_light(ground) else HEAT
+
+
 def on_paper(colour: int) -> str:
     """A cell's colour as #rrggbb for a white ground."""
     if colour == TEXT:
         return "#202020"
-    if colour == DIM:
+    if colour in (DIM, GRID):
         return "#808080"
-    return "#" + "".join(f"{round(part * _DARKER):02x}" for part in rgb(SERIES[(colour - FIRST_SERIES) % len(SERIES)]))
+    base = rgb(SERIES[(colour - FIRST_SERIES) % len(SERIES)])
+    parts = (round(part * _DARKER) for part in base)
+    return "#" + "".join(f"{(part + 170) // 2 if is_pale(colour) else part:02x}" for part in parts)

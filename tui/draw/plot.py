@@ -11,7 +11,7 @@ import msgspec
 
 from tui.draw import window
 from tui.draw.canvas import Canvas, Marker
-from tui.draw.cells import DIM, TEXT, Row, fit, put
+from tui.draw.cells import DIM, GRID, TEXT, Row, fit, put
 from tui.draw.curves import Curve, Mark, draw_curve, draw_mark, drawable, place_ends, place_marks
 from tui.draw.frame import MARGIN, legend, plain, with_y_axis, x_axis
 from tui.draw.readout import readout
@@ -139,7 +139,7 @@ class Plot:
         """``height`` rows of ``width`` cells. With ``extent`` the limits hold those curves, whatever is drawn."""
         self.drawn = None
         if width < 20 or height < 5:
-            return fit([(title[:width], TEXT)], width, height)
+            return fit([(title, TEXT)], width, height)
         whole = self._limits(extent or curves)
         if whole is None:
             return fit([(title, TEXT), (self._why_empty(curves), DIM)], width, height)
@@ -185,7 +185,7 @@ class Plot:
         column = min(len(body[0][0]) - 1, int(place * len(body[0][0])))
         for index, row in enumerate(body):
             if row[0][column] == " ":
-                body[index] = put(row, column, "│", DIM)
+                body[index] = put(row, column, "│", GRID)
 
     def _limits(self, curves: Sequence[Curve]) -> tuple[Scale, Scale] | None:
         x_range = _range([curve.x for curve in curves], self.x_log)

@@ -111,7 +111,7 @@ def about(preset: Preset, raw: Raw) -> str:
     except BadSetting as error:
         lines += [inert(str(error), 400), ""]
     if preset.look_for:
-        lines += ["Look for", *(f"• {inert(text, 300)}" for text in preset.look_for), ""]
+        lines += ["Look for", *(f"• {inert(one.say, 300)}" for one in preset.look_for), ""]
     if preset.source:
         lines.append(f"Source: {inert(preset.source, 300)}")
     return "\n".join(lines)

@@ -18,25 +18,28 @@ from solver.progress import progress
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
 from tui import keys
-from tui.draw.cells import DIM, TEXT, row
+from tui.draw.cells import DIM, row
 from tui.draw.palette import series_colour
 from tui.pace import Pace
+from tui.screens.arranging import ArrangingScreen
 from tui.screens.compare import CompareDialog
-from tui.screens.looking import LookingScreen
-from tui.shown import claim_pages, event_page
+from tui.shown import event_page, verdict
 from tui.text import inert, label
 from tui.watch.seen import Follower, Seen
-from tui.widgets.chart import Chart
+from tui.widgets.charts import Charts
 from tui.widgets.hints import Hints
+from tui.widgets.lane_table import LaneTable
+from tui.widgets.look_for_list import LookForList
 from tui.widgets.quantity_list import QuantityList
 from tui.widgets.rows import Rows
 from tui.widgets.slider import Slider
 from tui.widgets.status import Status
+from tui.widgets.title import Title
 
 _LIST_EVERY_S = 0.5
 
 
-class LiveScreen(LookingScreen):
+class LiveScreen(ArrangingScreen):
     """Watches one run directory; it does not matter who started the run or whether it still goes on."""
 
     PLACE: ClassVar[keys.Place] = "live"
@@ -54,6 +57,8 @@ class LiveScreen(LookingScreen):
         self.stopping = False
         """Whether the run was asked to stop and has not ended yet."""
         self._drawn_look = ""
+        self._names = [""]
+        """What stands on the first line, the most important first."""
         self._pace = Pace()
         self._next_list = 0.0
         self._list_waits = False
@@ -64,11 +69,14 @@ class LiveScreen(LookingScreen):
         return self.follower.history
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="title", markup=False)
+        yield Title(id="title")
         with Horizontal(id="body"):
-            yield QuantityList(id="quantities")
+            with Vertical(id="aside"):
+                yield LookForList(id="look-for")
+                yield QuantityList(id="quantities")
+                yield LaneTable(id="lanes")
             with Vertical(id="middle"):
-                yield Chart(id="chart")
+                yield Charts(id="charts")
                 yield Slider(id="slider")
         yield Rows(id="events")
         yield Status(id="status")
@@ -76,8 +84,9 @@ class LiveScreen(LookingScreen):
         yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
 
     def on_mount(self) -> None:
-        self.chart.plot.marker = self.app.marker
+        self.chart.plot.marker = self.query_one(QuantityList).marker = self.app.marker
         self.follower.feed.start()
+        self.show_lane_table()
         self.lay_over()
         self.set_interval(1 / self.frames_per_s, self._tick)
 
@@ -106,10 +115,10 @@ class LiveScreen(LookingScreen):
                     self.app.complain(str(error))
                     continue
                 self.others[name].feed.start()
-        beside = "".join(f" · with {other.name}" for other in self.others.values())
-        pinned = " · pinned" if self.app.is_pinned(self.directory) else ""
         own = self.directory.read_notes().name or self.order.preset.title or self.order.preset.name
-        self.query_one("#title", Static).update(f"{inert(own, 80)} · {inert(self.directory.id)}{pinned}{beside}")
+        pinned = ["pinned"] if self.app.is_pinned(self.directory) else []
+        beside = [f"with {other.name}" for other in self.others.values()]
+        self._names = [inert(own, 80), *pinned, *beside, inert(self.directory.id)]
         self.show(changed=bool(self.history.lanes))
 
     def on_resize(self, event: events.Resize) -> None:
@@ -117,6 +126,11 @@ class LiveScreen(LookingScreen):
         self.set_class(width < 60 or height < 15, "narrow")
         self.set_class(width < 100 or height < 30, "small")
         self.set_class(width < 40 or height < 12, "tiny")
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """As many charts as there is room for, and everything drawn at its size."""
+        self.fit_charts()
         self.call_after_refresh(self.redraw)
 
     def _tick(self) -> None:
@@ -135,6 +149,10 @@ class LiveScreen(LookingScreen):
             with self.app.batch_update():
                 self._draw(at_once=self._look() != self._drawn_look)
             self._pace.drew(is_live=self.is_live())
+
+    def read_cursor(self) -> None:
+        if self.has_table:
+            self.draw_table(self.selection.seen)
 
     def is_live(self) -> bool:
         """Whether a solver still works on the run."""
@@ -166,7 +184,7 @@ class LiveScreen(LookingScreen):
         seen = self.seen()
         self.selection.update(seen, self.others_seen(), None if self.place is None else self.follower.seen())
         growing = self.is_live() and self.place is None
-        self.selection.draw(self.chart, growing=growing or any(other.is_live() for other in self.others.values()))
+        self.draw_charts(growing=growing or any(other.is_live() for other in self.others.values()))
         self.draw_slider()
         lane = self._shown_lane(seen.history)
         now = time.monotonic()
@@ -175,8 +193,12 @@ class LiveScreen(LookingScreen):
             # Every row of list and status changes with every frame: twice a second is as fast as numbers are read.
             self._next_list = now + _LIST_EVERY_S
             colour = series_colour(lane.index if lane is not None else 0)
-            self.query_one(QuantityList).draw(self.selection.items, self.selection.place(), seen, lane, colour)
-            self._draw_status(seen.history, lane)
+            self.query_one(LookForList).draw(self.selection.items, seen)
+            if self.has_table:
+                self.draw_table(seen)
+            else:
+                self.query_one(QuantityList).draw(self.selection.items, self.selection.place(), seen, lane, colour)
+            self._draw_status(seen, lane)
         self._draw_events(seen)
         self._drawn_look = self._look()
 
@@ -185,17 +207,16 @@ class LiveScreen(LookingScreen):
         width, height = widget.size
         if not width or not height:
             return
-        shown: list[tuple[str, int]] = [(text, TEXT) for text in event_page.newest(seen, height)]
-        shown += [(text, DIM) for text in self.order.preset.look_for[: height - len(shown)]]
-        rows = [row((inert(text, 400), colour), width=width) for text, colour in shown]
+        rows = [row((inert(text, 400), DIM), width=width) for text in event_page.newest(seen, height)]
         rows += [row(width=width)] * (height - len(rows))
         widget.show(rows)
 
-    def _draw_status(self, history: History, lane: LaneHistory | None) -> None:
-        now = progress(history, self.order.spec)
+    def _draw_status(self, seen: Seen, lane: LaneHistory | None) -> None:
+        now = progress(seen.history, self.order.spec)
         state = self._state() if self.place is None else "replayed"
         name = self.follower.feed.device or self.order.spec.device
-        self.query_one(Status).draw(history, lane, now, name, state, self._sentence(state))
+        self.query_one(Title).draw(self._names, verdict.headline(seen, state, now, name))
+        self.query_one(Status).draw(seen.history, lane, now, name, verdict.standing(seen, state), self._sentence(state))
 
     def _sentence(self, state: str) -> str:
         again = " · space takes it up again" if not self.is_live() and self.directory.can_resume() else ""
@@ -210,7 +231,8 @@ class LiveScreen(LookingScreen):
         if self._frozen:
             return "the picture is frozen: v catches up"
         if self.history.ending is not None:
-            return self.history.ending.outcome.sentence() + self._claims() + again + self._damage()
+            own = self.history.ending.outcome.sentence()
+            return verdict.outcome(self.follower.seen(), own) + again + self._damage()
         if self.stopping:
             return "stopping at the next step …"
         if state == "paused":
@@ -226,10 +248,6 @@ class LiveScreen(LookingScreen):
         if alone is not None:
             return label(self.history, alone)
         return "all lanes" if shown is None else f"{len(shown)} of {len(self.history.lanes)} lanes (l shows all)"
-
-    def _claims(self) -> str:
-        names = self.order.preset.claims
-        return f" · claims {claim_pages.in_short(self.history, names)} (key 5)" if names else ""
 
     def _damage(self) -> str:
         damaged = self.follower.feed.damaged + self.history.refused
@@ -247,7 +265,7 @@ class LiveScreen(LookingScreen):
 
     def action_maximise(self) -> None:
         self.toggle_class("maximised")
-        self.call_after_refresh(self.redraw)
+        self.call_after_refresh(self._fit)
 
     def action_freeze(self) -> None:
         if self.place is not None:

@@ -63,6 +63,7 @@ class LookingScreen(Screen[None]):
 
     @property
     def chart(self) -> Chart:
+        """The picture that keys act on."""
         return self.query_one(Chart)
 
     def seen(self) -> Seen:
@@ -82,6 +83,9 @@ class LookingScreen(Screen[None]):
     def others_seen(self) -> list[Seen]:
         return [other.seen() for other in self.others.values()]
 
+    def read_cursor(self) -> None:
+        """Shows what stands at the cursor, where anything but the chart does."""
+
     def show(self, *, changed: bool) -> None:
         """Draws with limits of its own what was chosen."""
         if changed:
@@ -90,7 +94,11 @@ class LookingScreen(Screen[None]):
 
     def remember(self) -> None:
         """Keeps how the run was looked at for the next one of its preset."""
-        self.app.memory.looks[self.follower.order.preset.name] = self.selection.look()
+        self.app.memory.looks[self.follower.order.preset.name] = self.remembered()
+
+    def remembered(self) -> memory.Look:
+        """How the run is looked at."""
+        return self.selection.look()
 
     def on_quantity_list_chosen(self, message: QuantityList.Chosen) -> None:
         self.show(changed=self.selection.choose(message.index))
@@ -98,12 +106,6 @@ class LookingScreen(Screen[None]):
     def on_chart_wheeled(self, message: Chart.Wheeled) -> None:
         if self.selection.turn_page(self.chart, message.lines):
             self.redraw()
-
-    def action_next_quantity(self) -> None:
-        self.show(changed=self.selection.choose(self.selection.place() + 1))
-
-    def action_previous_quantity(self) -> None:
-        self.show(changed=self.selection.choose(self.selection.place() - 1))
 
     def action_view(self, number: int) -> None:
         self.show(changed=self.selection.choose_view(number))
@@ -132,6 +134,12 @@ class LookingScreen(Screen[None]):
             self.show(changed=True)
         else:
             self.notify("this run's preset makes no claims")
+
+    def action_look_for(self) -> None:
+        if self.selection.next_to_look_for():
+            self.show(changed=True)
+        else:
+            self.notify("the preset says nothing to look for")
 
     def action_lanes(self) -> None:
         if len(self.follower.history.lanes) < 2:
@@ -193,14 +201,15 @@ class LookingScreen(Screen[None]):
     def action_marker(self) -> None:
         plot = self.chart.plot
         plot.marker = MARKERS[(MARKERS.index(plot.marker) + 1) % len(MARKERS)]
-        self.app.memory.marker = plot.marker
-        self.chart.redraw()
+        self.app.memory.marker = self.query_one(QuantityList).marker = plot.marker
+        self.redraw()
 
     def action_cursor(self, where: str) -> None:
         if self.chart.is_plot:
             cells = _FAR if where.startswith("far") else 1
             self.chart.plot.move_cursor(-cells if where.endswith("left") else cells)
             self.chart.redraw()
+            self.read_cursor()
 
     def action_zoom(self, how: str) -> None:
         plot = self.chart.plot

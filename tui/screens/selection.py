@@ -9,13 +9,14 @@ from solver.series import AXES
 from tui.draw.curves import Curve, Mark
 from tui.draw.matrix import View
 from tui.memory import Look
-from tui.shown import quantities, traces
+from tui.shown import look_for, quantities, traces
 from tui.shown.bands import FEWEST_SEEDS
-from tui.shown.figures import Figure, figures
-from tui.shown.items import Item, first, items
+from tui.shown.figures import HOLLOW, Figure, figures
+from tui.shown.items import Item, first, items, named
 from tui.shown.pictures import Pictures, Scene
 from tui.shown.quantities import Quantity
 from tui.shown.sheets import Sheet, claim_sheets
+from tui.text import label
 from tui.watch import replay
 from tui.watch.seen import Seen
 from tui.widgets.chart import Chart
@@ -33,7 +34,7 @@ class Selection:
         self._whole: Seen | None = None
         """The run as it stands now, where an earlier moment is shown: axes hold all of it."""
         self._known = traces.Known()
-        self._known_extent: tuple[object, list[Curve]] = None, []
+        self._known_extents: dict[str, tuple[object, list[Curve]]] = {}
         self._figures = figures(seen.order.spec)
         self._claims = claim_sheets(seen.order)
         self.items: list[Item] = []
@@ -59,7 +60,7 @@ class Selection:
         self.seen, self.others, self._whole = seen, others, whole
         self.items = items(seen, self._figures, self._claims, others)
         if self.item() is None and any(len(lane) for lane in seen.history.lanes):
-            self._chosen = first(self.items)
+            self._chosen = first(self.items, seen.order.preset.opens)
 
     def item(self) -> Item | None:
         """The chosen row of the list."""
@@ -123,6 +124,15 @@ class Selection:
         )
         return self.choose(next(found, -1))
 
+    def next_to_look_for(self) -> bool:
+        """The row that shows the next thing to look for; False where the preset names none."""
+        rows = [item for name in look_for.names(look_for.bullets(self.seen)) if (item := named(self.items, name))]
+        rows = list({row.key: row for row in rows}.values())
+        if not rows:
+            return False
+        at = next((place for place, row in enumerate(rows) if row.key == self._chosen), -1)
+        return self.choose_key(rows[(at + 1) % len(rows)].key)
+
     def next_lane(self) -> None:
         """All lanes, then one after the other."""
         alone = self.chosen_lane()
@@ -174,9 +184,9 @@ class Selection:
             return None
         return next((lane for lane in lanes if lane.index in (self.lanes or ())), None)
 
-    def draw(self, chart: Chart, *, growing: bool) -> None:
-        """Shows the chosen row; with ``growing`` more is to come."""
-        item = self.item()
+    def draw(self, chart: Chart, *, growing: bool, key: str = "", prefix: str = "") -> None:
+        """Shows the chosen row, or that of a key; with ``growing`` more is to come."""
+        item = self.item() if not key else next((one for one in self.items if one.key == key), None)
         if item is None:
             chart.draw([], [], "waiting for the solver", "")
             return
@@ -185,47 +195,60 @@ class Selection:
             chart.plot.growing = growing
             chart.plot.forget()
         if isinstance(item, Sheet):
-            chart.paint(lambda width, height: item.rows(self.seen, width, height, self._start))
+            start = 0 if key else self._start
+            chart.paint(lambda width, height: item.rows(self.seen, width, height, start))
         elif isinstance(item, Pictures):
-            scene = Scene(self.seen.history, self.chosen_lane(), self.seen.truths, self._start, self.view)
+            start, view = (0, View()) if key else (self._start, self.view)
+            scene = Scene(self.seen.history, self.chosen_lane(), self.seen.truths, start, view)
             chart.paint(lambda width, height: item.rows(scene, width, height))
         else:
-            self.draw_curves(chart, item)
+            self.draw_curves(chart, item, prefix)
 
-    def draw_curves(self, chart: Chart, item: Figure | Quantity) -> None:
+    def draw_curves(self, chart: Chart, item: Figure | Quantity, prefix: str = "") -> None:
+        """The curves of a row; a chart that showed another one has limits of its own."""
+        if chart.shows != item.key:
+            chart.shows = item.key
+            chart.plot.forget()
         chart.plot.y_log = self._log(item, "y")
         chart.plot.x_log = self._log(item, "x")
         chart.plot.from_zero = isinstance(item, Quantity) and not traces.is_plane(self._axis)
-        title = item.title.strip() + (" (log)" if chart.plot.y_log else "")
-        if isinstance(item, Quantity) and traces.is_plane(self._drawn_axis(item)):
+        title = prefix + item.title.strip() + (" (log)" if chart.plot.y_log else "")
+        if isinstance(item, Quantity) and traces.is_plane(self.drawn_axis(item)):
             title += f" against {quantities.axis_name(self._axis)}"
+        alone = self.chosen_lane()
+        if alone is not None and isinstance(item, Quantity):
+            title += f" · {label(self.seen.history, alone)}"
+        lanes = self.seen.history.lanes
+        ended = sum(lane.outcome is not None for lane in lanes)
+        if isinstance(item, Figure) and item.of_ends and ended < len(lanes):
+            title += f" · {ended} of {len(lanes)} lanes have ended, {HOLLOW} goes on"
         extent = [] if self._whole is None else self._extent(item, self._whole, chart)
-        x_name = item.x_name if isinstance(item, Figure) else quantities.axis_name(self._drawn_axis(item))
+        x_name = item.x_name if isinstance(item, Figure) else quantities.axis_name(self.drawn_axis(item))
         chart.draw(self._curves(item, self.seen, chart), self._marks(item), title, x_name, extent)
 
     def _extent(self, item: Figure | Quantity, whole: Seen, chart: Chart) -> list[Curve]:
         """The curves of the whole run, made anew only when they are others."""
         n_frames = sum(len(lane) for lane in whole.history.lanes)
         key = (item.key, self._axis, self.lanes, self.bands, chart.plot.x_log, n_frames, len(self.others))
-        if self._known_extent[0] != key:
-            self._known_extent = key, self._curves(item, whole, chart)
-        return self._known_extent[1]
+        if item.key not in self._known_extents or self._known_extents[item.key][0] != key:
+            self._known_extents[item.key] = key, self._curves(item, whole, chart)
+        return self._known_extents[item.key][1]
 
     def _curves(self, item: Figure | Quantity, seen: Seen, chart: Chart) -> list[Curve]:
         if isinstance(item, Figure):
             return item.curves(seen.history)
         shown = traces.groups(seen, self.others, self.lanes)
         return traces.curves(
-            item, shown, self._drawn_axis(item), bands=self.bands, log_x=chart.plot.x_log, known=self._known
+            item, shown, self.drawn_axis(item), bands=self.bands, log_x=chart.plot.x_log, known=self._known
         )
 
     def _marks(self, item: Figure | Quantity) -> list[Mark]:
         if isinstance(item, Figure):
             return []
-        lanes = traces.groups(self.seen, (), self.lanes)[0].lanes
-        return traces.marks(item, self.seen.history, lanes, self._drawn_axis(item))
+        lanes = traces.groups(self.seen, (), self.lanes)[-1].lanes
+        return traces.marks(item, self.seen.history, lanes, self.drawn_axis(item))
 
-    def _drawn_axis(self, item: Quantity) -> str:
+    def drawn_axis(self, item: Quantity) -> str:
         """The chosen axis, or steps where not every lane that records the quantity has it."""
         lanes = [lane for lane in self.seen.history.lanes if quantities.columns(item, lane)]
         return self._axis if all(self._axis in lane.columns for lane in lanes) else "step"

@@ -90,22 +90,34 @@ def _shown(value: float | None) -> str:
     return "–" if value is None else quantity(value)
 
 
-def _headline(history: History, name: str, width: int) -> Line:
+def _headline(history: History, name: str, width: int) -> list[Line]:
+    """A claim with its verdict and its numbers, on two lines where they do not fit on one."""
     claim = history.claims.get(name)
     sign, colour = _VERDICTS["pending" if claim is None else claim.verdict]
     verdict = "waiting" if claim is None else claim.verdict
     numbers = "" if claim is None else compared(claim)
-    return f"{sign} {inert(name, 60)} {verdict}  {numbers}"[:width], colour
+    whole = f"{sign} {inert(name, 60)} {verdict}  {numbers}"
+    if len(whole) <= width:
+        return [(whole, colour)]
+    # The sign says the verdict, too.
+    return (
+        [(whole, colour)]
+        if len(whole := f"{sign} {name}  {numbers}") <= width
+        else [
+            (f"{sign} {inert(name, max(1, width - 2))}", colour),
+            *wrapped(numbers, colour, width),
+        ]
+    )
 
 
 def overview(seen: Seen, width: int) -> list[Line]:
     """All verdicts, a line each; then each claim with its statement and its statistic."""
     history, names = seen.history, seen.order.preset.claims
-    lines: list[Line] = [*(_headline(history, name, width) for name in names)]
-    lines += [("i explains them one by one: formula, source, numbers"[:width], DIM), ("", TEXT)]
+    lines: list[Line] = [line for name in names for line in _headline(history, name, width)]
+    lines += [("i explains them one by one: formula, source, numbers", DIM), ("", TEXT)]
     for name in names:
         claim, definition = history.claims.get(name), CLAIMS.get(name)
-        lines.append(_headline(history, name, width))
+        lines += _headline(history, name, width)
         if definition is not None:
             lines += wrapped(definition.statement, TEXT, width)
         if claim is not None:
@@ -120,7 +132,7 @@ def overview(seen: Seen, width: int) -> list[Line]:
 def _one_claim(seen: Seen, name: str, lanes: Sequence[int], width: int) -> list[Line]:
     """One claim whole: what the papers say, what is measured, and the newest numbers of every lane it rests on."""
     definition, claim = CLAIMS[name], seen.history.claims.get(name)
-    lines = [_headline(seen.history, name, width), ("", TEXT), *wrapped(definition.statement, TEXT, width, "")]
+    lines = [*_headline(seen.history, name, width), ("", TEXT), *wrapped(definition.statement, TEXT, width, "")]
     told = [("formula", definition.statistic), ("measured", claim.text if claim is not None else "waiting for the run")]
     if claim is not None and compared(claim):
         told.append(("judged", f"{compared(claim)}: {claim.verdict}"))
@@ -143,9 +155,9 @@ def _numbers(seen: Seen, lanes: Sequence[int], names: Sequence[str], width: int)
         told = [(name, _newest(lane, name)) for name in names]
         if not any(values for _, values in told):
             continue
-        lines.append((f"  {label(seen.history, lane)}"[:width], series_colour(lane.index)))
+        lines.append((f"  {label(seen.history, lane)}", series_colour(lane.index)))
         lines += [(_fitting(f"    {name.replace('_', ' ')}:", values, width), TEXT) for name, values in told if values]
-    return lines or [("  nothing of it is recorded yet"[:width], DIM)]
+    return lines or [("  nothing of it is recorded yet", DIM)]
 
 
 def _fitting(head: str, values: Sequence[float], width: int) -> str:
@@ -154,9 +166,9 @@ def _fitting(head: str, values: Sequence[float], width: int) -> str:
     for value in values:
         text = f" {quantity(value)} "
         if len(line) + len(text) + 1 > width:
-            return f"{line}…"[:width]
+            return f"{line}…"
         line += text
-    return line[:width]
+    return line
 
 
 def _newest(lane: LaneHistory, name: str) -> list[float]:

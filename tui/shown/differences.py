@@ -10,20 +10,23 @@ from solver.spec import RunSpec
 
 
 def flat(spec: RunSpec) -> dict[str, str]:
-    """Every setting that says something, by dotted name, as text."""
-    return _flat(msgspec.to_builtins(spec), "")
+    """Every setting that says something, by dotted name, as text; of one that is swept the values that lanes have."""
+    found = _flat(msgspec.to_builtins(spec), "")
+    return found | {field: ", ".join(map(_text, values)) for field, values in spec.sweep.items()}
 
 
 def _flat(value: dict[str, Any], prefix: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, item in value.items():
-        if name == "sweep":
-            found |= {f"sweep {field}": ", ".join(map(str, values)) for field, values in item.items()}
-        elif isinstance(item, dict):
-            found |= _flat(item, f"{prefix}{name}.")
+        if isinstance(item, dict):
+            found |= {} if name == "sweep" else _flat(item, f"{prefix}{name}.")
         elif item is not None:
-            found[f"{prefix}{name}"] = f"{item:g}" if isinstance(item, float) else str(item)
+            found[f"{prefix}{name}"] = _text(item)
     return found
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def in_short(spec: RunSpec, other: RunSpec) -> str:

@@ -15,7 +15,7 @@ from solver.claims.laws import law_points, n_factors
 from solver.counterexample import counterexample
 from solver.history import History, LaneHistory
 from solver.records import number
-from solver.spec import RunSpec
+from solver.spec import CP, Observed, RunSpec
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve
 from tui.draw.palette import MARKS, series_colour
@@ -25,6 +25,7 @@ from tui.text import label
 # Lanes are told apart by what else is swept; so many curves are drawn at most.
 _MOST_CURVES = 12
 _LAW_POINTS = 40
+HOLLOW = "○"
 _MOST_KNOWN = 4
 
 
@@ -39,6 +40,8 @@ class Figure(msgspec.Struct, frozen=True):
     y_log: bool = False
     opens: bool = True
     """Whether a run opens with it."""
+    of_ends: bool = False
+    """Whether it is made of the ends of lanes, so that those under way say little yet."""
 
     @property
     def key(self) -> str:
@@ -54,27 +57,63 @@ def figures(spec: RunSpec) -> list[Figure]:
 def _of_counterexample(spec: RunSpec) -> list[Figure]:
     if counterexample(spec.problem) is None:
         return []
-    title = "size of the unobserved entry against loss"
-    return [Figure(title, "loss", _entry_curves, "|w| and loss", x_log=True, y_log=True)]
+    title = "size of the unobserved entry against loss, which falls to the left"
+    return [Figure(title, "loss ←", _entry_curves, "|w| and loss", x_log=True, y_log=True)]
 
 
 def _of_ranks(spec: RunSpec) -> list[Figure]:
     """Where a model learns from examples, and its rank is swept."""
     if spec.problem.largest_batch is None or len(spec.sweep.get("model.components", [])) < 2:
         return []
-    return [Figure("error, o test • train", "rank R", _error_curves, "error and R")]
+    return [Figure("error, o test • train", "rank R", _error_curves, "error and R", of_ends=True)]
 
 
 def _of_observations(spec: RunSpec) -> list[Figure]:
     if len(spec.sweep.get("problem.observations", [])) < 2:
         return []
-    found = [_against_observations("reconstruction_error", "error", y_log=True)]
+    found = [_against_observations("reconstruction_error", "reconstruction error", y_log=True)]
     if spec.problem.n_modes == 2:
         found.append(_against_observations("effective_rank", "effective rank"))
         found.append(_against_observations("nuclear_norm", "nuclear norm"))
     elif spec.record.cp_rank:
         found.append(_against_observations("cp_rank", "estimated CP rank"))
     return found
+
+
+def _of_prediction(spec: RunSpec) -> list[Figure]:
+    """Where it is foretold which component escapes."""
+    if not isinstance(spec.model, CP) or not isinstance(spec.problem, Observed) or spec.problem.n_modes < 3:
+        return []
+    if len(settings.lanes(spec)) < 2:
+        return []
+    title = "foretold component and the largest other, at the end"
+    return [Figure(title, "lane", _foretold_curves, "foretold", y_log=True, opens=False, of_ends=True)]
+
+
+def _foretold_curves(history: History) -> list[Curve]:
+    """Of every lane the norm of the component that was foretold at its start, and the largest norm of the others."""
+    right, other = [], []
+    for lane in history.lanes:
+        foretold, columns = lane.summary.get("predicted_component", -1.0), lane.vectors.get("component_norms", [])
+        if not 0.0 <= foretold < len(columns) or not columns[0]:
+            continue
+        index = int(foretold)
+        norms = [column[-1] for place, column in enumerate(columns) if place != index]
+        right.append((float(lane.index + 1), columns[index][-1]))
+        other.append((float(lane.index + 1), max(norms, default=math.nan)))
+    return [
+        Curve(
+            name,
+            series_colour(colour),
+            array("d", (x for x, _ in points)),
+            array("d", (y for _, y in points)),
+            mark,
+            points=True,
+            joined=False,
+        )
+        for name, colour, points, mark in (("the largest other", 1, other, "x"), ("the one foretold", 0, right, "●"))
+        if points
+    ]
 
 
 def _law(spec: RunSpec) -> list[Figure]:
@@ -116,6 +155,7 @@ def _against_observations(series: str, name: str, *, y_log: bool = False) -> Fig
         lambda history: _swept_curves(history, "problem.observations", series),
         f"{name.split()[-1]}/entries",
         y_log=y_log,
+        of_ends=True,
     )
 
 
@@ -126,18 +166,36 @@ def newest(lane: LaneHistory, series: str) -> float:
 
 
 def _swept_curves(history: History, field: str, series: str) -> list[Curve]:
-    """Medians over seeds with their quartiles, one curve for each other swept value; baselines dim beside."""
+    """Medians over seeds with their quartiles, one curve for each other swept value; baselines dim beside.
+
+    Lanes under way stand hollow where they are now: no median holds what may be far from its end.
+    """
     groups: dict[str, dict[float, list[float]]] = {}
+    going: dict[str, list[tuple[float, float]]] = {}
     for lane in history.lanes:
         if len(lane):
-            value = newest(lane, series)
-            if math.isfinite(value):
-                groups.setdefault(_others(lane, field), {}).setdefault(float(lane.parameters[field]), []).append(value)
-    curves = [
-        _curve(name, index, points, MARKS[index] if index < len(MARKS) else "")
-        for index, (name, points) in enumerate(list(groups.items())[:_MOST_CURVES])
-    ]
+            value, name, x = newest(lane, series), _others(lane, field), float(lane.parameters[field])
+            ended = groups.setdefault(name, {})
+            if not math.isfinite(value):
+                continue
+            if lane.outcome is None:
+                going.setdefault(name, []).append((x, value))
+            else:
+                ended.setdefault(x, []).append(value)
+    curves = []
+    for index, (name, points) in enumerate(list(groups.items())[:_MOST_CURVES]):
+        curves.append(_curve(name, index, points, MARKS[index] if index < len(MARKS) else ""))
+        curves += _under_way(going.get(name, []), index)
     return [*_baseline_curves(history, field, series), *curves]
+
+
+def _under_way(points: list[tuple[float, float]], colour: int) -> list[Curve]:
+    """Hollow marks for lanes that go on, without a line."""
+    if not points:
+        return []
+    points.sort()
+    x, y = array("d", (x for x, _ in points)), array("d", (y for _, y in points))
+    return [Curve("", series_colour(colour), x, y, HOLLOW, points=True, joined=False)]
 
 
 def _others(lane: LaneHistory, field: str) -> str:
@@ -192,11 +250,16 @@ def _error_curves(history: History) -> list[Curve]:
     for colour, variant in enumerate(_VARIANTS):
         for part, mark in (("test", "o"), ("train", "•")):
             points: dict[float, list[float]] = {}
+            going: list[tuple[float, float]] = []
             for lane in history.lanes:
                 swept = lane.parameters.get("problem.variant", "original")
                 if swept == variant and len(lane) and "model.components" in lane.parameters:
-                    rank = float(lane.parameters["model.components"])
-                    points.setdefault(rank, []).append(newest(lane, f"{part}_error"))
+                    rank, value = float(lane.parameters["model.components"]), newest(lane, f"{part}_error")
+                    if lane.outcome is None:
+                        going.append((rank, value))
+                    else:
+                        points.setdefault(rank, []).append(value)
+            curves += _under_way(going, colour)
             if points:
                 means = {rank: [math.fsum(values) / len(values)] for rank, values in points.items()}
                 # One entry in the legend for both.
@@ -254,5 +317,11 @@ def _rising(x: Iterable[float], y: Iterable[float]) -> tuple[array[float], array
     return array("d", (a for a, _ in ordered)), array("d", (b for _, b in ordered))
 
 
-_MAKERS: tuple[Callable[[RunSpec], list[Figure]], ...] = (_of_counterexample, _of_ranks, _of_observations, _law)
+_MAKERS: tuple[Callable[[RunSpec], list[Figure]], ...] = (
+    _of_counterexample,
+    _of_ranks,
+    _of_observations,
+    _of_prediction,
+    _law,
+)
 """What makes figures of a run's settings, the most telling first."""

@@ -25,8 +25,43 @@ def items(seen: Seen, own: Sequence[Figure], claims: Sequence[Sheet], others: Se
     return found + list(claims if seen.history.lanes else [])
 
 
-def first(found: Sequence[Item]) -> str:
-    """The key of the row that a run opens with: its figure, or else its first quantity."""
+def named(found: Sequence[Item], name: str) -> Item | None:
+    """The row of a series, of a claim, or whose title begins so."""
+    wanted = name.strip().lower()
+    if not wanted:
+        return None
+    for item in found:
+        if isinstance(item, Quantity) and item.series == wanted and item.rank is None:
+            return item
+        if isinstance(item, Sheet) and item.claim == wanted:
+            return item
+    return next((one for one in found if one.title.strip().lower().startswith(wanted) or one.short == wanted), None)
+
+
+def key_of(found: Sequence[Item], item: Item) -> str:
+    """The key that shows a row at once; empty for one that has none."""
+    if isinstance(item, Quantity):
+        first_of = next(
+            (
+                one
+                for one in found
+                if isinstance(one, Quantity) and item.declared.keys and item.declared.keys[0] in one.declared.keys
+            ),
+            None,
+        )
+        return str(item.declared.keys[0]) if first_of == item else ""
+    kinds: list[tuple[type[Item], str]] = [(Figure, "6"), (Pictures, "7")]
+    for kind, key in kinds:
+        if isinstance(item, kind):
+            return key if next(one for one in found if isinstance(one, kind)) == item else ""
+    return "5" if item.title == "claims" else ""
+
+
+def first(found: Sequence[Item], opens: str = "") -> str:
+    """The key of the row that a run opens with: what its preset says, or its figure, or else its first quantity."""
+    chosen = named(found, opens)
+    if chosen is not None:
+        return chosen.key
     opening = (item.key for item in found if isinstance(item, Quantity) or (isinstance(item, Figure) and item.opens))
     return next(opening, "")
 

@@ -26,16 +26,16 @@ def lines(seen: Seen, width: int) -> list[Line]:
     baselines = seen.history.baselines.values()
     table: dict[str, Value] = next(found["minimisers"] for found in baselines if "minimisers" in found)
     told: list[Line] = [
-        ("Over all W(w) that fit the given entries:"[:width], TEXT),
+        ("Over all W(w) that fit the given entries:", TEXT),
         ("", TEXT),
-        (f"{'quantity':<24}{'infimum':>9}  at"[:width], DIM),
+        (f"{'quantity':<24}{'infimum':>9}  at", DIM),
     ]
     for name, title in _QUANTITIES.items():
         least, at = _number(table.get(name)), _number(table.get(f"{name}.at"))
         attained = math.isfinite(at)
         # What falls for ever was followed to |w| = 1e5 √|z·z′|; its limit is what is meant.
         shown = quantity(least) if attained else f"→ {quantity(round(least, 4))}"
-        told.append((f"{title:<24}{shown:>9}  {f'w = {quantity(at)}' if attained else '|w| → ∞'}"[:width], TEXT))
+        told.append((f"{title:<24}{shown:>9}  {f'w = {quantity(at)}' if attained else '|w| → ∞'}", TEXT))
     note = "Norms want w small. A rank that falls for ever wants |w| large: where runs go tells which they minimise."
     return [*told, ("", TEXT), *wrapped(note, DIM, width, "")]
 

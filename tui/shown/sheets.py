@@ -8,7 +8,7 @@ import msgspec
 
 from solver.rundir import Order
 from tui.draw.cells import DIM, Row, row
-from tui.shown import claim_pages, event_page, minimiser_page, settings_page
+from tui.shown import claim_pages, event_page, look_for, minimiser_page, settings_page
 from tui.shown.lines import Line
 from tui.watch.seen import Seen
 
@@ -53,6 +53,8 @@ def sheets(seen: Seen, others: Sequence[Seen] = ()) -> list[Sheet]:
                 "settings",
             )
         )
+    if look_for.of(seen):
+        found.append(Sheet("what to look for", look_for.lines, look_for.count, "look for"))
     if names:
         found.append(Sheet("claims", claim_pages.overview, lambda one: claim_pages.in_short(one.history, names)))
     if history.events or seen.milestones or any(lane.outcome is not None for lane in history.lanes):

@@ -14,7 +14,7 @@ from solver.records import number
 from solver.series import AXES
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve, Mark
-from tui.draw.palette import MARKS, series_colour
+from tui.draw.palette import MARKS, pale, series_colour
 from tui.shown import quantities
 from tui.shown.bands import FEWEST_SEEDS, band
 from tui.shown.figures import level
@@ -31,8 +31,10 @@ class Group(msgspec.Struct):
 
     seen: Seen
     lanes: list[LaneHistory]
-    first_colour: int = 0
-    """The colour of its lane 0, so that runs laid over each other differ."""
+    first_mark: int = 0
+    """The mark of its lane 0, so that runs laid over each other differ without colour."""
+    hues: dict[str, int] = {}
+    """Of a run laid over another: the lanes of that one, by name, whose hue its own take."""
     is_other: bool = False
     """Whether it is laid over the run that the screen shows."""
     is_one_of_several: bool = False
@@ -46,23 +48,27 @@ class Group(msgspec.Struct):
         return self.seen.name if len(self.seen.history.lanes) == 1 else f"{self.seen.name} · {told}"
 
     def colour(self, lane: LaneHistory) -> int:
-        return series_colour(self.first_colour + lane.index)
+        """A lane of another run has the hue of the lane that is like it, but paler."""
+        if not self.is_other:
+            return series_colour(lane.index)
+        return pale(series_colour(self.hues.get(label(self.seen.history, lane), lane.index)))
 
     def mark(self, lane: LaneHistory) -> str:
         """What tells the lane's curve without colour."""
-        place = self.first_colour + lane.index
+        place = self.first_mark + lane.index
         is_needed = self.is_one_of_several or len(self.seen.history.lanes) > 1
         return MARKS[place] if is_needed and place < len(MARKS) else ""
 
 
 def groups(seen: Seen, others: Sequence[Seen], lanes: frozenset[int] | None) -> list[Group]:
-    """The run with its chosen lanes, and the others with all of theirs."""
+    """The run with its chosen lanes, and before it, so that they are drawn beneath, the others with all of theirs."""
     own = [lane for lane in seen.history.lanes if lanes is None or lane.index in lanes]
-    found, colour = [Group(seen, own, is_one_of_several=bool(others))], len(seen.history.lanes)
+    hues = {label(seen.history, lane): lane.index for lane in seen.history.lanes}
+    found, mark = [], len(seen.history.lanes)
     for other in others:
-        found.append(Group(other, other.history.lanes, colour, is_other=True, is_one_of_several=True))
-        colour += len(other.history.lanes)
-    return found
+        found.append(Group(other, other.history.lanes, mark, hues, is_other=True, is_one_of_several=True))
+        mark += len(other.history.lanes)
+    return [*found[::-1], Group(seen, own, is_one_of_several=bool(others))]
 
 
 class Known(msgspec.Struct):
@@ -100,7 +106,8 @@ def curves(
             key = (
                 group.seen.id,
                 group.seen.name,
-                group.first_colour,
+                group.first_mark,
+                tuple(group.hues),
                 group.is_other,
                 group.is_one_of_several,
                 item.key,

@@ -32,6 +32,8 @@ class Chart(Rows):
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.plot = Plot()
+        self.shows = ""
+        """The key of the row whose curves it shows."""
         self.curves: Sequence[Curve] = ()
         """What is drawn; none for rows that somebody else makes."""
         self.marks: Sequence[Mark] = ()

@@ -7,6 +7,7 @@ from textual.widgets import Static
 
 from tui import keys
 from tui.host import Host
+from tui.text import cut
 
 
 class Hints(Static):
@@ -26,7 +27,7 @@ class Hints(Static):
             pieces.append(f"{self.app.keys.shown(action)} {action.label}")
             end += len(pieces[-1]) + 2
             self._ends.append((end, action))
-        self.update("  ".join(pieces)[:width])
+        self.update(cut("  ".join(pieces), width))
 
     async def on_click(self, event: events.Click) -> None:
         column = event.screen_x - self.content_region.x

@@ -9,23 +9,22 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.draw.cells import DIM, FIRST_SERIES, TEXT, Row, changed_spans
+from tui.draw.cells import STRONG, TEXT, Row, changed_spans
 from tui.draw.heat import FIRST_HEAT, LEVELS
-from tui.draw.palette import BAD, BUSY, CHOSEN, GOOD, HEAT, SERIES
+from tui.draw.palette import CHOSEN, DARK, LIGHT, SIGNS, Rgb, heat, inks
 
-_STYLES = {
-    TEXT: Style.null(),
-    DIM: Style(color="color(245)"),
-    CHOSEN: Style(reverse=True),
-    GOOD: Style(color="color(78)", bold=True),
-    BAD: Style(color="color(203)", bold=True),
-    BUSY: Style(color="color(220)", bold=True),
-} | {FIRST_SERIES + index: Style(color=f"color({colour})") for index, colour in enumerate(SERIES)}
-_STYLES |= {
-    FIRST_HEAT + LEVELS * above + below: Style(color=f"color({HEAT[above]})", bgcolor=f"color({HEAT[below]})")
-    for above in range(LEVELS)
-    for below in range(LEVELS)
-}
+
+def _styles_on(ground: Rgb) -> dict[int, Style]:
+    """How each colour number is painted on a ground."""
+    shades = heat(ground)
+    styles = {colour: Style(color=f"color({code})", bold=colour in SIGNS) for colour, code in inks(ground).items()}
+    styles |= {TEXT: Style.null(), STRONG: Style(bold=True), CHOSEN: Style(reverse=True)}
+    return styles | {
+        FIRST_HEAT + LEVELS * above + below: Style(color=f"color({shades[above]})", bgcolor=f"color({shades[below]})")
+        for above in range(LEVELS)
+        for below in range(LEVELS)
+    }
+
 
 # Colours with a ground of their own, which a blank beside them must not take.
 _BACKED = {CHOSEN, *range(FIRST_HEAT, FIRST_HEAT + LEVELS**2)}
@@ -51,7 +50,12 @@ class Rows(Widget):
         """How a colour is painted on the widget's own ground. Asking Textual for that ground costs more than a line."""
         if not self._styles:
             base = self.rich_style
-            self._styles = {known: base + style for known, style in _STYLES.items()}
+            ground = base.bgcolor.get_truecolor() if base.bgcolor is not None and not base.bgcolor.is_default else None
+            # A terminal's own colours are not known; themes of them say whether they are dark.
+            unknown = DARK if self.app.current_theme.dark else LIGHT
+            self._styles = {
+                known: base + style for known, style in _styles_on(unknown if ground is None else ground).items()
+            }
         return self._styles.get(colour) or self._styles[TEXT]
 
     def notify_style_update(self) -> None:

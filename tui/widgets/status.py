@@ -8,42 +8,22 @@ from solver.history import History, LaneHistory
 from solver.progress import Progress
 from solver.spec import FLOW_METHODS
 from tui.draw.cells import DIM, TEXT, row
-from tui.draw.palette import BAD, BUSY, GOOD
+from tui.shown.verdict import Standing
 from tui.text import duration, inert, label, quantity
 from tui.widgets.rows import Rows
-
-# Never by colour alone: every state has a sign and a word.
-_STATES = {
-    "starting": ("…", BUSY),
-    "running": ("▶", GOOD),
-    "paused": ("‖", BUSY),
-    "waiting-for-disk": ("‖", BUSY),
-    "suspended": ("‖", BUSY),
-    "not started": ("✗", BAD),
-    "converged": ("✓", GOOD),
-    "max-steps": ("■", TEXT),
-    "max-time": ("■", TEXT),
-    "max-seconds": ("■", TEXT),
-    "stopped": ("■", TEXT),
-    "diverged": ("✗", BAD),
-    "failed": ("✗", BAD),
-    "killed": ("✗", BAD),
-    "replayed": ("↺", BUSY),
-}
 
 
 class Status(Rows):
     """Two lines at the foot of the live view."""
 
     def draw(
-        self, history: History, lane: LaneHistory | None, now: Progress, device: str, state: str, sentence: str
+        self, history: History, lane: LaneHistory | None, now: Progress, device: str, state: Standing, sentence: str
     ) -> None:
         """Shows where ``lane`` and the whole run stand."""
         width = self.size.width
         if not width:
             return
-        sign, colour = _STATES.get(state, ("?", TEXT))
-        head = f"{sign} {state}"
+        head, colour = f"{state.sign} {state.words}", state.colour
         # A sentence is shown whole: it has the reason and the cure. It wraps, on three lines at most.
         wrapped = wrap(f"{head}  {inert(sentence, 400)}", width, subsequent_indent="  ")[:3]
         rows = [row(*_numbers(history, lane, now, device, width), width=width)]
@@ -77,7 +57,9 @@ def _numbers(
     while len(told) > 1 and len(" · ".join(told)) + 12 > width:
         told.pop(0)
     text = " · ".join(told)
+    if now.fraction >= 1.0 and history.ending is not None:
+        return [(text, DIM)]
     bar_width = max(0, min(20, width - len(text) - 7))
     full = round(now.fraction * bar_width)
     tail = f" {'█' * full}{'░' * (bar_width - full)} {now.fraction:4.0%}"
-    return [(f"{text:<{max(0, width - len(tail))}}", TEXT), (tail, DIM)]
+    return [(f"{text:<{max(0, width - len(tail))}}", DIM), (tail, DIM)]
