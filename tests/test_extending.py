@@ -100,7 +100,7 @@ def shown(tree: Path) -> str:
     """The screen of the newest run as text."""
     drawn = call(tree, "export", "latest", "--format", "screen", "--size", "120x40").stdout
     pieces = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
-    return html.unescape("".join(pieces)).replace("\N{NO-BREAK SPACE}", " ")
+    return html.unescape(" ".join(pieces))
 
 
 def checked(tree: Path, document: Path) -> dict[str, object]:

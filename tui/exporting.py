@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.segment import Segment
+
 from solver import files
 from solver.machine import readable_bytes
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
-from tui.draw import svg
+from tui.draw import cell_svg
 from tui.export import data
 from tui.host import Host
 from tui.screens.export import ExportDialog, Wanted
@@ -38,8 +40,11 @@ def ask(host: Host, directory: RunDirectory, chart_svg: Callable[[], str] | None
 
 
 def screen_svg(host: Host) -> str:
-    """What the screen shows, as a picture that needs no fonts from elsewhere."""
-    return svg.without_fonts(host.export_screenshot(title="implicit-tui"))
+    """What the screen shows, as a picture whose cells lie as in a terminal whatever the fonts."""
+    # As Textual's own picture is made: it alone lays dialogs over the screen that shows through.
+    shown = host.screen._compositor.render_inline(host.size, host._background_screens)
+    lines = list(Segment.split_lines(host.console.render(shown)))
+    return cell_svg.picture(lines, host.ansi_theme, "implicit-tui")
 
 
 def _export(host: Host, directory: RunDirectory, wanted: Wanted, drawn: bytes | None) -> None:

@@ -1,23 +1,20 @@
-"""Figures for a talk: a chart as vector graphics, or rows of cells; plain SVG that any program renders alike."""
+"""Figures for a talk: a chart as vector graphics, plain SVG that any program renders alike."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
 import msgspec
 
-from tui.draw.cells import DIM, Row
+from tui.draw.cells import DIM
 from tui.draw.curves import Curve, Mark, drawable, visible
-from tui.draw.heat import FIRST_HEAT, LEVELS
-from tui.draw.palette import HEAT, on_paper, rgb
+from tui.draw.palette import on_paper
 from tui.draw.scale import Scale, labels, ticks
 
 _WIDTH, _HEIGHT = 960, 600
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 24, 44, 56
 _FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
-_MONOSPACE = "DejaVu Sans Mono, Menlo, Consolas, monospace"
 _LEGEND_ROW, _CHARACTER = 20, 7.4
 _MOST_LEGEND_ROWS = 4
 _PALE = "#e4e4e4"
@@ -25,7 +22,6 @@ _PALE = "#e4e4e4"
 _FAR = 1e5
 # More points than this cannot be told apart on paper.
 _MOST_POINTS = 2_000
-_CELL_WIDTH, _CELL_HEIGHT = 9, 18
 
 
 class _Frame(msgspec.Struct, frozen=True):
@@ -193,38 +189,3 @@ def _drawn(curve: Curve, x: Scale) -> Sequence[int]:
 
 def _joined(points: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-
-
-def cells(rows: Sequence[Row]) -> str:
-    """Rows of characters and half blocks as they stand on a dark terminal."""
-    width = _CELL_WIDTH * max((len(text) for text, _ in rows), default=1)
-    height = _CELL_HEIGHT * max(1, len(rows))
-    body = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'font-family="{_MONOSPACE}" font-size="14">',
-        f'<rect width="{width}" height="{height}" fill="#121212"/>',
-    ]
-    for line, (text, colours) in enumerate(rows):
-        for column, (character, colour) in enumerate(zip(text, colours, strict=False)):
-            x, y = column * _CELL_WIDTH, line * _CELL_HEIGHT
-            ink = "#d0d0d0"
-            if FIRST_HEAT <= colour < FIRST_HEAT + LEVELS**2:
-                above, below = (_hex(HEAT[level]) for level in divmod(colour - FIRST_HEAT, LEVELS))
-                half = _CELL_HEIGHT // 2 if character == "▀" else 0
-                body.append(f'<rect x="{x}" y="{y}" width="{_CELL_WIDTH}" height="{_CELL_HEIGHT}" fill="{below}"/>')
-                if half:
-                    body.append(f'<rect x="{x}" y="{y}" width="{_CELL_WIDTH}" height="{half}" fill="{above}"/>')
-                ink = above
-            if character not in " ▀":
-                body.append(f'<text x="{x}" y="{y + 14}" fill="{ink}">{escape(character)}</text>')
-    return "\n".join([*body, "</svg>"]) + "\n"
-
-
-def _hex(code: int) -> str:
-    return "#" + "".join(f"{part:02x}" for part in rgb(code))
-
-
-def without_fonts(screenshot: str) -> str:
-    """Textual's picture of a screen without fonts from elsewhere, so that every program renders it."""
-    picture = re.sub(r"@font-face\s*\{[^}]*\}", "", screenshot)
-    return picture.replace("Fira Code", "DejaVu Sans Mono")

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from textual import events
 from textual.message import Message
+from textual.strip import Strip
 
-from tui.draw import svg
+from tui.draw import cell_svg, svg
 from tui.draw.cells import Row
 from tui.draw.curves import Curve, Mark
 from tui.draw.plot import Plot
@@ -79,7 +80,9 @@ class Chart(Rows):
         drawn = self.plot.drawn
         if self.is_plot and drawn is not None:
             return svg.chart(self.curves, self.marks, *self.titles, drawn.x, drawn.y)
-        return svg.cells(self.rows)
+        # The tiles side by side, in the colours that the theme gives them.
+        lines = [Strip.join(tile.render_line(y) for tile in self.children) for y in range(self.size.height)]
+        return cell_svg.picture(lines, self.app.ansi_theme, self.titles[0])
 
     def on_resize(self, _: events.Resize) -> None:
         self.redraw()
