@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check install bench bench-ui soak gpu-check reproduction clean
+.PHONY: run test check install bench bench-ui soak gpu-check reproduction pictures clean
 
 run: install
 	$(BIN)/implicit-tui
@@ -39,6 +39,10 @@ gpu-check:
 # Six minutes on two cores; writes docs/reproduction.md.
 reproduction: install
 	$(BIN)/python -m reproduction
+
+# Half a minute on two cores; draws docs/screens, and trains the runs shown there where their presets have changed.
+pictures: install
+	$(BIN)/python -m pictures
 
 install: $(STAMP)
 

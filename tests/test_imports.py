@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grimp
 
-PACKAGES = ("tui", "presets", "solver", "bench", "reproduction")
+PACKAGES = ("tui", "presets", "solver", "bench", "pictures", "reproduction")
 
 
 def circles(imports: dict[str, set[str]]) -> list[list[str]]:
