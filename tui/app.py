@@ -22,6 +22,7 @@ from solver.rundir import Order, RunDirectory
 from solver.spec import RunSpec
 from tui import keys, memory, terminal
 from tui.config import Config
+from tui.draw.paper import Origin, Width
 from tui.host import Host
 from tui.screens.home import HomeScreen
 from tui.screens.live import LiveScreen
@@ -181,7 +182,7 @@ class ImplicitApp(Host):
             self.pop_screen()
         self.set_timer(0.3, self._warm_up)
 
-    def ask_export(self, directory: RunDirectory, chart_svg: Callable[[], str] | None) -> None:
+    def ask_export(self, directory: RunDirectory, chart_svg: Callable[[Origin, Width], str] | None) -> None:
         from tui import exporting
 
         exporting.ask(self, directory, chart_svg)

@@ -16,6 +16,7 @@ from solver import files, schema, settings
 from solver.fields import Raw
 from solver.refusal import BadSetting
 from tui.draw.canvas import Marker
+from tui.draw.paper import Width
 from tui.keys import ACTIONS, Keys
 
 FramesPerSecond = Annotated[float, Meta(ge=0.5, le=30.0)]
@@ -43,6 +44,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How often a picture changes at most."""
     frames_per_s_over_ssh: FramesPerSecond = 5.0
     """The same where the terminal is far away."""
+    figure_width: Width = "talk"
+    """How wide exported charts are: talk, or column for one column of a paper."""
     defaults: Defaults = Defaults()
     """What new runs begin with."""
     keys: dict[str, str] = {}
@@ -105,6 +108,7 @@ _LIMITS = {
     "markers": "braille, block or ascii",
     "frames_per_s": "a number from 0.5 to 30",
     "frames_per_s_over_ssh": "a number from 0.5 to 30",
+    "figure_width": "talk or column",
     "defaults": f"a table of {', '.join(Defaults.__struct_fields__)}",
     "defaults.size": "quick, default or paper",
     "defaults.device": "auto, cpu, cuda or cuda:N",
@@ -130,7 +134,7 @@ def as_toml(config: Config) -> str:
     """The configuration as a file that says it, every line with its meaning."""
     notes = schema.field_notes(sys.modules[__name__])
     lines: list[str] = []
-    for name in ("theme", "markers", "frames_per_s", "frames_per_s_over_ssh"):
+    for name in ("theme", "markers", "frames_per_s", "frames_per_s_over_ssh", "figure_width"):
         lines += [f"# {notes['Config', name]}", f"{name} = {_toml(getattr(config, name))}", ""]
     lines += [f"# {notes['Config', 'defaults']}", "[defaults]"]
     for name in Defaults.__struct_fields__:

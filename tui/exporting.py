@@ -12,16 +12,18 @@ from solver.machine import readable_bytes
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui.draw import cell_svg
+from tui.draw.paper import Origin, Width
 from tui.export import data
 from tui.host import Host
 from tui.screens.export import ExportDialog, Wanted
+from tui.shown.origin import origin
 from tui.text import inert
 
 # Base64 makes a third more of it, and terminals cut what is longer than about 100 kB.
 _MOST_COPIED = 74_000
 
 
-def ask(host: Host, directory: RunDirectory, chart_svg: Callable[[], str] | None) -> None:
+def ask(host: Host, directory: RunDirectory, chart_svg: Callable[[Origin, Width], str] | None) -> None:
     """Asks for a format and a place, writes there, and says where it went."""
 
     def chosen(wanted: Wanted | None) -> None:
@@ -32,8 +34,14 @@ def ask(host: Host, directory: RunDirectory, chart_svg: Callable[[], str] | None
 
     def write(wanted: Wanted) -> None:
         drawn = None
-        if wanted.kind in ("svg", "screen") and chart_svg is not None:
-            drawn = (chart_svg() if wanted.kind == "svg" else screen_svg(host)).encode()
+        try:
+            if wanted.kind == "svg" and chart_svg is not None:
+                drawn = chart_svg(origin(directory.id, directory.order()), host.config.figure_width).encode()
+            elif wanted.kind == "screen" and chart_svg is not None:
+                drawn = screen_svg(host).encode()
+        except BadSetting as error:
+            host.complain(f"nothing was written: {error}")
+            return
         host.run_worker(lambda: _export(host, directory, wanted, drawn), thread=True, exit_on_error=False)
 
     host.push_screen(ExportDialog(Path.cwd() / directory.id, with_pictures=chart_svg is not None), chosen)

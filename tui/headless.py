@@ -13,9 +13,11 @@ from solver.rundir import RunDirectory
 from tui import exporting
 from tui.app import ImplicitApp
 from tui.config import Config
+from tui.draw.paper import Width
 from tui.export import Format
 from tui.keys import Keys, of
 from tui.screens.live import LiveScreen
+from tui.shown.origin import origin
 from tui.text import inert
 
 _LOOK_S = 0.05
@@ -33,14 +35,20 @@ def _check(pressed: Sequence[str], table: Keys) -> None:
 
 
 def captured(
-    directory: RunDirectory, kind: Format, keys: Sequence[str], size: tuple[int, int], config: Config | None = None
+    directory: RunDirectory,
+    kind: Format,
+    keys: Sequence[str],
+    size: tuple[int, int],
+    config: Config | None = None,
+    width: Width = "talk",
 ) -> bytes:
-    """The chart (svg) or the screen as SVG, after everything recorded was read and these keys were pressed.
+    """The chart (svg), so wide, or the screen as SVG, after everything recorded was read and these keys were pressed.
 
     Raises BadSetting for a run that has recorded nothing, and for keys that do more than choose what is shown.
     """
     if not history.read(directory.log).lanes:
         raise BadSetting(f"run {directory.id} has recorded nothing yet: there is no picture of it")
+    told = origin(directory.id, directory.order())
     drawn: list[str] = []
     app = ImplicitApp(run=directory, config=config, is_visitor=True)
     _check(keys, app.keys)
@@ -55,7 +63,7 @@ def captured(
         if isinstance(app.screen, LiveScreen):
             app.screen.redraw()
             await pilot.pause(_LOOK_S)
-        drawn.append(screen.chart.as_svg() if kind == "svg" else exporting.screen_svg(app))
+        drawn.append(screen.chart.as_svg(told, width) if kind == "svg" else exporting.screen_svg(app))
         app.exit()
 
     asyncio.run(app.run_async(headless=True, size=size, auto_pilot=look))

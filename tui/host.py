@@ -15,6 +15,7 @@ from solver.rundir import Order, RunDirectory
 from solver.spec import RunSpec
 from tui.config import Config
 from tui.draw.canvas import MARKERS, Marker
+from tui.draw.paper import Origin, Width
 from tui.keys import Keys
 from tui.memory import Memory
 from tui.text import inert
@@ -104,5 +105,5 @@ class Host(App[None]):
         """Back to where the run was opened from: the list of runs, or the presets."""
 
     @abstractmethod
-    def ask_export(self, directory: RunDirectory, chart_svg: Callable[[], str] | None) -> None:
+    def ask_export(self, directory: RunDirectory, chart_svg: Callable[[Origin, Width], str] | None) -> None:
         """Asks for a format and a place, writes there, and says where it went; with pictures where a chart is shown."""

@@ -35,6 +35,11 @@ def inert(text: str, most: int = 200) -> str:
     return cut(text, most)
 
 
+def inert_lines(text: str, most: int = 2000) -> str:
+    """Every line of ``text`` made inert."""
+    return "\n".join(inert(line, most) for line in text.splitlines())
+
+
 def readable(name: str) -> str:
     """A name from the file system as text that can be encoded: bytes that are not UTF-8 are replaced."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

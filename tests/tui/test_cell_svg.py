@@ -18,6 +18,7 @@ from tests.tui.driving import StandIn, app_of, caught_up, live, opened, text_of
 from tui import exporting
 from tui.draw import cell_svg
 from tui.draw.glyphs import DOT, HEIGHT, WIDTH, glyph
+from tui.draw.paper import Origin
 
 _SPACE = "{http://www.w3.org/2000/svg}"
 # Braille, box drawing, block elements.
@@ -194,9 +195,10 @@ async def test_rows_of_a_chart_are_drawn_in_the_theme_s_colours(stand_in: StandI
         for theme in ("textual-dark", "textual-light"):
             pilot.app.theme = theme
             await pilot.pause(0.1)
-            root = ElementTree.fromstring(chart.as_svg())
+            root = ElementTree.fromstring(chart.as_svg(Origin(preset="mf-depth", run="a < b")))
             grounds.append(next(root.iter(f"{_SPACE}path")).attrib["fill"])
             words = "".join(letters(root).values())
             assert "low-rank-recovery" in words
+            assert "run = a < b" in (root.findtext(f"{_SPACE}desc") or "")
         assert grounds[0] < "#333333"
         assert grounds[1] > "#cccccc"

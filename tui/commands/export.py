@@ -9,6 +9,7 @@ from pathlib import Path
 from solver import client, files, runs
 from solver.refusal import BadSetting
 from tui.commands import output
+from tui.draw.paper import WIDTHS
 from tui.export import FORMATS, data
 
 _LEAST, _MOST = (40, 12), (400, 200)
@@ -24,11 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items()),
     )
     parser.add_argument("--keys", default="", metavar="K,K,…", help="pressed before a picture is taken, as in 3,x")
+    parser.add_argument(
+        "--width",
+        choices=WIDTHS,
+        help="of a chart: for a talk (the default), or a column of a paper, with letters of 8 points",
+    )
     parser.add_argument("--size", default="120x40", metavar="WxH", help="columns and rows of the screen (120x40)")
 
 
 def main(arguments: argparse.Namespace) -> int:
     directory = runs.find(arguments.run)
+    if arguments.width and arguments.format != "svg":
+        raise BadSetting(f"--width is of a chart, not of {arguments.format}: give --format svg with it", "width")
     path = None if arguments.out == "-" else client.check_export_path(Path(arguments.out))
     if arguments.format in ("svg", "screen"):
         size = _size(arguments.size)
@@ -36,7 +44,9 @@ def main(arguments: argparse.Namespace) -> int:
         from tui import config, headless
 
         keys = [key.strip() for key in arguments.keys.split(",") if key.strip()]
-        written = headless.captured(directory, arguments.format, keys, size, config.read())
+        own = config.read()
+        width = arguments.width or own.figure_width
+        written = headless.captured(directory, arguments.format, keys, size, own, width)
     else:
         written = data(directory, arguments.format)
     if path is None:

@@ -15,7 +15,7 @@ from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 
 from tui.draw.glyphs import DOT, HEIGHT, WIDTH, glyph
-from tui.text import inert
+from tui.text import inert, inert_lines
 
 Colour = tuple[int, int, int]
 
@@ -94,7 +94,7 @@ def _joined(spans: Iterable[tuple[float, float, float]]) -> str:
     return "".join(found)
 
 
-def picture(lines: Sequence[Iterable[Segment]], theme: TerminalTheme, title: str = "") -> str:
+def picture(lines: Sequence[Iterable[Segment]], theme: TerminalTheme, title: str = "", about: str = "") -> str:
     """The lines as SVG: braille, blocks and lines as shapes, all other characters as text in their cells.
 
     ``theme`` has the terminal's own colours: those that are named by a number below sixteen, and the default ones.
@@ -117,7 +117,8 @@ def picture(lines: Sequence[Iterable[Segment]], theme: TerminalTheme, title: str
             [
                 f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
                 f'viewBox="0 0 {width} {height}">',
-                *([f"<title>{escape(inert(title))}</title>"] if title else []),
+                *([f"<title>{escape(inert(title), quote=False)}</title>"] if title else []),
+                *([f"<desc>{escape(inert_lines(about), quote=False)}</desc>"] if about else []),
                 f'<path fill="{_hex(page)}" d="M0 0h{width}v{height}H0z"/>',
                 *paths.elements(),
                 f'<g font-family="{_FONT}" font-size="{_FONT_SIZE}">',

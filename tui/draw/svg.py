@@ -1,4 +1,4 @@
-"""Figures for a talk: a chart as vector graphics, plain SVG that any program renders alike."""
+"""Figures for a talk or a paper: a chart as vector graphics, plain SVG that any program renders alike."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import msgspec
 
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve, Mark, drawable, visible
+from tui.draw.labels import Box, placed
 from tui.draw.palette import on_paper
+from tui.draw.paper import PAPERS, Origin, Paper, Width
 from tui.draw.scale import Scale, labels, ticks
+from tui.text import inert, inert_lines
 
-_WIDTH, _HEIGHT = 960, 600
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 24, 44, 56
 _FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
-_LEGEND_ROW, _CHARACTER = 20, 7.4
-_MOST_LEGEND_ROWS = 4
-_PALE = "#e4e4e4"
+# Parts of the size of the letters: the width of the mean and of the broadest one.
+_LETTER, _BROADEST = 0.57, 1.0
+_ASCENT, _LABEL_HEIGHT = 0.95, 1.2
+_TOUCHING = 1e-6
+_PALE, _GREY = "#e4e4e4", "#707070"
 # So many times the page away is far enough: what lies between is cut at the frame, and a line keeps its slope.
 _FAR = 1e5
 # More points than this cannot be told apart on paper.
@@ -29,97 +32,193 @@ class _Frame(msgspec.Struct, frozen=True):
 
     x: Scale
     y: Scale
-    top: float
+    box: Box
+    paper: Paper
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         return self.across(x), self.up(y)
 
     def across(self, x: float) -> float:
-        return _LEFT + min(_FAR, max(-_FAR, self.x.fraction(x))) * (_WIDTH - _LEFT - _RIGHT)
+        return self.box.left + min(_FAR, max(-_FAR, self.x.fraction(x))) * self.box.width
 
     def up(self, y: float) -> float:
-        return _HEIGHT - _BOTTOM - min(_FAR, max(-_FAR, self.y.fraction(y))) * (_HEIGHT - _BOTTOM - self.top)
+        return self.box.bottom - min(_FAR, max(-_FAR, self.y.fraction(y))) * self.box.height
 
 
-def chart(curves: Sequence[Curve], marks: Sequence[Mark], title: str, x_name: str, x: Scale, y: Scale) -> str:
-    """The curves over these axes on a white page, with a legend."""
-    legend, height = _legend(curves)
-    frame = _Frame(x, y, _TOP + height)
-    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
+def chart(
+    curves: Sequence[Curve],
+    marks: Sequence[Mark],
+    title: str,
+    x_name: str,
+    x: Scale,
+    y: Scale,
+    origin: Origin | None = None,
+    width: Width = "talk",
+) -> str:
+    """The curves over these axes on a white page, with a legend, and below them where they come from."""
+    paper = PAPERS[width]
+    margin, font = paper.margin, paper.font
+    caption = _caption(origin, paper)
+    y_ticks = ticks(y, paper.y_ticks)
+    y_labels = labels(y_ticks)
+    left = margin + 1.6 * font + max((_LETTER * font * len(text) for text in y_labels), default=0.0) + 0.6 * font
+    right = paper.width - margin - 0.8 * font
+    legend, top = _legend(curves, paper, left, right)
+    below = 2.8 * font + len(caption) * 1.3 * paper.caption + margin
+    height = max(paper.height, top + paper.least + below)
+    bottom = height - below
+    frame = _Frame(x, y, Box(left, top, right - left, bottom - top), paper)
+    told = f"{title} · {origin.preset} · {origin.run}" if origin else title
+    middle = (top + bottom) / 2
     body = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        f'font-family="{_FONT}" font-size="13">',
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        f'<clipPath id="inside"><rect x="{_LEFT}" y="{frame.top:.1f}" width="{right - _LEFT}" '
-        f'height="{bottom - frame.top:.1f}"/></clipPath>',
-        _text(_LEFT, 26, title, size=17),
-        _text(right, _HEIGHT - 14, x_name, anchor="end"),
+        f'<svg xmlns="http://www.w3.org/2000/svg" {_size(paper.width, height, paper)} '
+        f'viewBox="0 0 {paper.width:g} {height:.1f}" '
+        f'font-family="{_FONT}" font-size="{font:g}">',
+        f"<title>{_said(told)}</title>",
+        *([f"<desc>{escape(inert_lines(origin.text()), quote=False)}</desc>"] if origin else []),
+        f'<rect width="{paper.width:g}" height="{height:.1f}" fill="#ffffff"/>',
+        f'<clipPath id="inside">{_rectangle(frame.box)}</clipPath>',
+        _text(left, margin + paper.title, _cut(title, right - left, paper.title), size=paper.title),
+        _text((left + right) / 2, bottom + 2.6 * font, _cut(x_name, right - left, font), anchor="middle"),
+        _text(
+            margin + font,
+            middle,
+            _cut(_measured(title), bottom - top, font),
+            anchor="middle",
+            more=f' transform="rotate(-90 {margin + font:.1f} {middle:.1f})"',
+        ),
         *legend,
-        *_grid(frame, right, bottom),
+        *_grid(frame, y_ticks, y_labels),
         '<g clip-path="url(#inside)" stroke-linejoin="round">',
-        *(line for mark in marks for line in _mark(mark, frame, bottom)),
+        *(line for mark in marks for line in _mark(mark, frame)),
         *(line for curve in curves for line in _curve(curve, frame)),
         "</g>",
-        f'<rect x="{_LEFT}" y="{frame.top:.1f}" width="{right - _LEFT}" height="{bottom - frame.top:.1f}" fill="none" '
-        'stroke="#404040"/>',
+        *_ends(curves, marks, frame),
+        _rectangle(frame.box, ' fill="none" stroke="#404040"'),
+        *(
+            _text(margin, bottom + 2.8 * font + (k + 1) * 1.3 * paper.caption, line, size=paper.caption, colour=_GREY)
+            for k, line in enumerate(caption)
+        ),
         "</svg>",
     ]
     return "\n".join(body) + "\n"
 
 
-def _text(x: float, y: float, text: str, *, size: int = 13, anchor: str = "start", colour: str = "#202020") -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
-    )
+def _size(width: float, height: float, paper: Paper) -> str:
+    return f'width="{width / paper.per_unit:.4g}{paper.unit}" height="{height / paper.per_unit:.4g}{paper.unit}"'
+
+
+def _said(text: str) -> str:
+    return escape(inert(text, 1000), quote=False)
+
+
+def _text(
+    x: float, y: float, text: str, *, size: float = 0, anchor: str = "", colour: str = "#202020", more: str = ""
+) -> str:
+    given = f' font-size="{size:g}"' if size else ""
+    given += f' text-anchor="{anchor}"' if anchor else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}"{given} fill="{colour}"{more}>{_said(text)}</text>'
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, stroke: str, more: str = "") -> str:
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}"{more}/>'
 
 
-def _legend(curves: Sequence[Curve]) -> tuple[list[str], float]:
-    """Its lines, and the height they take."""
+def _rectangle(box: Box, more: str = "") -> str:
+    return f'<rect x="{box.left:.1f}" y="{box.top:.1f}" width="{box.width:.1f}" height="{box.height:.1f}"{more}/>'
+
+
+def _cut(text: str, width: float, size: float) -> str:
+    """As much of the text as such a width holds."""
+    return inert(text, max(2, int(width / (_LETTER * size))))
+
+
+def _measured(title: str) -> str:
+    """What the y axis measures, by the title: "rank (log) against step" says where it is drawn over, too."""
+    return title.partition(" against ")[0].removesuffix(" (log)")
+
+
+def _caption(origin: Origin | None, paper: Paper) -> list[str]:
+    """Preset, run and telling settings, on as many lines as there may be."""
+    if origin is None:
+        return []
+    most = int((paper.width - 2 * paper.margin) / (_LETTER * paper.caption))
+    lines = [""]
+    for piece in (origin.preset, f"run {origin.run}", *origin.telling):
+        longer = f"{lines[-1]} · {piece}" if lines[-1] else piece
+        if len(longer) <= most or not lines[-1]:
+            lines[-1] = longer
+        elif len(lines) < paper.caption_lines:
+            lines.append(piece)
+        else:
+            lines[-1] = inert(f"{lines[-1]} · …", most)
+            break
+    return [inert(line, most) for line in lines]
+
+
+def _legend(curves: Sequence[Curve], paper: Paper, left: float, right: float) -> tuple[list[str], float]:
+    """Its lines, and where the frame below them begins."""
+    font, row = paper.font, 1.5 * paper.font
     marks = {(curve.name, curve.colour): curve.mark for curve in reversed(curves) if len(curve.mark) == 1}
     entries = list(dict.fromkeys((curve.name, curve.colour) for curve in curves if curve.name))
     lines: list[str] = []
-    x, y = float(_LEFT), float(_TOP)
-    for index, (told, colour) in enumerate(entries):
-        mark = marks.get((told, colour), "")
-        name = f"{mark} {told}" if mark else told
-        length = 34 + _CHARACTER * len(name)
-        if x > _LEFT and x + length > _WIDTH - _RIGHT:
-            if y + _LEGEND_ROW > _TOP + _MOST_LEGEND_ROWS * _LEGEND_ROW:
-                lines.append(_text(x, y, f"… {len(entries) - index} more"))
+    x, y, n_rows = left, paper.margin + paper.title + row, 1
+    names = [name for name, _ in entries]
+    if sum(2.6 * font + _LETTER * font * (len(name) + 2) for name in names) > right - left:
+        shared, names = _shortened(entries)
+        if shared:
+            lines.append(_text(x, y, _cut(shared, right - left, font), colour=_GREY))
+            x += _LETTER * font * (len(shared) + 2)
+    for index, (name, entry) in enumerate(zip(names, entries, strict=True)):
+        mark = marks.get(entry, "")
+        said = _cut(f"{mark} {name}" if mark else name, right - left - 2.6 * font, font)
+        length = 2.6 * font + _LETTER * font * len(said)
+        if x > left and x + length > right:
+            if n_rows == paper.legend_rows:
+                lines.append(_text(left, y + row, f"… {len(entries) - index} more"))
+                y += row
                 break
-            x, y = float(_LEFT), y + _LEGEND_ROW
-        lines.append(_line(x, y - 4, x + 20, y - 4, on_paper(colour), ' stroke-width="3"'))
-        lines.append(_text(x + 26, y, name))
+            x, y, n_rows = left, y + row, n_rows + 1
+        stroke = f' stroke-width="{1.7 * paper.stroke:.1f}"'
+        lines.append(_line(x, y - 0.3 * font, x + 1.5 * font, y - 0.3 * font, on_paper(entry[1]), stroke))
+        lines.append(_text(x + 2 * font, y, said))
         x += length
-    return lines, (y - _TOP + 14) if entries else 0.0
+    return lines, (y if entries else paper.margin + paper.title) + 0.9 * font
 
 
-def _grid(frame: _Frame, right: float, bottom: float) -> Iterator[str]:
-    values = ticks(frame.x, 8)
+def _shortened(entries: Sequence[tuple[str, int]]) -> tuple[str, list[str]]:
+    """The words that all names have, and of each name the others; what is drawn dim is there for comparison."""
+    told = [name.split() for name, colour in entries if colour != DIM]
+    shared = [word for word in told[0] if all(word in words for words in told)] if len(told) > 1 else []
+    own = [
+        name if colour == DIM else " ".join(word for word in name.split() if word not in shared) or name
+        for name, colour in entries
+    ]
+    return " ".join(word for word in shared if word != "·"), own
+
+
+def _grid(frame: _Frame, y_ticks: Sequence[float], y_labels: Sequence[str]) -> Iterator[str]:
+    box, font = frame.box, frame.paper.font
+    thin = f' stroke-width="{frame.paper.stroke / 2:.2g}"'
+    values = ticks(frame.x, frame.paper.x_ticks)
     for value, text in zip(values, labels(values), strict=True):
         x = frame.across(value)
-        yield _line(x, frame.top, x, bottom, _PALE)
-        yield _text(x, bottom + 18, text, anchor="middle")
-    values = ticks(frame.y, 8)
-    for value, text in zip(values, labels(values), strict=True):
+        yield _line(x, box.top, x, box.bottom, _PALE, thin)
+        yield _text(x, box.bottom + 1.3 * font, text, anchor="middle")
+    for value, text in zip(y_ticks, y_labels, strict=True):
         y = frame.up(value)
-        yield _line(_LEFT, y, right, y, _PALE)
-        yield _text(_LEFT - 8, y + 4, text, anchor="end")
+        yield _line(box.left, y, box.right, y, _PALE, thin)
+        yield _text(box.left - 0.6 * font, y + 0.35 * font, text, anchor="end")
 
 
-def _mark(mark: Mark, frame: _Frame, bottom: float) -> Iterator[str]:
+def _mark(mark: Mark, frame: _Frame) -> Iterator[str]:
     if drawable(mark.x, frame.x.log):
-        x = frame.across(mark.x)
-        yield _line(x, frame.top, x, bottom, on_paper(DIM), ' stroke-dasharray="4 4"')
-        yield _text(x + 4, frame.top + 14, mark.text, colour=on_paper(DIM))
+        x, dash = frame.across(mark.x), f"{2 * frame.paper.stroke:g}"
+        yield _line(x, frame.box.top, x, frame.box.bottom, on_paper(DIM), f' stroke-dasharray="{dash} {dash}"')
 
 
 def _curve(curve: Curve, frame: _Frame) -> Iterator[str]:
-    colour, points = on_paper(curve.colour), _points(curve, frame)
+    colour, points, stroke = on_paper(curve.colour), _points(curve, frame), frame.paper.stroke
     if curve.band:
         edge = [
             (x, low, high)
@@ -135,20 +234,71 @@ def _curve(curve: Curve, frame: _Frame) -> Iterator[str]:
                 at = frame.across(x)
                 yield _line(at, frame.up(low), at, frame.up(high), colour)
     if curve.joined:
-        dash = ' stroke-dasharray="6 4"' if curve.colour == DIM else ""
+        dash = f' stroke-dasharray="{3.3 * stroke:.1f} {2.2 * stroke:.1f}"' if curve.colour == DIM else ""
         for piece in points:
-            yield f'<polyline points="{_joined(piece)}" fill="none" stroke="{colour}" stroke-width="1.8"{dash}/>'
+            yield f'<polyline points="{_joined(piece)}" fill="none" stroke="{colour}" stroke-width="{stroke:g}"{dash}/>'
     if not curve.joined or curve.points:
         fill = "#ffffff" if curve.mark == "o" else colour
+        radius = f"{(1.7 if curve.points else 0.7) * stroke:.1f}"
         for piece in points:
             yield from (
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{3 if curve.points else 1.2}" stroke="{colour}" fill="{fill}"/>'
-                for x, y in piece
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" stroke="{colour}" fill="{fill}"/>' for x, y in piece
             )
-    if curve.mark and points and not curve.points:
-        # A word stands before the end of its line, a letter on it.
-        x, y = points[-1][-1]
-        yield _text(x - (6 if len(curve.mark) > 1 else 2), y - 6, curve.mark, anchor="end", colour=colour)
+
+
+def _ends(curves: Sequence[Curve], marks: Sequence[Mark], frame: _Frame) -> Iterator[str]:
+    """The words of the marks, and what stands at the ends of the curves: apart from each other and inside the frame."""
+    font, around = frame.paper.font, frame.box
+    wanted: list[tuple[str, str, Box]] = []
+    for mark in marks:
+        if drawable(mark.x, frame.x.log) and 0 <= frame.x.fraction(mark.x) <= 1:
+            x, width = frame.across(mark.x) + 0.3 * font, _room(mark.text, font)
+            left = x if x + width <= around.right else x - width - 0.6 * font
+            wanted.append((mark.text, on_paper(DIM), Box(left, around.top + 0.2 * font, width, _LABEL_HEIGHT * font)))
+    ends: list[tuple[str, str, Box]] = []
+    for curve in curves:
+        last = [] if curve.points or not curve.mark else _last(curve, frame)
+        if last:
+            (x, y), width, height = last[0], _room(curve.mark, font), _LABEL_HEIGHT * font
+            # A letter stands where its line would go on, if there is room; a word, or a letter without, over the end.
+            goes_left, aside = len(last) > 1 and last[1][0] > x + _TOUCHING, 0.3 * font
+            left = x - aside - width if goes_left else x + aside
+            goes_on = len(curve.mark) == 1 and around.left <= left and left + width <= around.right
+            place = (
+                Box(left, y - height / 2, width, height)
+                if goes_on
+                else Box(x - aside - width, y - height, width, height)
+            )
+            ends.append((curve.mark, on_paper(curve.colour), place))
+    # From the top, so that what is moved keeps its order.
+    wanted += sorted(ends, key=lambda one: one[2].top)
+    inside = Box(around.left + 1, around.top + 1, around.width - 2, around.height - 2)
+    places = placed([one for _, _, one in wanted], inside)
+    yield f'<g id="ends" paint-order="stroke" stroke="#ffffff" stroke-width="{0.15 * font:.2g}">'
+    for (text, colour, _), box in zip(wanted, places, strict=True):
+        if box is not None:
+            yield _text(box.left + box.width / 2, box.top + _ASCENT * font, text, anchor="middle", colour=colour)
+    yield "</g>"
+
+
+def _room(text: str, font: float) -> float:
+    """The width that a label takes at most."""
+    return _BROADEST * font if len(text) == 1 else 0.7 * font * len(text)
+
+
+def _last(curve: Curve, frame: _Frame) -> list[tuple[float, float]]:
+    """The last point that lies inside the frame, and the one beside it that the line comes from."""
+    found: list[tuple[float, float]] = []
+    for index in range(min(len(curve.x), len(curve.y)) - 1, -1, -1):
+        x, y = curve.x[index], curve.y[index]
+        if not (drawable(x, frame.x.log) and drawable(y, frame.y.log)):
+            continue
+        place = frame.place(x, y)
+        if found and abs(place[0] - found[0][0]) > _TOUCHING:
+            return [found[0], place]
+        if not found and 0 <= frame.x.fraction(x) <= 1 and 0 <= frame.y.fraction(y) <= 1:
+            found.append(place)
+    return found
 
 
 def _fits(frame: _Frame, x: float, low: float, high: float) -> bool:

@@ -11,6 +11,7 @@ from textual.strip import Strip
 from tui.draw import cell_svg, svg
 from tui.draw.cells import Row
 from tui.draw.curves import Curve, Mark
+from tui.draw.paper import Origin, Width
 from tui.draw.plot import Plot
 from tui.widgets.rows import Rows
 
@@ -75,14 +76,14 @@ class Chart(Rows):
         if width and height:
             self.show(self._painter(width, height))
 
-    def as_svg(self) -> str:
-        """What is shown as a picture for a talk: curves as lines, anything else cell by cell."""
+    def as_svg(self, origin: Origin, width: Width = "talk") -> str:
+        """What is shown as a picture for a talk or a paper: curves as lines, anything else cell by cell."""
         drawn = self.plot.drawn
         if self.is_plot and drawn is not None:
-            return svg.chart(self.curves, self.marks, *self.titles, drawn.x, drawn.y)
+            return svg.chart(self.curves, self.marks, *self.titles, drawn.x, drawn.y, origin, width)
         # The tiles side by side, in the colours that the theme gives them.
         lines = [Strip.join(tile.render_line(y) for tile in self.children) for y in range(self.size.height)]
-        return cell_svg.picture(lines, self.app.ansi_theme, self.titles[0])
+        return cell_svg.picture(lines, self.app.ansi_theme, f"{origin.preset} · {origin.run}", origin.text())
 
     def on_resize(self, _: events.Resize) -> None:
         self.redraw()

@@ -1,0 +1,46 @@
+"""Where a figure comes from: its preset, its run, and the settings that make the run what it is."""
+
+from __future__ import annotations
+
+from solver import fields, settings
+from solver.rundir import Order
+from solver.spec import RunSpec
+from tui.draw.paper import Origin
+from tui.shown.differences import flat
+from tui.text import inert
+
+# These change what is kept of a run, or how fast it goes, and no number in it.
+_SILENT = ("record.", "device", "threads", "sweep ")
+_LONGEST = 60
+
+
+def origin(run_id: str, order: Order) -> Origin:
+    """Of a run with this order."""
+    return Origin(
+        preset=inert(order.preset.name, _LONGEST),
+        run=inert(run_id, _LONGEST),
+        telling=tuple(_telling(order.spec)),
+        settings=flat(order.spec),
+    )
+
+
+def _telling(spec: RunSpec) -> list[str]:
+    """The kinds, what is swept, and what is not as it is by default."""
+    raw, told, found = settings.encode(spec), flat(spec), []
+    for name, value in told.items():
+        if name.startswith(_SILENT):
+            continue
+        swept, short = told.get(f"sweep {name}"), name.rpartition(".")[2].replace("_", " ")
+        if name.endswith(".kind"):
+            found.append(value)
+        elif swept is not None or name == "seed" or value != _default(raw, name):
+            is_shape = value.startswith("(")
+            found.append(
+                inert(f"{short} {swept or ('×'.join(value[1:-1].split(', ')) if is_shape else value)}", _LONGEST)
+            )
+    return found
+
+
+def _default(raw: fields.Raw, name: str) -> str | None:
+    value = fields.default(raw, name)
+    return None if value is None else f"{value:g}" if isinstance(value, float) else str(value)
