@@ -7,26 +7,48 @@ from typing import Literal
 from solver import export
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
+from tui.draw import png
 
-Format = Literal["json", "jsonl", "csv", "svg", "screen"]
+Format = Literal["json", "jsonl", "csv", "svg", "png", "screen", "screen-png"]
 FORMATS: dict[Format, str] = {
     "json": "the run whole, as implicit-tui/run",
     "csv": "a row for each recorded state",
     "jsonl": "the log, line by line",
-    "svg": "the chart, for a talk",
+    "svg": "the chart, for a talk or a paper",
+    "png": "the chart, as pixels",
     "screen": "the screen, as SVG",
+    "screen-png": "the screen, as pixels",
 }
+CHARTS: tuple[Format, ...] = ("svg", "png")
+PICTURES: tuple[Format, ...] = (*CHARTS, "screen", "screen-png")
+_SUFFIXES: dict[Format, str] = {"screen": ".screen.svg", "screen-png": ".screen.png"}
+# Of a chart, whatever its size in print: 570 dots an inch in a column of a paper.
+_PIXELS_ACROSS = 1920
 
 
 def suffix(kind: Format) -> str:
     """How a file of the format ends."""
-    return ".screen.svg" if kind == "screen" else f".{kind}"
+    return _SUFFIXES.get(kind, f".{kind}")
 
 
 def format_of(name: str) -> Format | None:
     """The format of a file by how its name ends; None where it ends otherwise."""
-    kinds: tuple[Format, ...] = ("screen", "json", "jsonl", "csv", "svg")
+    # The longest first: that of a screen ends in that of a chart.
+    kinds = sorted(FORMATS, key=lambda kind: -len(suffix(kind)))
     return next((kind for kind in kinds if name.endswith(suffix(kind))), None)
+
+
+def check(kind: Format) -> None:
+    """Raises BadSetting where a format needs what is not installed."""
+    if kind in ("png", "screen-png"):
+        png.check()
+
+
+def picture(kind: Format, drawn: str) -> bytes:
+    """What was drawn as SVG in the format that was asked for. Raises BadSetting."""
+    if kind == "png":
+        return png.png(drawn, _PIXELS_ACROSS)
+    return png.png(drawn) if kind == "screen-png" else drawn.encode()
 
 
 def data(directory: RunDirectory, kind: Format) -> bytes:

@@ -13,7 +13,7 @@ from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui.draw import cell_svg
 from tui.draw.paper import Origin, Width
-from tui.export import data
+from tui.export import CHARTS, PICTURES, data, picture
 from tui.host import Host
 from tui.screens.export import ExportDialog, Wanted
 from tui.shown.origin import origin
@@ -35,10 +35,10 @@ def ask(host: Host, directory: RunDirectory, chart_svg: Callable[[Origin, Width]
     def write(wanted: Wanted) -> None:
         drawn = None
         try:
-            if wanted.kind == "svg" and chart_svg is not None:
-                drawn = chart_svg(origin(directory.id, directory.order()), host.config.figure_width).encode()
-            elif wanted.kind == "screen" and chart_svg is not None:
-                drawn = screen_svg(host).encode()
+            if wanted.kind in CHARTS and chart_svg is not None:
+                drawn = chart_svg(origin(directory.id, directory.order()), host.config.figure_width)
+            elif wanted.kind in PICTURES and chart_svg is not None:
+                drawn = screen_svg(host)
         except BadSetting as error:
             host.complain(f"nothing was written: {error}")
             return
@@ -55,10 +55,10 @@ def screen_svg(host: Host) -> str:
     return cell_svg.picture(lines, host.ansi_theme, "implicit-tui")
 
 
-def _export(host: Host, directory: RunDirectory, wanted: Wanted, drawn: bytes | None) -> None:
+def _export(host: Host, directory: RunDirectory, wanted: Wanted, drawn: str | None) -> None:
     path = wanted.path
     try:
-        document = data(directory, wanted.kind) if drawn is None else drawn
+        document = data(directory, wanted.kind) if drawn is None else picture(wanted.kind, drawn)
         if path is not None:
             files.replace_file(path, document)
     except (BadSetting, OSError) as error:
@@ -74,6 +74,9 @@ def _export(host: Host, directory: RunDirectory, wanted: Wanted, drawn: bytes | 
 
 def copy(host: Host, document: bytes, kind: str) -> None:
     """Through the terminal itself (OSC 52), so that it reaches the clipboard of the person's own machine."""
+    if kind.endswith("png"):
+        host.complain("a clipboard of text takes no pixels: write a file, or take svg")
+        return
     if len(document) > _MOST_COPIED:
         size = readable_bytes(len(document))
         host.complain(f"{size} of {kind} is more than terminals take ({_MOST_COPIED // 1000} kB): write a file")

@@ -14,7 +14,7 @@ from tui import exporting
 from tui.app import ImplicitApp
 from tui.config import Config
 from tui.draw.paper import Width
-from tui.export import Format
+from tui.export import CHARTS, Format, picture
 from tui.keys import Keys, of
 from tui.screens.live import LiveScreen
 from tui.shown.origin import origin
@@ -42,7 +42,7 @@ def captured(
     config: Config | None = None,
     width: Width = "talk",
 ) -> bytes:
-    """The chart (svg), so wide, or the screen as SVG, after everything recorded was read and these keys were pressed.
+    """The chart, so wide, or the screen, after everything recorded was read and these keys were pressed.
 
     Raises BadSetting for a run that has recorded nothing, and for keys that do more than choose what is shown.
     """
@@ -63,8 +63,8 @@ def captured(
         if isinstance(app.screen, LiveScreen):
             app.screen.redraw()
             await pilot.pause(_LOOK_S)
-        drawn.append(screen.chart.as_svg(told, width) if kind == "svg" else exporting.screen_svg(app))
+        drawn.append(screen.chart.as_svg(told, width) if kind in CHARTS else exporting.screen_svg(app))
         app.exit()
 
     asyncio.run(app.run_async(headless=True, size=size, auto_pilot=look))
-    return drawn[0].encode()
+    return picture(kind, drawn[0])

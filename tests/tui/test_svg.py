@@ -193,7 +193,7 @@ def test_the_width_is_chosen_on_the_command_line_or_by_the_configuration(
     assert tomllib.loads(as_toml(read()))["figure_width"] == "column"
     capsys.readouterr()
     assert main(["export", made.id, "--width", "column"]) == 2
-    assert "--width is of a chart, not of json" in capsys.readouterr().err
+    assert "--width is of a chart, not of json: give --format svg or png" in capsys.readouterr().err
     own.write_text('figure_width = "poster"\n')
     assert main(["config", "validate"]) == 2
     assert "figure_width must be talk or column" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from solver import client, files, runs
 from solver.refusal import BadSetting
 from tui.commands import output
 from tui.draw.paper import WIDTHS
-from tui.export import FORMATS, data
+from tui.export import CHARTS, FORMATS, PICTURES, check, data
 
 _LEAST, _MOST = (40, 12), (400, 200)
 
@@ -35,10 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     directory = runs.find(arguments.run)
-    if arguments.width and arguments.format != "svg":
-        raise BadSetting(f"--width is of a chart, not of {arguments.format}: give --format svg with it", "width")
+    if arguments.width and arguments.format not in CHARTS:
+        raise BadSetting(
+            f"--width is of a chart, not of {arguments.format}: give --format {' or '.join(CHARTS)} with it", "width"
+        )
     path = None if arguments.out == "-" else client.check_export_path(Path(arguments.out))
-    if arguments.format in ("svg", "screen"):
+    if arguments.format in PICTURES:
+        check(arguments.format)
         size = _size(arguments.size)
         directory.order()
         from tui import config, headless

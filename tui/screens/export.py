@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Select, Static
 from solver import client
 from solver.refusal import BadSetting
 from tui import keys
-from tui.export import FORMATS, Format, format_of, suffix
+from tui.export import FORMATS, PICTURES, Format, format_of, suffix
 from tui.text import inert
 from tui.widgets.field import Field
 
@@ -38,7 +38,7 @@ class ExportDialog(ModalScreen[Wanted | None]):
         super().__init__()
         self._proposed = proposed
         self._agreed: Path | None = None
-        self._kinds: list[Format] = [kind for kind in FORMATS if with_pictures or kind not in ("svg", "screen")]
+        self._kinds: list[Format] = [kind for kind in FORMATS if with_pictures or kind not in PICTURES]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
