@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from array import array
 from collections.abc import Sequence
 
 import msgspec
@@ -15,12 +17,29 @@ from solver.history import History
 from solver.records import AnyRecord, Claim, Ending, LaneEnding, Outcome
 from tests.tui import logs
 from tests.tui.driving import caught_up, chart_text, opened, text_of, until
-from tests.tui.histories import ended, made
+from tests.tui.histories import Told, ended, made, quantity
 from tui.app import ImplicitApp
 from tui.draw.cells import DIM, GRID, row
+from tui.draw.curves import Curve
 from tui.draw.frame import legend
-from tui.draw.palette import DARK, GOOD, LEAST_CONTRAST, LEAST_OF_GRID, LIGHT, contrast, inks, is_light, rgb
+from tui.draw.heat import LEVELS, bar
+from tui.draw.matrix import Panel, View, panels
+from tui.draw.palette import (
+    DARK,
+    GOOD,
+    LEAST_CONTRAST,
+    LEAST_OF_GRID,
+    LIGHT,
+    MARKS,
+    contrast,
+    heat,
+    inks,
+    is_light,
+    rgb,
+)
+from tui.draw.plot import Plot
 from tui.memory import Look
+from tui.screens.selection import Selection
 from tui.shown import claim_pages, settings_page, verdict
 from tui.shown.figures import HOLLOW, figures
 from tui.text import cut
@@ -303,6 +322,55 @@ def test_a_legend_of_one_setting_says_its_word_once_where_all_would_not_fit() ->
     entries = [(f"depth {depth}", 3 + depth, str(depth)) for depth in range(1, 6)]
     (line, _), *_ = legend("loss", entries, 40, 1)
     assert line.startswith("loss  depth  ━1 1")
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("height", range(15, 36, 3))
+def test_ticks_of_a_whole_axis_are_evenly_spaced(height: int, log: bool) -> None:
+    """Round limits have a number of rows in which they can be; four rows at most are given up for it."""
+    y = [10.0 ** (k % 7 - 3) if log else 60.0 * k / 99 for k in range(100)]
+    plot = Plot()
+    plot.y_log = log
+    rows = plot.draw(90, height, [Curve("c", 3, array("d", range(100)), array("d", y))], [], "t", "x")
+    at = [place for place, (text, _) in enumerate(rows) if text[7] == "┤"]
+    assert len(at) >= 3
+    assert len({after - before for before, after in itertools.pairwise(at)}) == 1
+    line = next(text for text, _ in rows if text[7] == "└")
+    across = [place for place, character in enumerate(line) if character == "┬"]
+    assert len({after - before for before, after in itertools.pairwise(across)}) == 1
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=9))
+def test_marks_at_the_ends_of_curves_never_hide_each_other(ends: list[int]) -> None:
+    curves = [
+        Curve(f"c{k}", 3 + k, array("d", [0.0, 1.0]), array("d", [float(k), end]), MARKS[k])
+        for k, end in enumerate(ends)
+    ]
+    text = "\n".join(line[8:] for line, _ in Plot().draw(60, 20, curves, [], "t", "x")[1:-2])
+    assert all(MARKS[k] in text for k in range(len(ends)))
+
+
+def test_a_scalar_over_more_than_a_decade_starts_out_logarithmic_and_singular_values_do_not() -> None:
+    told: Told = {"effective_rank": [80.0, 5.0], "nuclear_norm": [200.0, 220.0], "singular_values": [[0.01], [50.0]]}
+    selection = Selection(Seen("a", "a", presets.order_of("mf-depth"), made([({}, told)])), Look())
+    rows = {name: quantity(name) for name in told}
+    assert [selection._log(rows[name], "y") for name in told] == [True, False, False]
+    selection.update(selection.seen, [])
+    assert selection.choose_key(rows["effective_rank"].key)
+    assert selection.toggle_log("y")
+    assert not selection._log(rows["effective_rank"], "y"), "what was chosen by hand stays"
+
+
+def test_pictures_have_a_scale_with_numbers_and_true_colours_where_there_are_some() -> None:
+    text, colours = bar(2.5, 40)
+    assert text.split()[0] == "-2.5"
+    assert text.split()[-1] == "2.5"
+    assert len(text) == len(colours) == 40
+    rows = panels([Panel("W", [0.1] * 400)], 20, 20, 60, 20, View())
+    assert rows[-1][0].startswith("-0.1 ▀")
+    for ground in (DARK, LIGHT):
+        assert all(shade.startswith("color(") for shade in heat(ground, is_true=False))
+        assert len(set(heat(ground, is_true=True))) == len(heat(ground, is_true=False)) == LEVELS
 
 
 def test_the_look_of_an_older_version_is_read() -> None:

@@ -129,7 +129,7 @@ def test_a_figure_says_where_it_comes_from(width: Width) -> None:
     assert root.findtext(f"{_SPACE}title") == "rank (log) against step · mf-depth · 20260101-000000-mf-depth-0000"
     described = (root.findtext(f"{_SPACE}desc") or "").splitlines()
     assert "problem.observations = 800" in described
-    assert "sweep model.depth = 1, 2, 3" in described
+    assert "model.depth = 1, 2, 3" in described
     (axis,) = (node for node in root.iter(f"{_SPACE}text") if "rotate" in node.attrib.get("transform", ""))
     assert axis.text == "rank", "the y axis says what it measures"
     assert "step" in said

@@ -166,10 +166,11 @@ def draw_mark(canvas: Canvas, mark: Mark, x: Scale) -> None:
 
 
 def place_ends(body: list[Row], canvas: Canvas, curves: Sequence[Curve], x: Scale, y: Scale) -> None:
-    """The mark of each curve at its last point, or at every one."""
+    """The mark of each curve at its last point, or at every one; marks at the end make room for each other."""
     width = len(body[0][0])
+    taken: set[tuple[int, int]] = set()
     # Words last: a mark across one would make it unreadable.
-    for curve in sorted(curves, key=lambda one: len(one.mark)):
+    for curve in sorted(curves, key=lambda one: (len(one.mark), not one.points)):
         n = min(len(curve.x), len(curve.y))
         if not curve.mark or not n:
             continue
@@ -184,8 +185,25 @@ def place_ends(body: list[Row], canvas: Canvas, curves: Sequence[Curve], x: Scal
                 round(across * (canvas.dots_across - 1)), round((1.0 - up) * (canvas.dots_down - 1))
             )
             column = min(width - len(curve.mark), column)
-            if column >= 0 and 0 <= row < len(body):
-                body[row] = put(body[row], column, curve.mark, curve.colour)
+            if column < 0 or not 0 <= row < len(body):
+                continue
+            if not curve.points:
+                row, column = _free(taken, row, column, len(curve.mark), len(body), width)
+            taken.update((row, column + k) for k in range(len(curve.mark)))
+            body[row] = put(body[row], column, curve.mark, curve.colour)
+
+
+def _free(taken: set[tuple[int, int]], row: int, column: int, length: int, height: int, width: int) -> tuple[int, int]:
+    """The place nearest to this one, along the curve's end before above and below it, where nothing stands yet."""
+    shifts = sorted(
+        ((down, across) for down in range(-height, height + 1) for across in (0, -length - 1, -2 * length - 2, 1)),
+        key=lambda shift: (3 * abs(shift[0]) + abs(shift[1]), shift),
+    )
+    for down, across in shifts:
+        r, c = row + down, column + across
+        if 0 <= r < height and 0 <= c <= width - length and taken.isdisjoint((r, c + k) for k in range(length)):
+            return r, c
+    return row, column
 
 
 def place_marks(body: list[Row], canvas: Canvas, marks: Sequence[Mark], x: Scale) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from tui.draw.cells import DIM, GRID, TEXT, Row
 from tui.draw.palette import is_pale
-from tui.draw.scale import Scale, labels, ticks
+from tui.draw.scale import Scale, cell_of, even_ticks, labels, ticks
 from tui.text import cut
 
 MARGIN = 8
 """Cells left of the curves: labels and axis."""
+# So many rows or columns, less one, are given up for ticks that are evenly spaced.
+_MOST_SPARE = 5
 
 
 def legend(
@@ -85,13 +87,18 @@ def _cut(pieces: Sequence[tuple[str, int]], width: int) -> Row:
     return cut(text.rstrip(), width).ljust(width), colours[:width].ljust(width, b"\0")
 
 
-def with_y_axis(body: list[Row], y: Scale) -> list[Row]:
-    """The rows of curves with labels and axis to their left."""
+def spare(scale: Scale, most: int, cells: int) -> int:
+    """How many of the cells along an axis to leave out for ticks that are evenly spaced; none where that is no help."""
+    return next((spare for spare in range(_MOST_SPARE) if even_ticks(scale, most, cells - spare)), 0)
+
+
+def with_y_axis(body: list[Row], y: Scale, most: int) -> list[Row]:
+    """The rows of curves with at most so many labels, and the axis, to their left."""
     height = len(body)
     beside = [""] * height
-    values = ticks(y, max(2, height // 3))
+    values = even_ticks(y, most, height) or ticks(y, most)
     for tick, text in zip(values, labels(values), strict=True):
-        row = round((1.0 - y.fraction(tick)) * (height - 1))
+        row = cell_of(1.0 - y.fraction(tick), height)
         if 0 <= row < height:
             beside[row] = text
     rows = []
@@ -101,15 +108,14 @@ def with_y_axis(body: list[Row], y: Scale) -> list[Row]:
     return rows
 
 
-def x_axis(x: Scale, width: int, name: str) -> list[Row]:
-    """Axis, and below it labels and the name of x; for a whole chart of ``width``."""
-    span = width - MARGIN
+def x_axis(x: Scale, width: int, name: str, span: int, most: int) -> list[Row]:
+    """Axis of ``span`` cells, and below it labels and the name of x; for a whole chart of ``width``."""
     line = ["─"] * span
     below = [" "] * width
     end = -1
-    values = ticks(x, max(2, span // 12))
+    values = even_ticks(x, most, span) or ticks(x, most)
     for tick, text in zip(values, labels(values), strict=True):
-        column = min(span - 1, round(x.fraction(tick) * (2 * span - 1)) >> 1)
+        column = min(span - 1, cell_of(x.fraction(tick), span))
         line[column] = "┬"
         start = max(0, min(MARGIN + column - len(text) // 2, width - len(text)))
         if start > end:
@@ -123,7 +129,7 @@ def x_axis(x: Scale, width: int, name: str) -> list[Row]:
         corner = cut(shown, MARGIN - 2)
         if not "".join(below[: len(corner) + 1]).strip():
             below[: len(corner)] = corner
-    axis = " " * (MARGIN - 1) + "└" + "".join(line)
+    axis = (" " * (MARGIN - 1) + "└" + "".join(line)).ljust(width)
     return [(axis, bytes([GRID] * width)), ("".join(below[:width]), bytes([DIM] * width))]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from tui.draw.cells import DIM, TEXT, Row, put
+from tui.draw.scale import label
 from tui.text import cut
 
 LEVELS = 11
@@ -16,6 +17,8 @@ FIRST_HEAT = 100
 GAP = 2
 """Cells between pictures."""
 _WITHIN_SCALE = 0.9
+# With fewer rows there is none for the scale.
+LEAST_WITH_BAR = 8
 
 
 def shade(value: float, largest: float) -> int:
@@ -40,12 +43,24 @@ def picture(values: Sequence[float], rows: int, columns: int, largest: float) ->
     return shown
 
 
+def bar(largest: float, width: int) -> Row:
+    """The scale in colours, with the numbers at its ends: beyond them all is as bright."""
+    low, high = label(-largest), label(largest)
+    shades = bytes(FIRST_HEAT + LEVELS * level + level for level in range(LEVELS) for _ in range(2))
+    text = f"{low} {'▀' * len(shades)} {high}"
+    colours = bytes([DIM] * (len(low) + 1)) + shades + bytes([DIM] * (len(high) + 1))
+    if len(text) > width:
+        return " " * width, bytes(width)
+    return text.ljust(width), colours.ljust(width, bytes([TEXT]))
+
+
 def gallery(
     pictures: Sequence[tuple[str, Sequence[float]]], rows: int, columns: int, width: int, height: int
 ) -> list[Row]:
     """Pictures of one size with a caption each, side by side and below each other as they fit, on one scale."""
     sheet = [(" " * width, bytes([TEXT] * width)) for _ in range(height)]
     across, cell_height = max(1, (width + GAP) // (columns + GAP)), (rows + 1) // 2 + 1
+    height -= height > LEAST_WITH_BAR
     sizes = sorted(abs(value) for _, values in pictures for value in values if math.isfinite(value))
     # Some pixels far out must not darken all others.
     largest = sizes[int(_WITHIN_SCALE * (len(sizes) - 1))] if sizes else 0.0
@@ -62,4 +77,6 @@ def gallery(
                     row_text[:left] + text[:fitting] + row_text[left + fitting :],
                     row_colours[:left] + colours[:fitting] + row_colours[left + fitting :],
                 )
+    if height < len(sheet):
+        sheet[-1] = bar(largest, width)
     return sheet

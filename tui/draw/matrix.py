@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from tui.draw.cells import DIM, TEXT, Row, put
-from tui.draw.heat import FIRST_HEAT, LEVELS, shade
+from tui.draw.heat import FIRST_HEAT, LEAST_WITH_BAR, LEVELS, bar, shade
 from tui.text import cut
 
 _GAP = 2
@@ -42,6 +42,8 @@ class View(msgspec.Struct, frozen=True):
 def panels(shown: Sequence[Panel], rows: int, columns: int, width: int, height: int, view: View) -> list[Row]:
     """The panels in the arrangement that shows most of them, each as large as fits."""
     sheet: list[Row] = [(" " * width, bytes([TEXT] * width)) for _ in range(height)]
+    with_bar = height > LEAST_WITH_BAR
+    height -= with_bar
     across = min(range(1, len(shown) + 1), key=lambda n: _smallness(len(shown), n, rows, columns, width, height))
     down = -(-len(shown) // across)
     room = (width - _GAP * (across - 1)) // across, height // down - 1
@@ -59,6 +61,8 @@ def panels(shown: Sequence[Panel], rows: int, columns: int, width: int, height: 
                 before_text[:left] + text + before_text[end:],
                 before_colours[:left] + colours + before_colours[end:],
             )
+    if with_bar:
+        sheet[-1] = bar(largest, width)
     return sheet
 
 

@@ -119,9 +119,20 @@ def _nearest(wanted: Rgb, ground: Rgb, least: float, codes: range, taken: Collec
     return min(readable or codes, key=lambda code: sum((a - b) ** 2 for a, b in zip(rgb(code), wanted, strict=True)))
 
 
-def heat(ground: Rgb) -> tuple[int, ...]:
-    """The shades of pictures on a ground, from cold to warm."""
-    return HEAT_ON_LIGHT if is_light(ground) else HEAT
+def heat(ground: Rgb, *, is_true: bool) -> list[str]:
+    """The shades of pictures on a ground, from cold to warm, as Rich names colours.
+
+    Where the terminal has more than 256 colours they are even steps from the ground to either end.
+    """
+    light = is_light(ground)
+    if not is_true:
+        return [f"color({code})" for code in (HEAT_ON_LIGHT if light else HEAT)]
+    middle: Rgb = (236, 236, 236) if light else (38, 38, 38)
+    cold, warm = ((8, 60, 160), (150, 60, 0)) if light else ((130, 200, 255), (255, 180, 100))
+    half = len(HEAT) // 2
+    shares = [step / half for step in range(half + 1)]
+    found = [_mixed(middle, cold, share) for share in shares[:0:-1]] + [_mixed(middle, warm, share) for share in shares]
+    return [f"rgb({red},{green},{blue})" for red, green, blue in found]
 
 
 def on_paper(colour: int) -> str:

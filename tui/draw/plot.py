@@ -11,9 +11,9 @@ import msgspec
 
 from tui.draw import window
 from tui.draw.canvas import Canvas, Marker
-from tui.draw.cells import DIM, GRID, TEXT, Row, fit, put
+from tui.draw.cells import DIM, GRID, TEXT, Row, fit, put, widened
 from tui.draw.curves import Curve, Mark, draw_curve, draw_mark, drawable, place_ends, place_marks
-from tui.draw.frame import MARGIN, legend, plain, with_y_axis, x_axis
+from tui.draw.frame import MARGIN, legend, plain, spare, with_y_axis, x_axis
 from tui.draw.readout import readout
 from tui.draw.scale import Scale, label, nice
 
@@ -145,8 +145,12 @@ class Plot:
             return fit([(title, TEXT), (self._why_empty(curves), DIM)], width, height)
         x, y = self._shown(curves, *whole)
         head = self._head(width, height, curves, title, x_name)
-        canvas = Canvas(width - MARGIN, height - 2 - len(head), self.marker)
-        self.drawn = Drawn(x, y, *whole, MARGIN, len(head), canvas.width, canvas.height)
+        room = height - 2 - len(head)
+        most_x, most_y = max(2, (width - MARGIN) // 12), max(2, room // 3)
+        blank_rows = spare(y, most_y, room)
+        span = width - MARGIN - spare(x, most_x, width - MARGIN)
+        canvas = Canvas(span, room - blank_rows, self.marker)
+        self.drawn = Drawn(x, y, *whole, MARGIN, len(head) + blank_rows, canvas.width, canvas.height)
         for mark in marks:
             draw_mark(canvas, mark, x)
         for curve in curves:
@@ -155,7 +159,13 @@ class Plot:
         self._place_cursor(body)
         place_ends(body, canvas, curves, x, y)
         place_marks(body, canvas, marks, x)
-        rows = [*head, *with_y_axis(body, y), *x_axis(x, width, x_name)]
+        blank = [(" " * width, bytes(width))] * blank_rows
+        rows = [
+            *head,
+            *blank,
+            *(widened(line, width) for line in with_y_axis(body, y, most_y)),
+            *x_axis(x, width, x_name, span, most_x),
+        ]
         return [plain(row) for row in rows] if self.marker == "ascii" else rows
 
     def _why_empty(self, curves: Sequence[Curve]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -88,6 +89,27 @@ def ticks(scale: Scale, most: int) -> list[float]:
     first = math.ceil(scale.low / step - 1e-9)
     last = math.floor(scale.high / step + 1e-9)
     return [index * step for index in range(first, last + 1)]
+
+
+def even_ticks(scale: Scale, most: int, cells: int) -> list[float]:
+    """Round values of which each is as many of ``cells`` from the next; none where none of them fall so.
+
+    At most ``most``, and not half as many as there could be.
+    """
+    usual = ticks(scale, most)
+    for fewer in range(most, 1, -1):
+        values = ticks(scale, fewer)
+        if len(values) < max(3, len(usual) // 2):
+            break
+        places = [cell_of(scale.fraction(value), cells) for value in values]
+        if len({after - before for before, after in itertools.pairwise(places)}) == 1:
+            return values
+    return []
+
+
+def cell_of(fraction: float, cells: int) -> int:
+    """Which of the cells along an axis a fraction of it lies in, the ends in the middle of the first and the last."""
+    return math.floor(fraction * (cells - 1) + 0.5)
 
 
 def labels(values: list[float]) -> list[str]:

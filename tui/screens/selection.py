@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from solver.history import History, LaneHistory
@@ -22,6 +24,7 @@ from tui.watch.seen import Seen
 from tui.widgets.chart import Chart
 
 _CLOSEST = 20
+_DECADE = 10.0
 
 
 class Selection:
@@ -278,10 +281,21 @@ class Selection:
 
     def _log(self, item: Figure | Quantity, axis: str) -> bool:
         """Whether an axis is logarithmic: as chosen by hand, else as the item starts out."""
-        own = item.y_log if isinstance(item, Figure) else item.log_y
-        if axis == "x":
-            own = item.x_log if isinstance(item, Figure) else False
-        return self._log_by_hand.get(self._log_key(item, axis), own)
+        key = self._log_key(item, axis)
+        if key in self._log_by_hand:
+            return self._log_by_hand[key]
+        if isinstance(item, Figure):
+            return item.x_log if axis == "x" else item.y_log
+        return axis == "y" and (item.log_y or self._spans_decades(item))
+
+    def _spans_decades(self, item: Quantity) -> bool:
+        """Whether a scalar goes over more than a decade, all above zero: then a linear axis shows its largest alone.
+
+        Singular values and norms of components are left: that most of them are near zero is what they show.
+        """
+        columns = [lane.columns[item.series] for lane in self.seen.history.lanes if lane.columns.get(item.series)]
+        least, most = min(map(min, columns), default=0.0), max(map(max, columns), default=0.0)
+        return 0.0 < _DECADE * least < most < math.inf
 
     def _log_key(self, item: Figure | Quantity, axis: str) -> str:
         """The x axis is the same for all quantities; a figure has its own."""

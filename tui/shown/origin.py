@@ -10,7 +10,7 @@ from tui.shown.differences import flat
 from tui.text import inert
 
 # These change what is kept of a run, or how fast it goes, and no number in it.
-_SILENT = ("record.", "device", "threads", "sweep ")
+_SILENT = ("record.", "device", "threads")
 _LONGEST = 60
 
 
@@ -30,14 +30,12 @@ def _telling(spec: RunSpec) -> list[str]:
     for name, value in told.items():
         if name.startswith(_SILENT):
             continue
-        swept, short = told.get(f"sweep {name}"), name.rpartition(".")[2].replace("_", " ")
+        short = name.rpartition(".")[2].replace("_", " ")
         if name.endswith(".kind"):
             found.append(value)
-        elif swept is not None or name == "seed" or value != _default(raw, name):
+        elif name in spec.sweep or name == "seed" or value != _default(raw, name):
             is_shape = value.startswith("(")
-            found.append(
-                inert(f"{short} {swept or ('×'.join(value[1:-1].split(', ')) if is_shape else value)}", _LONGEST)
-            )
+            found.append(inert(f"{short} {'×'.join(value[1:-1].split(', ')) if is_shape else value}", _LONGEST))
     return found
 
 

@@ -14,13 +14,13 @@ from tui.draw.heat import FIRST_HEAT, LEVELS
 from tui.draw.palette import CHOSEN, DARK, LIGHT, SIGNS, Rgb, heat, inks
 
 
-def _styles_on(ground: Rgb) -> dict[int, Style]:
-    """How each colour number is painted on a ground."""
-    shades = heat(ground)
+def _styles_on(ground: Rgb, *, is_true: bool) -> dict[int, Style]:
+    """How each colour number is painted on a ground, in 256 colours or, for pictures, more."""
+    shades = heat(ground, is_true=is_true)
     styles = {colour: Style(color=f"color({code})", bold=colour in SIGNS) for colour, code in inks(ground).items()}
     styles |= {TEXT: Style.null(), STRONG: Style(bold=True), CHOSEN: Style(reverse=True)}
     return styles | {
-        FIRST_HEAT + LEVELS * above + below: Style(color=f"color({shades[above]})", bgcolor=f"color({shades[below]})")
+        FIRST_HEAT + LEVELS * above + below: Style(color=shades[above], bgcolor=shades[below])
         for above in range(LEVELS)
         for below in range(LEVELS)
     }
@@ -53,9 +53,10 @@ class Rows(Widget):
             ground = base.bgcolor.get_truecolor() if base.bgcolor is not None and not base.bgcolor.is_default else None
             # A terminal's own colours are not known; themes of them say whether they are dark.
             unknown = DARK if self.app.current_theme.dark else LIGHT
-            self._styles = {
-                known: base + style for known, style in _styles_on(unknown if ground is None else ground).items()
-            }
+            styles = _styles_on(
+                unknown if ground is None else ground, is_true=self.app.console.color_system == "truecolor"
+            )
+            self._styles = {known: base + style for known, style in styles.items()}
         return self._styles.get(colour) or self._styles[TEXT]
 
     def notify_style_update(self) -> None:
