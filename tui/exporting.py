@@ -34,15 +34,18 @@ def ask(host: Host, directory: RunDirectory, chart_svg: Callable[[Origin, Width]
 
     def write(wanted: Wanted) -> None:
         drawn = None
+        chart = None
         try:
-            if wanted.kind in CHARTS and chart_svg is not None:
-                drawn = chart_svg(origin(directory.id, directory.order()), host.config.figure_width)
+            if chart_svg is not None:
+                chart = chart_svg(origin(directory.id, directory.order()), host.config.figure_width)
+            if wanted.kind in CHARTS:
+                drawn = chart
             elif wanted.kind in PICTURES and chart_svg is not None:
                 drawn = screen_svg(host)
         except BadSetting as error:
             host.complain(f"nothing was written: {error}")
             return
-        host.run_worker(lambda: _export(host, directory, wanted, drawn), thread=True, exit_on_error=False)
+        host.run_worker(lambda: _export(host, directory, wanted, drawn, chart), thread=True, exit_on_error=False)
 
     host.push_screen(ExportDialog(Path.cwd() / directory.id, with_pictures=chart_svg is not None), chosen)
 
@@ -55,7 +58,7 @@ def screen_svg(host: Host) -> str:
     return cell_svg.picture(lines, host.ansi_theme, "implicit-tui")
 
 
-def _export(host: Host, directory: RunDirectory, wanted: Wanted, drawn: str | None) -> None:
+def _export(host: Host, directory: RunDirectory, wanted: Wanted, drawn: str | None, chart: str | None) -> None:
     path = wanted.path
     try:
         document = data(directory, wanted.kind) if drawn is None else picture(wanted.kind, drawn)
@@ -67,19 +70,26 @@ def _export(host: Host, directory: RunDirectory, wanted: Wanted, drawn: str | No
         host.call_from_thread(host.complain, f"{where} ({reason}): what was there is unchanged")
         return
     if path is None:
-        host.call_from_thread(copy, host, document, wanted.kind)
+        host.call_from_thread(copy, host, document, wanted.kind, chart)
     else:
         host.call_from_thread(host.notify, inert(f"exported to {path}", 400), markup=False, timeout=10)
 
 
-def copy(host: Host, document: bytes, kind: str) -> None:
-    """Through the terminal itself (OSC 52), so that it reaches the clipboard of the person's own machine."""
+def copy(host: Host, document: bytes, kind: str, chart: str | None = None) -> None:
+    """Through the terminal itself (OSC 52), so that it reaches the clipboard of the person's own machine.
+
+    What is too large for that gives way to the chart, where there is one that fits.
+    """
     if kind.endswith("png"):
         host.complain("a clipboard of text takes no pixels: write a file, or take svg")
         return
+    told = f"{kind} sent to the terminal's clipboard (tmux passes it on with set-clipboard on)"
     if len(document) > _MOST_COPIED:
-        size = readable_bytes(len(document))
-        host.complain(f"{size} of {kind} is more than terminals take ({_MOST_COPIED // 1000} kB): write a file")
-        return
+        most = f"{readable_bytes(len(document))} of {kind} is more than terminals take ({_MOST_COPIED // 1000} kB)"
+        document = chart.encode() if chart is not None and kind != "svg" else b""
+        if not 0 < len(document) <= _MOST_COPIED:
+            host.complain(f"{most}: write a file")
+            return
+        told = f"{most}: the chart went to the terminal's clipboard, as svg"
     host.copy_to_clipboard(document.decode())
-    host.notify(f"{kind} sent to the terminal's clipboard (tmux passes it on with set-clipboard on)", timeout=10)
+    host.notify(told, timeout=10)

@@ -304,6 +304,94 @@ async def test_the_clipboard_is_reached_through_the_terminal_and_too_much_is_ref
         await until(pilot, lambda: "more than terminals take" in text_of(pilot))
 
 
+def copied(written: list[str]) -> str:
+    """What went to the clipboard last."""
+    sent = [text for text in written if "\x1b]52;c;" in text]
+    return base64.b64decode(sent[-1].partition("52;c;")[2].rstrip("\x07\x1b\\")).decode() if sent else ""
+
+
+@pytest.mark.parametrize(
+    ("keys", "start"),
+    [
+        ([], "<svg"),
+        (["c", "s", "v"], "lane,"),
+        (["tab", "enter", "down", "down", "enter"], "{"),
+        (["j", "s", "o", "n"], "{"),
+    ],
+    ids=["as it opens", "csv", "jsonl by the list", "json"],
+)
+async def test_the_clipboard_gets_the_chart_unless_another_format_is_chosen(
+    keys: list[str], start: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run whole, which the dialog proposes to write, is seldom small enough to be copied."""
+    written: list[str] = []
+    monkeypatch.setattr(exporting, "_MOST_COPIED", 10_000_000)
+    async with opened(run=logs.run_in_state("ended")) as pilot:
+        await caught_up(pilot)
+        assert pilot.app._driver is not None
+        monkeypatch.setattr(pilot.app._driver, "write", written.append)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExportDialog))
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await pilot.press("f2")
+        await until(pilot, lambda: copied(written))
+        assert copied(written).startswith(start)
+
+
+async def test_what_is_too_large_to_be_copied_gives_way_to_the_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    async with opened(run=logs.run_in_state("ended")) as pilot:
+        await caught_up(pilot)
+        assert pilot.app._driver is not None
+        monkeypatch.setattr(pilot.app._driver, "write", written.append)
+        exporting.copy(app_of(pilot), b"x" * 80_000, "csv", lambda: "<svg>")
+        await until(pilot, lambda: "KiB of csv is more than" in text_of(pilot))
+        assert copied(written) == "<svg>"
+        exporting.copy(app_of(pilot), b"x" * 80_000, "svg", lambda: "<svg>" * 20_000)
+        await until(pilot, lambda: "write a file" in text_of(pilot))
+
+
+@pytest.mark.parametrize(
+    ("typed", "suffix"),
+    [("svg", ".svg"), ("csv", ".csv"), ("jsonl", ".jsonl"), ("screen.svg", ".screen.svg"), ("", ".json")],
+)
+async def test_what_is_typed_first_is_the_ending(
+    typed: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`e`, svg and enter write a figure: nothing has to be deleted first, and the list of formats follows."""
+    monkeypatch.chdir(tmp_path)
+    made = logs.run_in_state("ended")
+    async with opened(run=made) as pilot:
+        await caught_up(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExportDialog))
+        await pilot.press(*("full_stop" if letter == "." else letter for letter in typed))
+        await pilot.pause()
+        shown = pilot.app.screen.query_one("#kind", Select).value
+        assert shown == suffix.removeprefix(".").removesuffix(".svg" if shown == "screen" else "")
+        await pilot.press("enter")
+        await until(pilot, lambda: list(tmp_path.iterdir()) and not list(tmp_path.glob(".*")))
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [f"{made.id}{suffix}"]
+
+
+@pytest.mark.parametrize("words", [["down", "down", "down"], ["s", "v", "g"], []])
+async def test_a_format_from_the_list_is_written_by_the_next_enter(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list gives the keyboard back to the path, where the format is the one that was there, too."""
+    monkeypatch.chdir(tmp_path)
+    async with opened(run=logs.run_in_state("ended")) as pilot:
+        await caught_up(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExportDialog))
+        await pilot.press("tab", "enter", *words, "enter")
+        await until(pilot, lambda: pilot.app.screen.focused is pilot.app.screen.query_one("#path"))
+        await pilot.press("enter")
+        await until(pilot, lambda: list(tmp_path.glob("*.svg" if words else "*.json")))
+
+
 @pytest.mark.parametrize("size", [(40, 12), (80, 24)], ids=["40x12", "80x24"])
 async def test_every_action_is_in_the_palette_which_a_click_opens_at_every_size(size: tuple[int, int]) -> None:
     """So every action can be reached by key, by palette, and by mouse alone."""

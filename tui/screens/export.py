@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
+from textual.widgets.input import Selection
 
 from solver import client
 from solver.refusal import BadSetting
@@ -36,14 +37,16 @@ class ExportDialog(ModalScreen[Wanted | None]):
 
     def __init__(self, proposed: Path, *, with_pictures: bool) -> None:
         super().__init__()
-        self._proposed = proposed
+        self._proposed = f"{proposed}.json"
+        self._is_chosen = False
+        """Whether the person has said a format."""
         self._agreed: Path | None = None
         self._kinds: list[Format] = [kind for kind in FORMATS if with_pictures or kind not in PICTURES]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("Export to a file (its end says the format)", markup=False)
-            yield Field(f"{self._proposed}.json", id="path", select_on_focus=False)
+            yield Field(self._proposed, id="path", select_on_focus=False)
             with Horizontal(classes="entry"):
                 yield Static("format", classes="name", markup=False)
                 yield Select(
@@ -56,10 +59,25 @@ class ExportDialog(ModalScreen[Wanted | None]):
             with Horizontal():
                 yield Button("Write (enter)", id="write", variant="primary", compact=True)
                 yield Button("To the clipboard (f2)", id="clipboard", compact=True)
-            yield Static("tab chooses the format · esc goes back", id="said", markup=False)
+            yield Static("type another end, or tab to the formats · esc goes back", id="said", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one("#path").focus()
+        path = self.query_one("#path", Input)
+        path.focus()
+        # What is typed first takes the place of the ending.
+        path.selection = Selection(len(self._proposed) - len("json"), len(self._proposed))
+        self.watch(self.query_one("#kind", Select), "expanded", self._unfolded, init=False)
+
+    def _unfolded(self, expanded: bool) -> None:
+        # A format taken with enter, the same one too, is followed by an enter that writes.
+        if not expanded:
+            self.call_after_refresh(self._back_to_path)
+
+    def _back_to_path(self) -> None:
+        if self.focused is self.query_one("#kind"):
+            path = self.query_one("#path", Input)
+            path.focus()
+            path.action_end()
 
     def _kind(self) -> Format | None:
         found = format_of(self.query_one("#path", Input).value.strip())
@@ -74,11 +92,14 @@ class ExportDialog(ModalScreen[Wanted | None]):
             stem = path.value.strip().removesuffix(suffix(before)) if before else path.value.strip()
             path.value = f"{stem}{suffix(kind)}"
 
-    def on_input_changed(self, _: Input.Changed) -> None:
+    def on_input_changed(self, event: Input.Changed) -> None:
         self._agreed = None
+        self._is_chosen |= event.value != self._proposed
         kind, select = self._kind(), self.query_one("#kind", Select)
         if kind is not None and select.value != kind:
-            select.value = kind
+            # What follows a letter must not be heard as a choice after the next one: json, then jsonl.
+            with select.prevent(Select.Changed):
+                select.value = kind
 
     def on_input_submitted(self, _: Input.Submitted) -> None:
         self._write()
@@ -108,7 +129,11 @@ class ExportDialog(ModalScreen[Wanted | None]):
         self.action_clipboard()
 
     def action_clipboard(self) -> None:
-        self.dismiss(Wanted(self._of_select(self.query_one("#kind", Select).value), None))
+        kind = self._of_select(self.query_one("#kind", Select).value)
+        if not self._is_chosen and "svg" in self._kinds:
+            # The run whole, which stands there at first, is more than most terminals take.
+            kind = "svg"
+        self.dismiss(Wanted(kind, None))
 
     def _of_select(self, value: object) -> Format:
         return next((kind for kind in self._kinds if kind == value), self._kinds[0])
