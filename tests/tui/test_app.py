@@ -28,6 +28,7 @@ from tui.screens.home import HomeScreen
 from tui.screens.live import LiveScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.settings import SettingsScreen
+from tui.shown import form
 from tui.widgets.chart import Chart
 from tui.widgets.quantity_list import QuantityList
 
@@ -572,14 +573,12 @@ async def test_the_home_screen_highlights_and_describes_what_is_chosen() -> None
 
 def test_what_the_form_shows_decodes_to_the_same_spec() -> None:
     """Every field written out and read back, for every kind."""
-    from tui.screens.settings import _value
-
     for optimizer in fields.KINDS["optimizer"]:
         raw = settings.encode(settings.decode({"optimizer": {"kind": optimizer}, "sweep": {"model.depth": [2, 3]}}))
         plain: list[tuple[str, Any]] = []
         sweeps: list[tuple[str, list[Any]]] = []
         for field in fields.names(raw):
-            text = _value(field, raw)
+            text = form.value(field, raw)
             if field == "sweep" or not text:
                 continue
             value = settings.parse_value(text)

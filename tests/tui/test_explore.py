@@ -346,10 +346,10 @@ async def test_what_is_too_large_to_be_copied_gives_way_to_the_chart(monkeypatch
         await caught_up(pilot)
         assert pilot.app._driver is not None
         monkeypatch.setattr(pilot.app._driver, "write", written.append)
-        exporting.copy(app_of(pilot), b"x" * 80_000, "csv", lambda: "<svg>")
+        exporting.copy(app_of(pilot), b"x" * 80_000, "csv", "<svg>")
         await until(pilot, lambda: "KiB of csv is more than" in text_of(pilot))
         assert copied(written) == "<svg>"
-        exporting.copy(app_of(pilot), b"x" * 80_000, "svg", lambda: "<svg>" * 20_000)
+        exporting.copy(app_of(pilot), b"x" * 80_000, "svg", "<svg>" * 20_000)
         await until(pilot, lambda: "write a file" in text_of(pilot))
 
 

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
 import presets
 from presets import Preset
-from solver import estimate, fields, machine, schema, settings, sources
+from solver import estimate, fields, machine, settings
 from solver.fields import Raw
 from solver.paths import typed
 from solver.ratings import DATASETS
@@ -24,9 +25,11 @@ from solver.rundir import RunDirectory
 from solver.spec import RunSpec
 from tui import keys
 from tui.host import Host
+from tui.screens.finder import Entry, Finder
+from tui.shown import form
 from tui.text import duration, inert
-from tui.widgets.field import Field
 from tui.widgets.hints import Hints
+from tui.widgets.setting import Setting
 
 _LISTS = ("problem.shape", "problem.entries", "problem.targets")
 _OWN_DATA = ("problem.file", "problem.entries")
@@ -77,15 +80,15 @@ class SettingsScreen(Screen[None]):
         self.set_class(width < 40 or height < 12, "tiny")
 
     def _focus(self, field: str) -> None:
-        for widget in self.query("#form Input, #form Select"):
-            if widget.name == field:
-                widget.focus()
+        for setting in self.query(Setting):
+            if setting.field == field:
+                setting.go()
 
     async def _build(self) -> None:
         """The fields anew: the kinds decide which there are."""
-        form = self.query_one("#form", VerticalScroll)
-        await form.remove_children()
-        rows: list[Vertical] = []
+        shown = self.query_one("#form", VerticalScroll)
+        await shown.remove_children()
+        rows: list[Widget] = []
         section = ""
         for field in fields.names(self._raw):
             if field in _LEFT_OUT:
@@ -93,36 +96,31 @@ class SettingsScreen(Screen[None]):
             part = field.partition(".")[0] if "." in field else "run"
             if part != section:
                 section = part
-                rows.append(Vertical(Static(section, classes="section", markup=False)))
-            rows.append(_row(field, self._raw))
-        await form.mount_all(rows)
+                rows.append(Static(section, classes="section", markup=False))
+            rows.append(Setting(field, self._raw))
+        await shown.mount_all(rows)
         self._check()
 
     def _collect(self, without: str = "") -> Raw:
         """The settings as they stand in the fields, those of part ``without`` left out. Raises BadSetting."""
-        own_data = any(
-            isinstance(widget, Input) and widget.value.strip() and widget.name in _OWN_DATA
-            for widget in self.query("#form Input")
-        )
+        own_data = any(setting.text and setting.field in _OWN_DATA for setting in self.query(Setting))
         plain: list[tuple[str, Any]] = []
         sweeps: list[tuple[str, list[Any]]] = []
-        for widget in self.query("#form Input, #form Select"):
-            field = widget.name or ""
+        for setting in self.query(Setting):
+            field, text = setting.field, setting.text
             if without and field.startswith(f"{without}."):
                 continue
-            if isinstance(widget, Select):
-                plain.append((field, settings.parse_value(str(widget.value))))
+            if isinstance(setting.entry, Select):
+                plain.append((field, settings.parse_value(text)))
                 continue
-            assert isinstance(widget, Input)
-            text = widget.value.strip()
-            untouched = text == _value(field, self._raw)
+            untouched = text == form.value(field, self._raw)
             if not text or (own_data and untouched and field in _OF_RANDOM):
                 # Own data take the place of a random ground truth, so what the preset says of that is let go.
                 continue
             value: Any = text if field in _PATHS else settings.parse_value(text)
             if field in _PATHS and text not in DATASETS and not untouched:
                 value = str(typed(text, field))
-            swept = isinstance(value, list) and (field not in _LISTS or _is_nested(field, value))
+            swept = isinstance(value, list) and (field not in _LISTS or form.is_nested(field, value))
             if swept:
                 sweeps.append((field, value))
             else:
@@ -134,10 +132,8 @@ class SettingsScreen(Screen[None]):
 
     def _check(self) -> None:
         """Says at the field what is wrong, or above the form what the run will take."""
-        for message in self.query(".wrong"):
-            message.remove_class("wrong")
-            assert isinstance(message, Static)
-            message.update("")
+        for setting in self.query(Setting):
+            setting.complain("")
         try:
             self._spec = self._preset.decode(self._collect())
             need = estimate.estimate(self._spec)
@@ -148,7 +144,7 @@ class SettingsScreen(Screen[None]):
             self._spec = None
             self._complain(error)
             return
-        lanes = _lanes(self._spec, need.n_lanes)
+        lanes = form.lanes(self._spec, need.n_lanes)
         memory = machine.readable_bytes(need.memory_bytes)
         self.query_one("#need", Static).update(
             f"{lanes} · about {memory} of memory · about {duration(need.seconds)} on one core, by rough count"
@@ -158,11 +154,9 @@ class SettingsScreen(Screen[None]):
         sentence = inert(str(error), 300)
         self.query_one("#need", Static).update(f"✗ {sentence}")
         field = error.field.partition("[")[0]
-        for message in self.query(".message"):
-            assert isinstance(message, Static)
-            if message.name == field:
-                message.update(sentence)
-                message.add_class("wrong")
+        for setting in self.query(Setting):
+            if setting.field == field:
+                setting.complain(sentence)
 
     @on(Input.Changed)
     def _changed(self, _: Input.Changed) -> None:
@@ -196,7 +190,7 @@ class SettingsScreen(Screen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         field = event.widget.name or ""
-        self.query_one("#note", Static).update(_note(self._raw, field) if field else "")
+        self.query_one("#note", Static).update(form.note(self._raw, field) if field else "")
 
     @on(Input.Submitted)
     def _submitted(self, _: Input.Submitted) -> None:
@@ -216,70 +210,24 @@ class SettingsScreen(Screen[None]):
             return
         self.app.run_spec(self._preset, self._spec, self._beside)
 
+    def action_jump(self) -> None:
+        self.app.push_screen(Finder("Go to a setting", self._entries), self._found)
+
+    def _entries(self, words: str) -> list[Entry]:
+        """The fields that fit the words, those first whose own name begins so."""
+        entries = [Entry(f"size  {self._chosen_size}", "size", "size")]
+        entries += [Entry(f"{one.field}  {one.text}".rstrip(), "field", one.field) for one in self.query(Setting)]
+        begin = words.strip().lower()
+        fitting = [entry for entry in entries if entry.fits(words)]
+        return sorted(fitting, key=lambda entry: not entry.key.rpartition(".")[2].startswith(begin))
+
+    def _found(self, entry: Entry | None) -> None:
+        if entry is None:
+            return
+        if entry.kind == "size":
+            self.query_one("#size").focus()
+        else:
+            self._focus(entry.key)
+
     def action_leave(self) -> None:
         self.app.pop_screen()
-
-
-def _lanes(spec: RunSpec, n_lanes: int) -> str:
-    """How many lanes, and the lists whose product they are."""
-    lists = [f"{len(values)} {field.rpartition('.')[2].replace('_', ' ')}" for field, values in spec.sweep.items()]
-    lists += [f"{spec.seeds} seeds"] * (spec.seeds > 1)
-    told = "1 lane" if n_lanes == 1 else f"{n_lanes} lanes"
-    return f"{told} = {' × '.join(lists)}" if len(lists) > 1 else told
-
-
-def _row(field: str, raw: Raw) -> Vertical:
-    """A name, a field to edit, and room for a message."""
-    name = Static(field.rpartition(".")[2], classes="name", markup=False)
-    words = fields.choices(raw, field)
-    value = _value(field, raw)
-    entry: Input | Select[str]
-    if words and "," not in value:
-        entry = Select(
-            [(word, word) for word in words], value=value or words[0], allow_blank=False, name=field, compact=True
-        )
-    else:
-        entry = Field(value, name=field, placeholder=_default(field, raw), compact=True)
-    return Vertical(Horizontal(name, entry, classes="entry"), Static("", classes="message", name=field, markup=False))
-
-
-def _value(field: str, raw: Raw) -> str:
-    """What stands in a field: the swept values, the setting, or nothing where the default serves."""
-    swept = raw.get("sweep", {}).get(field)
-    if swept is not None:
-        return ", ".join(_text(value) for value in swept)
-    part, _, name = field.partition(".")
-    if name == "kind":
-        return fields.kind(raw, part)
-    value = raw.get(part, {}).get(name) if name else raw.get(part)
-    return "" if value is None else _text(value)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    if isinstance(value, (list, tuple)):
-        inner = ", ".join(_text(item) for item in value)
-        return f"[{inner}]"
-    return str(value)
-
-
-def _default(field: str, raw: Raw) -> str:
-    part, _, name = field.partition(".")
-    default = getattr(fields.part_type(raw, part)() if name else RunSpec(), name or part)
-    return "" if default is None else _text(default)
-
-
-def _is_nested(field: str, value: list[Any]) -> bool:
-    """Whether a list field holds several lists, which sweeps it: shape = [2, 2], [3, 3]."""
-    return field == "problem.shape" and bool(value) and all(isinstance(item, list) for item in value)
-
-
-def _note(raw: Raw, field: str) -> str:
-    part, _, name = field.partition(".")
-    if name == "kind":
-        return f"{field}: another kind starts from its own defaults"
-    owner = fields.part_type(raw, part).__name__ if name else RunSpec.__name__
-    return sources.explained(f"{field}: {schema.settings_notes().get((owner, name or part), '')}")

@@ -1,0 +1,61 @@
+"""The settings as a form shows them: each field as text, and what is said beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from solver import fields, schema, sources
+from solver.fields import Raw
+from solver.spec import RunSpec
+
+
+def lanes(spec: RunSpec, n_lanes: int) -> str:
+    """How many lanes, and the lists whose product they are."""
+    lists = [f"{len(values)} {field.rpartition('.')[2].replace('_', ' ')}" for field, values in spec.sweep.items()]
+    lists += [f"{spec.seeds} seeds"] * (spec.seeds > 1)
+    told = "1 lane" if n_lanes == 1 else f"{n_lanes} lanes"
+    return f"{told} = {' × '.join(lists)}" if len(lists) > 1 else told
+
+
+def value(field: str, raw: Raw) -> str:
+    """What stands in a field: the swept values, the setting, or nothing where the default serves."""
+    swept = raw.get("sweep", {}).get(field)
+    if swept is not None:
+        return ", ".join(_text(value) for value in swept)
+    part, _, name = field.partition(".")
+    if name == "kind":
+        return fields.kind(raw, part)
+    found = raw.get(part, {}).get(name) if name else raw.get(part)
+    return "" if found is None else _text(found)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(_text(item) for item in value)
+        return f"[{inner}]"
+    return str(value)
+
+
+def default(field: str, raw: Raw) -> str:
+    """What serves where a field is left empty; nothing where that depends on other fields."""
+    part, _, name = field.partition(".")
+    found = getattr(fields.part_type(raw, part)() if name else RunSpec(), name or part)
+    return "" if found is None else _text(found)
+
+
+def is_nested(field: str, value: list[Any]) -> bool:
+    """Whether a list field holds several lists, which sweeps it: shape = [2, 2], [3, 3]."""
+    return field == "problem.shape" and bool(value) and all(isinstance(item, list) for item in value)
+
+
+def note(raw: Raw, field: str) -> str:
+    """What a field means."""
+    part, _, name = field.partition(".")
+    if name == "kind":
+        return f"{field}: another kind starts from its own defaults"
+    owner = fields.part_type(raw, part).__name__ if name else RunSpec.__name__
+    return sources.explained(f"{field}: {schema.settings_notes().get((owner, name or part), '')}")
