@@ -133,6 +133,7 @@ ACTIONS = (
     Action("leave", "escape", "back", "Back without running.", _FORM, "app", hint=True),
     Action("start", "f5", "run", "Run with these settings (enter in a field does the same).", _FORM, "run", hint=True, priority=True),
     Action("jump", "f3,slash", "find", "Go to a setting by a part of its name (a field that is typed in keeps /).", _FORM, "look", hint=True),
+    Action("reset", "f6", "reset", "Set the field back to what the preset says, at this size.", _FORM, "run", hint=True),
     Action("help", "question_mark,f1", "help", "Show this help.", hint=True),
     Action("command_palette", "colon", "more", "Search all actions by name.", hint=True),
     Action("request_quit", "q", "quit", "Leave; a live run is asked about.", hint=True),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Select
 
 import presets
-from tests.tui.driving import opened, text_of, until
+from solver import settings
+from tests.tui.driving import app_of, opened, text_of, until
 from tui.screens.finder import Finder
 from tui.screens.settings import SettingsScreen
 from tui.widgets.setting import Setting
@@ -84,3 +87,109 @@ async def test_the_size_is_found_and_escape_changes_nothing() -> None:
         await pilot.press("f3", "x", "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, SettingsScreen))
         assert pilot.app.screen.focused is pilot.app.screen.query_one("#size")
+
+
+def title(pilot: Pilot[None]) -> str:
+    return text_of(pilot).splitlines()[0]
+
+
+async def test_what_differs_from_the_preset_is_marked_and_counted_as_it_is_typed() -> None:
+    """By a sign and a number, not by colour alone; another way to write the same value is no difference."""
+    async with form_of() as pilot:
+        assert title(pilot).strip() == "settings · Matrix completion: depth finds low rank"
+        await gone_to(pilot, "init_scale")
+        await typed(pilot, "1e-3")
+        assert "changed" not in title(pilot)
+        await typed(pilot, "1")
+        await until(pilot, lambda: "● 1 changed" in title(pilot))
+        assert "● init_scale" in text_of(pilot)
+        await gone_to(pilot, "depth")
+        await typed(pilot, "1, 2")
+        await until(pilot, lambda: "● 2 changed" in title(pilot))
+        await typed(pilot, ",3")
+        await until(pilot, lambda: "● 1 changed" in title(pilot))
+        await gone_to(pilot, "noise")
+        await typed(pilot, "0")
+        await pilot.pause()
+        assert "● 1 changed" in title(pilot), "the default, typed out"
+
+
+async def test_a_key_sets_a_field_back_to_the_preset_and_says_to_what() -> None:
+    async with form_of() as pilot:
+        await pilot.press("f6")
+        await until(pilot, lambda: "problem.kind is as in the preset" in text_of(pilot))
+        await gone_to(pilot, "depth")
+        await typed(pilot, "4")
+        await pilot.press("f6")
+        await until(pilot, lambda: "model.depth reset to 1, 2, 3" in text_of(pilot))
+        assert setting(pilot, "model.depth").text == "1, 2, 3"
+        assert "changed" not in title(pilot)
+        await gone_to(pilot, "noise")
+        await typed(pilot, "1")
+        await pilot.press("f6")
+        await until(pilot, lambda: "problem.noise reset to its default, 0" in text_of(pilot))
+        await gone_to(pilot, "size")
+        await pilot.press("f6")
+        await until(pilot, lambda: "go to the field that is to be reset" in text_of(pilot))
+
+
+async def test_words_and_kinds_are_set_back_with_all_that_hangs_on_them() -> None:
+    """A problem of another kind brings another model along, and both come back as the preset has them."""
+    async with form_of("det-2x2") as pilot:
+
+        async def chosen(field: str, word: str) -> None:
+            setting(pilot, field).entry.value = word
+            await until(pilot, lambda: setting(pilot, field).text == word and setting(pilot, field).differs)
+
+        before = {one.field: one.text for one in pilot.app.screen.query(Setting)}
+        await chosen("problem.loss", "mean")
+        await gone_to(pilot, "problem.loss")
+        await pilot.press("f6")
+        await until(pilot, lambda: setting(pilot, "problem.loss").text == "half-sum")
+        await chosen("problem.kind", "tensor-completion")
+        await until(pilot, lambda: setting(pilot, "model.kind").text == "cp")
+        assert setting(pilot, "model.kind").differs
+        await gone_to(pilot, "problem.kind")
+        await pilot.press("f6")
+        await until(pilot, lambda: setting(pilot, "model.kind").text == "deep-matrix-factorization")
+        await until(pilot, lambda: "changed" not in title(pilot))
+        assert {one.field: one.text for one in pilot.app.screen.query(Setting)} == before
+
+
+async def test_a_list_of_words_is_set_back_where_one_word_stands() -> None:
+    preset = presets.load("det-2x2")
+    raw = settings.apply(preset.raw, [("model.det_sign", "positive")])
+    raw["sweep"] = {"model.depth": [1, 2]}
+    raw["model"]["det_sign"] = "positive"
+    async with opened(preset=preset) as pilot:
+        app_of(pilot).edit(preset, raw)
+        await until(pilot, lambda: len(pilot.app.screen.query(Setting)) > 10)
+        await until(pilot, lambda: "● 2 changed" in title(pilot))
+        await gone_to(pilot, "det_sign")
+        await pilot.press("f6")
+        await until(pilot, lambda: setting(pilot, "model.det_sign").text == "positive, negative")
+
+
+async def test_the_chosen_size_is_what_fields_are_compared_with() -> None:
+    async with form_of() as pilot:
+        pilot.app.screen.query_one("#size", Select).value = "paper"
+        await until(pilot, lambda: setting(pilot, "model.depth").text == "1, 2, 3, 4")
+        assert "changed" not in title(pilot)
+        await gone_to(pilot, "seeds")
+        await typed(pilot, "1")
+        await until(pilot, lambda: "● 1 changed" in title(pilot))
+        await pilot.press("f6")
+        await until(pilot, lambda: "seeds reset to 5" in text_of(pilot))
+
+
+async def test_a_size_that_is_no_good_is_a_sentence_and_a_wrong_word_can_be_put_right(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('[run]\nseed = 0\n[run.problem]\nkind = "matrix-completion"\nloss = "least"\n[paper]\n"x.y" = 1\n')
+    async with opened(preset=presets.read(path)) as pilot:
+        await until(pilot, lambda: len(pilot.app.screen.query(Setting)) > 10)
+        await until(pilot, lambda: "problem.loss must be" in text_of(pilot))
+        pilot.app.screen.query_one("#size", Select).value = "paper"
+        await until(pilot, lambda: "x.y is not a setting" in text_of(pilot))
+        await gone_to(pilot, "problem.loss")
+        await typed(pilot, "mean")
+        await until(pilot, lambda: "1 lane" in text_of(pilot))

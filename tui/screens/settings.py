@@ -29,7 +29,7 @@ from tui.screens.finder import Entry, Finder
 from tui.shown import form
 from tui.text import duration, inert
 from tui.widgets.hints import Hints
-from tui.widgets.setting import Setting
+from tui.widgets.setting import DIFFERS, Setting
 
 _LISTS = ("problem.shape", "problem.entries", "problem.targets")
 _OWN_DATA = ("problem.file", "problem.entries")
@@ -49,12 +49,16 @@ class SettingsScreen(Screen[None]):
         super().__init__()
         self._beside = beside
         self._preset = preset
-        self._raw = raw
+        self._raw = fields.with_fitting_parts(raw)
         self._spec: RunSpec | None = None
         self._chosen_size: presets.Size = self.app.config.defaults.size
+        self._base = self._of_preset(self._chosen_size)
+        """What the fields are compared with."""
+        self._field = ""
+        """The field that had the focus last."""
 
     def compose(self) -> ComposeResult:
-        yield Static(f"settings · {inert(self._preset.title, 100)}", id="title", markup=False)
+        yield Static("", id="title", markup=False)
         with Horizontal(id="what"):
             yield Static("size", classes="name", markup=False)
             yield Select(
@@ -79,10 +83,22 @@ class SettingsScreen(Screen[None]):
         width, height = event.size
         self.set_class(width < 40 or height < 12, "tiny")
 
+    def _setting(self, field: str) -> Setting | None:
+        return next((setting for setting in self.query(Setting) if setting.field == field), None)
+
     def _focus(self, field: str) -> None:
-        for setting in self.query(Setting):
-            if setting.field == field:
-                setting.go()
+        setting = self._setting(field)
+        if setting is not None:
+            setting.go()
+
+    def _of_preset(self, size: presets.Size) -> Raw:
+        """What the preset says at a size, and the person's configuration where it says nothing."""
+        try:
+            raw = self._preset.at_size(size)
+        except BadSetting as error:
+            self.app.complain(str(error))
+            raw = self._preset.raw
+        return fields.with_fitting_parts(self.app.config.with_defaults(raw))
 
     async def _build(self) -> None:
         """The fields anew: the kinds decide which there are."""
@@ -130,8 +146,18 @@ class SettingsScreen(Screen[None]):
         sweeps.sort(key=lambda one: known.index(one[0]) if one[0] in known else len(known))
         return settings.apply({}, plain, sweeps)
 
+    def _keep(self, without: str = "") -> None:
+        """Takes over what was typed, of a part its kind alone, so that the fields can be made anew.
+
+        Where something is wrong, what was before stays.
+        """
+        with contextlib.suppress(BadSetting):
+            kind = {without: {"kind": fields.kind(self._raw, without)}} if without else {}
+            self._raw = self._collect(without) | kind
+
     def _check(self) -> None:
         """Says at the field what is wrong, or above the form what the run will take."""
+        self._mark()
         for setting in self.query(Setting):
             setting.complain("")
         try:
@@ -150,13 +176,22 @@ class SettingsScreen(Screen[None]):
             f"{lanes} · about {memory} of memory · about {duration(need.seconds)} on one core, by rough count"
         )
 
+    def _mark(self) -> None:
+        """Says which fields differ from the preset, and how many."""
+        base, n_different = form.of_kinds(self._base, self._raw), 0
+        for setting in self.query(Setting):
+            there = form.value(setting.field, self._base if setting.is_kind else base)
+            setting.mark(not form.same(setting.field, self._raw, setting.text, there))
+            n_different += setting.differs
+        told = f" · {DIFFERS} {n_different} changed" if n_different else ""
+        self.query_one("#title", Static).update(f"settings{told} · {inert(self._preset.title, 100)}")
+
     def _complain(self, error: BadSetting) -> None:
         sentence = inert(str(error), 300)
         self.query_one("#need", Static).update(f"✗ {sentence}")
-        field = error.field.partition("[")[0]
-        for setting in self.query(Setting):
-            if setting.field == field:
-                setting.complain(sentence)
+        setting = self._setting(error.field.partition("[")[0])
+        if setting is not None:
+            setting.complain(sentence)
 
     @on(Input.Changed)
     def _changed(self, _: Input.Changed) -> None:
@@ -170,14 +205,12 @@ class SettingsScreen(Screen[None]):
             chosen = next((size for size in presets.SIZES if size == event.value), self._chosen_size)
             if chosen != self._chosen_size:
                 self._chosen_size = chosen
-                self._raw = self._preset.at_size(self._chosen_size)
+                self._base = self._raw = self._of_preset(self._chosen_size)
                 await self._build()
         elif field.endswith(".kind"):
             part = field.partition(".")[0]
             if event.value != fields.kind(self._raw, part):
-                with contextlib.suppress(BadSetting):
-                    # What was typed elsewhere stays; a field that is wrong falls back to what it was.
-                    self._raw = self._collect(without=part)
+                self._keep(without=part)
                 before = set(self._raw.get("sweep", {}))
                 self._raw = settings.apply(self._raw, [(field, event.value)])
                 dropped = before - set(self._raw.get("sweep", {}))
@@ -189,7 +222,7 @@ class SettingsScreen(Screen[None]):
             self._check()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        field = event.widget.name or ""
+        field = self._field = event.widget.name or ""
         self.query_one("#note", Static).update(form.note(self._raw, field) if field else "")
 
     @on(Input.Submitted)
@@ -228,6 +261,28 @@ class SettingsScreen(Screen[None]):
             self.query_one("#size").focus()
         else:
             self._focus(entry.key)
+
+    async def action_reset(self) -> None:
+        setting = self._setting(self._field)
+        if setting is None:
+            self.notify("go to the field that is to be reset")
+            return
+        if not setting.differs:
+            self.notify(f"{setting.field} is as in the preset")
+            return
+        field, part = setting.field, setting.field.partition(".")[0]
+        base = self._base if setting.is_kind else form.of_kinds(self._base, self._raw)
+        text, default = form.value(field, base), form.default(field, base)
+        if not setting.put(text or default if isinstance(setting.entry, Select) else text):
+            self._keep()
+            if setting.is_kind:
+                self._raw = form.with_part_of(self._base, self._raw, part)
+            else:
+                self._raw = settings.apply(self._raw, [], [(field, settings.parse_value(text))])
+            await self._build()
+            self._focus(field)
+        told = text or (f"its default, {default}" if default else "nothing, as in the preset")
+        self.notify(inert(f"{field} reset to {told}"), markup=False)
 
     def action_leave(self) -> None:
         self.app.pop_screen()

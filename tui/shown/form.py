@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from solver import fields, schema, sources
+from solver import fields, schema, settings, sources
 from solver.fields import Raw
 from solver.spec import RunSpec
 
@@ -43,8 +43,37 @@ def _text(value: Any) -> str:
 def default(field: str, raw: Raw) -> str:
     """What serves where a field is left empty; nothing where that depends on other fields."""
     part, _, name = field.partition(".")
+    if name == "kind":
+        return fields.kind({}, part)
     found = getattr(fields.part_type(raw, part)() if name else RunSpec(), name or part)
     return "" if found is None else _text(found)
+
+
+def same(field: str, raw: Raw, one: str, other: str) -> bool:
+    """Whether two texts set a field to the same: 1e-3 and 0.001, or nothing and the default."""
+    one, other = (text or default(field, raw) for text in (one, other))
+    return one == other or settings.parse_value(one) == settings.parse_value(other)
+
+
+def of_kinds(base: Raw, raw: Raw) -> Raw:
+    """``base`` with the kinds of ``raw``; a part of another kind has that kind's defaults."""
+    kinds = [(part, fields.kind(raw, part)) for part in fields.KINDS]
+    # Setting a kind drops sweeps over its part, where it is the same one, too.
+    return settings.apply(base, [(f"{part}.kind", kind) for part, kind in kinds if kind != fields.kind(base, part)])
+
+
+def with_part_of(base: Raw, raw: Raw, part: str) -> Raw:
+    """``raw`` with the kind of a part as in ``base``, and with all that ``base`` says of what this changes.
+
+    A problem of another kind brings its model along.
+    """
+    found = settings.apply(raw, [(f"{part}.kind", fields.kind(base, part))])
+    changed = [one for one in fields.KINDS if fields.kind(found, one) != fields.kind(raw, one)]
+    for one in changed:
+        if one in base and fields.kind(found, one) == fields.kind(base, one):
+            found[one] = base[one]
+    sweep = {field: values for field, values in base.get("sweep", {}).items() if field.partition(".")[0] in changed}
+    return found | {"sweep": found.get("sweep", {}) | sweep}
 
 
 def is_nested(field: str, value: list[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""A setting in the form: its name, what is typed or chosen, and room for a message."""
+"""A setting in the form: a sign where it differs, its name, what is typed or chosen, and room for a message."""
 
 from __future__ import annotations
 
@@ -12,27 +12,33 @@ from solver.fields import Raw
 from tui.shown import form
 from tui.widgets.field import Field
 
+# By a sign, not by a colour alone.
+DIFFERS = "●"
+
 
 class Setting(Vertical):
-    """A field of the spec. One of few words is chosen, unless several are swept."""
+    """A field of the spec: one of few words is chosen, unless what stands there is none of them, or several."""
 
     def __init__(self, field: str, raw: Raw) -> None:
         super().__init__()
         self.field = field
+        self._short = field.rpartition(".")[2]
         self._said = ""
-        words, value = fields.choices(raw, field), form.value(field, raw)
+        self.differs = False
+        value, default = form.value(field, raw), form.default(field, raw)
+        self._words = fields.choices(raw, field)
         self.entry: Input | Select[str]
-        if words and "," not in value:
-            self.entry = Select(
-                [(word, word) for word in words], value=value or words[0], allow_blank=False, name=field, compact=True
-            )
+        if (value or default) in self._words:
+            words = [(word, word) for word in self._words]
+            self.entry = Select(words, value=value or default, allow_blank=False, name=field, compact=True)
         else:
-            self.entry = Field(value, name=field, placeholder=form.default(field, raw), compact=True)
+            self.entry = Field(value, name=field, placeholder=default, compact=True)
+        self._label = Static(f"  {self._short}", classes="name", markup=False)
         self._message = Static("", classes="message", name=field, markup=False)
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="entry"):
-            yield Static(self.field.rpartition(".")[2], classes="name", markup=False)
+            yield self._label
             yield self.entry
         yield self._message
 
@@ -41,11 +47,30 @@ class Setting(Vertical):
         """What stands there."""
         return str(self.entry.value).strip()
 
+    @property
+    def is_kind(self) -> bool:
+        """Whether it decides which other fields there are."""
+        return self.field.endswith(".kind")
+
+    def put(self, text: str) -> bool:
+        """Puts something else there; False where the fields have to be made anew for that."""
+        if self.is_kind or (isinstance(self.entry, Select) and text not in self._words):
+            return False
+        self.entry.value = text
+        return True
+
     def go(self) -> None:
         """The keyboard to this field; what is typed takes the place of what stands there."""
         self.entry.focus()
         if isinstance(self.entry, Input):
             self.entry.selection = Selection(0, len(self.entry.value))
+
+    def mark(self, differs: bool) -> None:
+        """With the sign of a field that differs from the preset, or without."""
+        if differs != self.differs:
+            self.differs = differs
+            self._label.update(f"{DIFFERS if differs else ' '} {self._short}")
+            self._label.set_class(differs, "differs")
 
     def complain(self, sentence: str) -> None:
         """Says below the field what is wrong; nothing for an empty sentence."""
