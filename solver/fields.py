@@ -94,6 +94,46 @@ def _literal_order(struct: type, name: str) -> list[str]:
     return [str(value) for value in typing.get_args(annotation)]
 
 
+def limits(raw: Mapping[str, Any], field: str) -> str:
+    """What a field may be, as in *a whole number from 1 to 32*; nothing for words and for lists of lists."""
+    part, _, name = field.partition(".")
+    info = msgspec.inspect.type_info(part_type(raw, part) if name else s.RunSpec)
+    assert isinstance(info, msgspec.inspect.StructType)
+    kind = next((one.type for one in info.fields if one.name == (name or part)), None)
+    if isinstance(kind, msgspec.inspect.UnionType):
+        kinds = [one for one in kind.types if not isinstance(one, msgspec.inspect.NoneType)]
+        found = _limits(kinds[0]) if len(kinds) == 1 else ""
+        return f"{found}, or nothing" if found else ""
+    return _limits(kind)
+
+
+# Upper ends that are there to keep infinity out, and no limit to anybody.
+_NO_LIMIT = 1e12
+
+
+def _limits(kind: msgspec.inspect.Type | None) -> str:
+    if isinstance(kind, (msgspec.inspect.IntType, msgspec.inspect.FloatType)):
+        return f"a {_number(kind)}"
+    if isinstance(kind, msgspec.inspect.StrType) and kind.pattern:
+        return "auto, cpu, cuda or cuda:N"
+    if isinstance(kind, msgspec.inspect.VarTupleType):
+        return f"a list of {kind.min_length} to {kind.max_length} {_number(kind.item_type, 's')}"
+    if isinstance(kind, msgspec.inspect.TupleType):
+        return f"a list of {len(kind.item_types)} {_number(kind.item_types[0], 's')}"
+    return ""
+
+
+def _number(kind: msgspec.inspect.Type, plural: str = "") -> str:
+    if not isinstance(kind, (msgspec.inspect.IntType, msgspec.inspect.FloatType)):
+        return f"value{plural}"
+    word = f"whole number{plural}" if isinstance(kind, msgspec.inspect.IntType) else f"number{plural}"
+    if kind.ge is not None and kind.le is not None and abs(kind.ge) < _NO_LIMIT > kind.le:
+        return f"{word} from {kind.ge:g} to {kind.le:g}"
+    ends = (("of at least", kind.ge), ("above", kind.gt), ("of at most", kind.le), ("below", kind.lt))
+    said = [f"{relation} {end:g}" for relation, end in ends if end is not None and abs(end) < _NO_LIMIT]
+    return f"{word} {' and '.join(said)}" if said else word
+
+
 def default(raw: Mapping[str, Any], field: str) -> Any:
     """The default of a field; None where it has none of its own."""
     part, _, name = re.sub(r"\[.*", "", field).partition(".")

@@ -11,10 +11,11 @@ from textual.pilot import Pilot
 from textual.widgets import Select
 
 import presets
-from solver import settings
+from solver import fields, settings
 from tests.tui.driving import app_of, opened, text_of, until
 from tui.screens.finder import Finder
 from tui.screens.settings import SettingsScreen
+from tui.shown import form
 from tui.widgets.setting import Setting
 
 pytestmark = pytest.mark.usefixtures("stand_in")
@@ -193,3 +194,50 @@ async def test_a_size_that_is_no_good_is_a_sentence_and_a_wrong_word_can_be_put_
         await gone_to(pilot, "problem.loss")
         await typed(pilot, "mean")
         await until(pilot, lambda: "1 lane" in text_of(pilot))
+
+
+KINDS = [(part, kind) for part, kinds in fields.KINDS.items() for kind in kinds]
+
+
+@pytest.mark.parametrize(("part", "kind"), KINDS, ids=[kind for _, kind in KINDS])
+def test_every_field_is_explained_with_what_it_may_be_and_what_serves_without_it(part: str, kind: str) -> None:
+    raw = {part: {"kind": kind}}
+    for field in fields.names(raw):
+        said = form.explanation(field, raw, form.value(field, raw))
+        assert len(said.meaning) > 15, field
+        if field not in ("problem.entries", "problem.file", "problem.dataset", "sweep") and not field.endswith(".kind"):
+            assert any(fact.startswith(("limits: ", "choices: ")) for fact in said.facts), field
+        if form.default(field, raw):
+            assert any("default: " in fact for fact in said.facts), field
+        for width, lines in ((38, 2), (78, 3)):
+            shown = said.fitted(width, lines)
+            assert max(len(line) for line in shown.splitlines()) <= width
+            everything = " ".join(said.whole().split()).removeprefix(field)
+            assert shown.endswith(" …") or shown.split()[-1] == everything.rstrip(".").split()[-1], "a cut has its sign"
+
+
+async def test_a_field_is_explained_whole_beside_the_form_and_in_short_below_a_narrow_one() -> None:
+    async with form_of(size=(100, 30)) as pilot:
+        await gone_to(pilot, "optimizer.rtol")
+        await typed(pilot, "1e-5")
+        shown = " ".join(" ".join(line[60:].split()) for line in text_of(pilot).splitlines())
+        said = form.explanation("optimizer.rtol", presets.load("mf-depth").raw, "0.0001")
+        for paragraph in said.whole().split("\n\n"):
+            assert " ".join(paragraph.split()) in " ".join(shown.split())
+        assert "preset: 0.0001" in shown or "preset and default: 0.0001" in shown
+        assert "optimizer.rtol: " not in text_of(pilot), "said once"
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "optimizer.rtol: " in text_of(pilot))
+        await until(pilot, lambda: "● rtol" in text_of(pilot))
+
+
+def test_limits_are_said_in_words() -> None:
+    raw = presets.load("mf-depth").raw
+    assert fields.limits(raw, "model.depth") == "a whole number from 1 to 32"
+    assert fields.limits(raw, "model.init_scale") == "a number above 0"
+    assert fields.limits(raw, "model.hidden_width") == "a whole number from 1 to 20000, or nothing"
+    assert fields.limits(raw, "problem.test_fraction") == "a number of at least 0 and below 1"
+    assert fields.limits(raw, "problem.shape") == "a list of 2 to 8 whole numbers from 1 to 20000, or nothing"
+    assert fields.limits(raw, "device") == "auto, cpu, cuda or cuda:N"
+    assert fields.limits(raw, "seed") == "a whole number of at least 0"
+    assert fields.limits({"problem": {"kind": "image-tensor"}}, "problem.targets") == "a list of 2 numbers"

@@ -35,6 +35,8 @@ _LISTS = ("problem.shape", "problem.entries", "problem.targets")
 _OWN_DATA = ("problem.file", "problem.entries")
 _OF_RANDOM = ("problem.shape", "problem.rank", "problem.observations", "problem.frobenius_norm", "problem.noise")
 _LEFT_OUT = ("sweep",)
+# From here on there is room for a column beside the form, and for a third line of a note.
+_WIDE, _HIGH = 100, 24
 _PATHS = ("problem.file", "problem.dataset")
 
 
@@ -70,7 +72,10 @@ class SettingsScreen(Screen[None]):
             )
             yield Button("Run (f5)", id="start", variant="primary", compact=True)
         yield Static("", id="need", markup=False)
-        yield VerticalScroll(id="form", can_focus=False)
+        with Horizontal(id="body"):
+            yield VerticalScroll(id="form", can_focus=False)
+            with VerticalScroll(id="beside", can_focus=False):
+                yield Static("", id="explained", markup=False)
         yield Static("", id="note", markup=False)
         yield Hints("settings")
         yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
@@ -82,6 +87,15 @@ class SettingsScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
         self.set_class(width < 40 or height < 12, "tiny")
+        self.set_class(width >= _WIDE, "wide")
+        self.set_class(height < _HIGH, "low")
+        self.call_after_refresh(self._settle)
+
+    def _settle(self) -> None:
+        """What was seen before the terminal's size changed is seen after it."""
+        self._explain()
+        if self.focused is not None:
+            self.focused.scroll_visible(animate=False)
 
     def _setting(self, field: str) -> Setting | None:
         return next((setting for setting in self.query(Setting) if setting.field == field), None)
@@ -176,9 +190,13 @@ class SettingsScreen(Screen[None]):
             f"{lanes} · about {memory} of memory · about {duration(need.seconds)} on one core, by rough count"
         )
 
+    def _base_of(self, field: str) -> Raw:
+        """Where the preset says what stands in a field; a part of another kind than the preset's has its defaults."""
+        return self._base if field.endswith(".kind") else form.of_kinds(self._base, self._raw)
+
     def _mark(self) -> None:
         """Says which fields differ from the preset, and how many."""
-        base, n_different = form.of_kinds(self._base, self._raw), 0
+        base, n_different = self._base_of(""), 0
         for setting in self.query(Setting):
             there = form.value(setting.field, self._base if setting.is_kind else base)
             setting.mark(not form.same(setting.field, self._raw, setting.text, there))
@@ -222,8 +240,20 @@ class SettingsScreen(Screen[None]):
             self._check()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        field = self._field = event.widget.name or ""
-        self.query_one("#note", Static).update(form.note(self._raw, field) if field else "")
+        self._field = event.widget.name or ""
+        self._explain()
+        self.query_one("#beside", VerticalScroll).scroll_home(animate=False)
+
+    def _explain(self) -> None:
+        """Says of the field that has the focus what it means: whole where there is a column for it, else in short."""
+        whole, note = self.query_one("#explained", Static), self.query_one("#note", Static)
+        if self._setting(self._field) is None:
+            whole.update("")
+            note.update("")
+            return
+        said = form.explanation(self._field, self._raw, form.value(self._field, self._base_of(self._field)))
+        whole.update(said.whole())
+        note.update(said.fitted(self.size.width - 2, 2 if self.has_class("low") else 3))
 
     @on(Input.Submitted)
     def _submitted(self, _: Input.Submitted) -> None:
@@ -271,7 +301,7 @@ class SettingsScreen(Screen[None]):
             self.notify(f"{setting.field} is as in the preset")
             return
         field, part = setting.field, setting.field.partition(".")[0]
-        base = self._base if setting.is_kind else form.of_kinds(self._base, self._raw)
+        base = self._base_of(field)
         text, default = form.value(field, base), form.default(field, base)
         if not setting.put(text or default if isinstance(setting.entry, Select) else text):
             self._keep()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
+
+import msgspec
 
 from solver import fields, schema, settings, sources
 from solver.fields import Raw
@@ -81,10 +84,42 @@ def is_nested(field: str, value: list[Any]) -> bool:
     return field == "problem.shape" and bool(value) and all(isinstance(item, list) for item in value)
 
 
-def note(raw: Raw, field: str) -> str:
-    """What a field means."""
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said beside a field."""
+
+    field: str
+    meaning: str
+    facts: list[str]
+    """Its limits or choices, its default, what the preset says, and the papers that are named."""
+
+    def whole(self) -> str:
+        """Paragraph by paragraph."""
+        return "\n\n".join([self.field, self.meaning, *self.facts])
+
+    def fitted(self, width: int, lines: int) -> str:
+        """On so many lines, with a sign where it is cut."""
+        said = " · ".join([f"{self.field}: {self.meaning.removesuffix('.')}", *self.facts])
+        return "\n".join(textwrap.wrap(said, max(width, 8), max_lines=lines, placeholder=" …"))
+
+
+def explanation(field: str, raw: Raw, there: str) -> Explanation:
+    """What a field means and may be; ``there`` is what stands in it in the preset."""
     part, _, name = field.partition(".")
+    facts: list[str] = []
     if name == "kind":
-        return f"{field}: another kind starts from its own defaults"
-    owner = fields.part_type(raw, part).__name__ if name else RunSpec.__name__
-    return sources.explained(f"{field}: {schema.settings_notes().get((owner, name or part), '')}")
+        meaning = "Another kind starts from its own defaults."
+        for word, kind in fields.KINDS[part].items():
+            facts.append(f"{word}: {' '.join((kind.__doc__ or '').partition('.')[0].split())}")
+    else:
+        owner = fields.part_type(raw, part).__name__ if name else RunSpec.__name__
+        meaning = schema.settings_notes().get((owner, name or part), "")
+        words = fields.choices(raw, field)
+        limits = ", ".join(words) if words else fields.limits(raw, field)
+        facts += [f"{'choices' if words else 'limits'}: {limits}"] * bool(limits)
+    serves = default(field, raw)
+    if there and there != serves:
+        facts.append(f"preset: {there}")
+    if serves:
+        facts.append(f"{'default' if there != serves else 'preset and default'}: {serves}")
+    named = sources.named_in(" ".join([meaning, *facts]))
+    return Explanation(field=field, meaning=meaning, facts=facts + [f"{one.key}: {one.whole()}" for one in named])
