@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
 Place = Literal["home", "settings", "live", "runs"]
-Dialog = Literal["quit", "notes", "prune", "help", "compare", "export", "finder"]
+Dialog = Literal["quit", "notes", "prune", "help", "compare", "export", "finder", "save"]
 Group = Literal["run", "look", "chart", "lanes", "compare", "list", "app"]
 
 GROUPS: dict[Group, str] = {
@@ -134,6 +134,7 @@ ACTIONS = (
     Action("start", "f5", "run", "Run with these settings (enter in a field does the same).", _FORM, "run", hint=True, priority=True),
     Action("jump", "f3,slash", "find", "Go to a setting by a part of its name (a field that is typed in keeps /).", _FORM, "look", hint=True),
     Action("reset", "f6", "reset", "Set the field back to what the preset says, at this size.", _FORM, "run", hint=True),
+    Action("save", "f7", "save", "Keep these settings as a preset of one's own, under a name.", _FORM, "run", hint=True),
     Action("help", "question_mark,f1", "help", "Show this help.", hint=True),
     Action("command_palette", "colon", "more", "Search all actions by name.", hint=True),
     Action("request_quit", "q", "quit", "Leave; a live run is asked about.", hint=True),
@@ -148,7 +149,9 @@ DIALOGS = (
     Action("answer('stop')", "s", "stop", "Stop the runs under way, and leave.", ("quit",), fixed=True),
     Action("answer('leave')", "l", "leave", "Leave; the runs go on.", ("quit",), fixed=True),
     Action("answer('stay')", "ctrl+c", "stay", "Stay.", ("quit",), priority=True, fixed=True),
-    Action("cancel", "escape", "back", _BACK, ("notes", "prune", "export", "finder"), priority=True, fixed=True),
+    Action(
+        "cancel", "escape", "back", _BACK, ("notes", "prune", "export", "finder", "save"), priority=True, fixed=True
+    ),
     Action("close", "escape,question_mark,f1,q,enter", "close", "Close the help.", ("help",), fixed=True),
     Action("done", "escape", "done", "Lay the chosen runs over this one.", ("compare",), priority=True, fixed=True),
     Action("choose", "space", "choose", "Choose the run, or let it go.", ("compare",), priority=True, fixed=True),

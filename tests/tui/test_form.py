@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Select
+from textual.widgets import Select, Static
 
 import presets
 from solver import fields, settings
 from tests.tui.driving import app_of, opened, text_of, until
+from tui.commands import main
+from tui.screens.dialogs import SaveDialog
 from tui.screens.finder import Finder
 from tui.screens.settings import SettingsScreen
 from tui.shown import form
@@ -241,3 +243,65 @@ def test_limits_are_said_in_words() -> None:
     assert fields.limits(raw, "device") == "auto, cpu, cuda or cuda:N"
     assert fields.limits(raw, "seed") == "a whole number of at least 0"
     assert fields.limits({"problem": {"kind": "image-tensor"}}, "problem.targets") == "a list of 2 numbers"
+
+
+async def saved(pilot: Pilot[None], name: str) -> None:
+    await pilot.press("f7")
+    await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog))
+    await typed(pilot, name)
+    await pilot.press("enter")
+
+
+async def test_settings_are_saved_as_a_preset_of_one_s_own_which_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """It lies where own presets are looked for, is in the list at once, and says of itself what its model does."""
+    async with opened() as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SettingsScreen) and pilot.app.screen.query(Setting))
+        await gone_to(pilot, "init_scale")
+        await typed(pilot, "0.01")
+        await saved(pilot, "ten-times")
+        await until(pilot, lambda: "saved as" in text_of(pilot) and "implicit-tui run ten-times" in text_of(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "ten-times" in text_of(pilot))
+        await pilot.press("end")
+        await until(pilot, lambda: "As mf-depth, with model.init_scale 0.01." in text_of(pilot))
+    preset, base = presets.load("ten-times"), presets.load("mf-depth")
+    assert preset.path.parent == presets.own_directory()
+    assert (preset.title, preset.claims, preset.look_for) == (base.title, base.claims, base.look_for)
+    assert preset.decode(preset.raw) == base.decode(settings.apply(base.raw, [("model.init_scale", 0.01)]))
+    assert main(["run", "ten-times", "--dry-run"]) == 0
+    assert "lanes: 3" in capsys.readouterr().out
+
+
+async def test_names_that_are_none_or_taken_are_refused_in_a_sentence_and_one_s_own_replaced_when_asked_twice() -> None:
+    async with form_of() as pilot:
+        for name, said in (
+            ("mf-depth", "mf-depth is a built-in preset, which stays: choose another name"),
+            ("a/b", "must be 1 to 40 letters, digits, - or _"),
+            ("-x", "begin with a letter or digit"),
+        ):
+            await saved(pilot, name)
+            await until(pilot, lambda said=said: said in str(pilot.app.screen.query_one("#said", Static).render()))  # type: ignore[misc]
+            await pilot.press("escape")
+        await saved(pilot, "mine")
+        await until(pilot, lambda: "saved as" in text_of(pilot))
+        await gone_to(pilot, "seeds")
+        await typed(pilot, "2")
+        await saved(pilot, "mine")
+        await until(pilot, lambda: "you have a preset mine: enter again replaces it" in text_of(pilot))
+        assert "seeds" not in presets.load("mine").raw
+        await pilot.press("enter")
+        await until(pilot, lambda: presets.load("mine").raw.get("seeds") == 2)
+        await typed(pilot, "0")
+        await gone_to(pilot, "seeds")
+        await typed(pilot, "0")
+        await pilot.press("f7")
+        await until(pilot, lambda: "these settings cannot run yet" in text_of(pilot))
+
+
+async def test_a_directory_that_cannot_be_written_is_a_sentence() -> None:
+    presets.own_directory().parent.mkdir(parents=True)
+    presets.own_directory().write_text("a file in its place")
+    async with form_of() as pilot:
+        await saved(pilot, "mine")
+        await until(pilot, lambda: "nothing was saved" in text_of(pilot))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,7 +12,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from solver import runs
+from presets import writing
+from solver import files, runs
 from solver.machine import readable_bytes
 from solver.refusal import BadSetting
 from solver.rundir import Notes, RunDirectory
@@ -118,6 +120,44 @@ class PruneDialog(ModalScreen[list[RunDirectory] | None]):
 
     def on_input_submitted(self, _: Input.Submitted) -> None:
         self.dismiss(self._chosen)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+class SaveDialog(ModalScreen[Path | None]):
+    """Asks for the name of a preset; one's own is replaced only when asked a second time, a built-in one never."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("save")
+
+    def __init__(self, proposed: str) -> None:
+        super().__init__()
+        self._proposed = proposed
+        self._agreed: Path | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static("Keep these settings as a preset of your own", markup=False)
+            with Horizontal(classes="entry"):
+                yield Static("name", classes="name", markup=False)
+                yield Field(self._proposed, id="name", max_length=80, compact=True)
+            yield Static("enter keeps it · esc goes back", id="said", markup=False)
+
+    def on_input_changed(self, _: Input.Changed) -> None:
+        self._agreed = None
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        said, name = self.query_one("#said", Static), event.value.strip()
+        try:
+            path = writing.place(name)
+        except BadSetting as error:
+            said.update(inert(str(error), 400))
+            return
+        if files.is_there(path) and self._agreed != path:
+            self._agreed = path
+            said.update(f"you have a preset {name}: enter again replaces it")
+        else:
+            self.dismiss(path)
 
     def action_cancel(self) -> None:
         self.dismiss(None)

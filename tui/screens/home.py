@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events
@@ -33,7 +34,8 @@ class HomeScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._presets: list[Preset] = []
-        self._refused: list[str] = []
+        self._there: dict[Path, int] = {}
+        """Their files, and when each was changed."""
 
     def compose(self) -> ComposeResult:
         yield Static("implicit-tui · watch gradient descent choose low rank", id="title", markup=False)
@@ -46,19 +48,27 @@ class HomeScreen(Screen[None]):
         yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
 
     def on_mount(self) -> None:
-        for path in presets.names().values():
+        self._list()
+        self.query_one(OptionList).focus()
+
+    def _list(self) -> None:
+        """The presets as they lie there now; the chosen one stays chosen."""
+        there = {path: _changed_ns(path) for path in presets.names().values()}
+        if there == self._there:
+            return
+        chosen, self._there, self._presets = self._preset(), there, []
+        for path in there:
             try:
                 self._presets.append(presets.read(path))
             except BadSetting as error:
-                self._refused.append(str(error))
-        listed = self.query_one(OptionList)
-        listed.add_options(Option(inert(preset.name, 40)) for preset in self._presets)
-        listed.highlighted = 0
-        listed.focus()
-        for sentence in self._refused:
-            self.app.notify(inert(sentence, 300), severity="warning", markup=False)
+                self.app.notify(inert(str(error), 300), severity="warning", markup=False)
+        listed, names = self.query_one(OptionList), [preset.name for preset in self._presets]
+        listed.clear_options()
+        listed.add_options(Option(inert(name, 40)) for name in names)
+        listed.highlighted = names.index(chosen.name) if chosen is not None and chosen.name in names else 0
 
     def on_screen_resume(self) -> None:
+        self._list()
         there = runs.list_runs()
         last = f"last run: {there[-1].id} ({there[-1].state()}) · r lists {len(there)}" if there else "no runs yet"
         self.query_one("#recent", Static).update(last)
@@ -93,6 +103,13 @@ class HomeScreen(Screen[None]):
 
     def action_runs(self) -> None:
         self.app.show_runs()
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _listed(values: list[Any]) -> str:

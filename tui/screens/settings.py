@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -15,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
 import presets
-from presets import Preset
+from presets import Preset, writing
 from solver import estimate, fields, machine, settings
 from solver.fields import Raw
 from solver.paths import typed
@@ -25,6 +26,7 @@ from solver.rundir import RunDirectory
 from solver.spec import RunSpec
 from tui import keys
 from tui.host import Host
+from tui.screens.dialogs import SaveDialog
 from tui.screens.finder import Entry, Finder
 from tui.shown import form
 from tui.text import duration, inert
@@ -313,6 +315,34 @@ class SettingsScreen(Screen[None]):
             self._focus(field)
         told = text or (f"its default, {default}" if default else "nothing, as in the preset")
         self.notify(inert(f"{field} reset to {told}"), markup=False)
+
+    def action_save(self) -> None:
+        self._check()
+        spec = self._spec
+        if spec is None:
+            self.app.complain("these settings cannot run yet: correct what is wrong, then save them")
+            return
+        raw = self._collect()
+
+        def named(path: Path | None) -> None:
+            if path is None:
+                return
+            try:
+                writing.save(path, self._preset, spec, raw, self._changes())
+            except BadSetting as error:
+                self.app.complain(str(error))
+                return
+            told = f"saved as {path}: `implicit-tui run {path.stem}` runs it"
+            self.notify(inert(told, 400), markup=False, timeout=10)
+
+        is_own = self._preset.path.parent == presets.own_directory()
+        self.app.push_screen(SaveDialog(self._preset.name if is_own else f"my-{self._preset.name}"), named)
+
+    def _changes(self) -> str:
+        """What differs from the preset, in a line."""
+        told = [f"{one.field} {one.text or 'left empty'}" for one in self.query(Setting) if one.differs]
+        size = [f"size {self._chosen_size}"] if self._chosen_size != "default" else []
+        return inert(", ".join(size + told), 300)
 
     def action_leave(self) -> None:
         self.app.pop_screen()
