@@ -135,6 +135,7 @@ ACTIONS = (
     Action("jump", "f3,slash", "find", "Go to a setting by a part of its name (a field that is typed in keeps /).", _FORM, "look", hint=True),
     Action("reset", "f6", "reset", "Set the field back to what the preset says, at this size.", _FORM, "run", hint=True),
     Action("save", "f7", "save", "Keep these settings as a preset of one's own, under a name.", _FORM, "run", hint=True),
+    Action("edit_text", "f8", "editor", "Edit the settings as text in $VISUAL, $EDITOR or vi.", _FORM, "run", hint=True),
     Action("help", "question_mark,f1", "help", "Show this help.", hint=True),
     Action("command_palette", "colon", "more", "Search all actions by name.", hint=True),
     Action("request_quit", "q", "quit", "Leave; a live run is asked about.", hint=True),

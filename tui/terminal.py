@@ -10,11 +10,12 @@ import contextlib
 import os
 import select
 import signal
+import subprocess
 import sys
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -169,6 +170,35 @@ def give_back(saved: list[Any], *, reset: bool) -> None:
         if reset or termios.tcgetattr(0) != saved:
             # What was typed meanwhile was meant for the app.
             termios.tcsetattr(0, termios.TCSAFLUSH if reset else termios.TCSANOW, saved)
+
+
+def lend(command: Sequence[str]) -> int:
+    """Runs a program in the foreground of the terminal; returns its exit status, 128 and the number for a signal.
+
+    It has a group of its own: its ctrl+c ends neither us nor our parent, and its ctrl+z, which no shell would hear, has
+    it go on. Raises OSError where it cannot be started.
+    """
+    saved, in_front = termios.tcgetattr(0), os.tcgetpgrp(0)
+    # Who is not in front and takes the terminal back is stopped otherwise.
+    heard = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(command, process_group=0)
+        status = 0
+        while True:
+            with contextlib.suppress(OSError):
+                # It may have gone already; or have been stopped as it began to read, before it was in front.
+                os.tcsetpgrp(0, process.pid)
+                os.killpg(process.pid, signal.SIGCONT)
+            status = os.waitpid(process.pid, os.WUNTRACED)[1]
+            if not os.WIFSTOPPED(status):
+                break
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return 128 - process.returncode if process.returncode < 0 else process.returncode
+    finally:
+        with contextlib.suppress(OSError, termios.error):
+            os.tcsetpgrp(0, in_front)
+            termios.tcsetattr(0, termios.TCSADRAIN, saved)
+        signal.signal(signal.SIGTTOU, heard)
 
 
 def tame_stops(repaint: Callable[[], Any]) -> None:

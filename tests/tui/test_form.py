@@ -11,8 +11,12 @@ from textual.pilot import Pilot
 from textual.widgets import Select, Static
 
 import presets
+from bench.terminal import COMMAND
 from solver import fields, settings
+from solver.refusal import BadSetting
 from tests.tui.driving import app_of, opened, text_of, until
+from tests.tui.screen import Watched
+from tui import editor, terminal
 from tui.commands import main
 from tui.screens.dialogs import SaveDialog
 from tui.screens.finder import Finder
@@ -305,3 +309,64 @@ async def test_a_directory_that_cannot_be_written_is_a_sentence() -> None:
     async with form_of() as pilot:
         await saved(pilot, "mine")
         await until(pilot, lambda: "nothing was saved" in text_of(pilot))
+
+
+async def test_where_the_terminal_cannot_be_lent_editing_is_refused_in_a_sentence() -> None:
+    async with form_of() as pilot:
+        await pilot.press("f8")
+        await until(pilot, lambda: "no terminal here that an editor could have" in text_of(pilot))
+
+
+@pytest.mark.slow
+def test_an_editor_has_the_terminal_and_what_it_leaves_is_checked(tmp_path: Path) -> None:
+    """In a terminal, under the parent that keeps it. Each script is an editor: $1 is the file."""
+    script, seen = tmp_path / "script", tmp_path / "seen"
+    environment = {"VISUAL": "", "EDITOR": f"sh {script}"}
+    with Watched([COMMAND, "mf-depth"], environment=environment) as watched:
+        watched.until(lambda shown: "init_scale" in shown and "f8 editor" in shown)
+        scripts = (
+            ('sed -i "s/init_scale = 0.001/init_scale = 0.01/" "$1"', "the settings are as written"),
+            (":", "the settings are as they were"),
+            ("exit 3", "ended with status 3"),
+            # As ctrl+c would: it is for the editor alone.
+            ("kill -INT 0; sleep 5", "ended with status 130"),
+            # And ctrl+z, after which it goes on.
+            (f'kill -STOP $$; cp "$1" {seen}; sed -i "s/rank = 5/rank = 0/" "$1"', "problem.rank must be"),
+            ('echo "seed = [" > "$1"', "not valid TOML"),
+            (f'cp "$1" {seen}.refused', "the settings are as they were"),
+            ('rm "$1"', "no such file"),
+            ("printf '\\377' > \"$1\"", "is not UTF-8"),
+        )
+        for place, (written, said) in enumerate(scripts):
+            begun = tmp_path / f"begun-{place}"
+            script.write_text(f"touch {begun}\n{written}\n")
+            watched.press("f8")
+            watched.until(lambda shown, begun=begun, said=said: begun.exists() and said in shown)  # type: ignore[misc]
+        assert "init_scale = 0.01" in seen.read_text(), "what was taken over stands in the form"
+        assert Path(f"{seen}.refused").read_text().startswith("# ✗ this is not valid TOML"), "what was not is kept"
+        watched.press("f5")
+        watched.until(lambda shown: "⢀" in shown)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"VISUAL": "/no/such/editor -x"}, "the editor /no/such/editor is no use (no such file or directory)"),
+        ({"EDITOR": "'vi"}, "EDITOR is no command (no closing quotation): quote it as for a shell"),
+        ({"VISUAL": " ", "EDITOR": "a b"}, "the editor a is no use"),
+        ({}, "the editor vi is no use"),
+    ],
+)
+def test_an_editor_that_is_not_there_is_one_sentence(
+    environment: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lend(command: list[str]) -> int:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(terminal, "lend", lend)
+    for name in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, environment.get(name, ""))
+    with pytest.raises(BadSetting) as refused:
+        editor.edited("")
+    assert str(refused.value).startswith(said)

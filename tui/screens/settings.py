@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, on
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
@@ -24,7 +25,7 @@ from solver.ratings import DATASETS
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from solver.spec import RunSpec
-from tui import keys
+from tui import editor, keys
 from tui.host import Host
 from tui.screens.dialogs import SaveDialog
 from tui.screens.finder import Entry, Finder
@@ -58,6 +59,8 @@ class SettingsScreen(Screen[None]):
         self._chosen_size: presets.Size = self.app.config.defaults.size
         self._base = self._of_preset(self._chosen_size)
         """What the fields are compared with."""
+        self._draft = ""
+        """What was written in the editor and refused."""
         self._field = ""
         """The field that had the focus last."""
 
@@ -344,5 +347,61 @@ class SettingsScreen(Screen[None]):
         size = [f"size {self._chosen_size}"] if self._chosen_size != "default" else []
         return inert(", ".join(size + told), 300)
 
+    async def action_edit_text(self) -> None:
+        refused: list[BadSetting] = []
+        try:
+            text = given = self._draft or self._as_text(self._collect())
+            with self.app.suspend():
+                try:
+                    text = editor.edited(given)
+                except BadSetting as error:
+                    # Raised from here it would leave the app suspended.
+                    refused.append(error)
+        except SuspendNotSupported:
+            self.app.complain("there is no terminal here that an editor could have: change the fields")
+            return
+        except BadSetting as error:
+            refused.append(error)
+        if refused:
+            self.app.complain(str(refused[0]))
+            return
+        self._draft = ""
+        if text == given:
+            self.notify("the settings are as they were")
+            return
+        try:
+            raw = _read(text)
+            self._preset.decode(raw)
+        except BadSetting as error:
+            self._draft = _with_complaint(text, str(error))
+            self.app.complain(f"{error}; the fields are as they were, and f8 goes on with what was written")
+            return
+        field, self._raw = self._field, fields.with_fitting_parts(raw)
+        await self._build()
+        self._focus(field if self._setting(field) is not None else "problem.kind")
+        self.notify("the settings are as written")
+
+    def _as_text(self, raw: Raw) -> str:
+        return (
+            f"# The settings of {inert(self._preset.name, 60)}: what is saved is checked, then stands in the form.\n"
+            f"# `implicit-tui schema spec` says what each may be.\n\n{writing.settings_toml(raw)}"
+        )
+
     def action_leave(self) -> None:
         self.app.pop_screen()
+
+
+_COMPLAINT = "# ✗ "
+
+
+def _with_complaint(text: str, sentence: str) -> str:
+    """What was written, below what is wrong with it."""
+    lines = [line for line in text.splitlines() if not line.startswith(_COMPLAINT)]
+    return "\n".join([f"{_COMPLAINT}{inert(sentence, 400)}", *lines]) + "\n"
+
+
+def _read(text: str) -> Raw:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadSetting(f"this is not valid TOML ({str(error)[:200]})") from None
