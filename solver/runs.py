@@ -107,6 +107,14 @@ def list_runs() -> list[RunDirectory]:
     return [RunDirectory(runs_home() / name) for name in names if not name.startswith(".")]
 
 
+def changed_at() -> int:
+    """When a run was made, deleted or renamed last, in nanoseconds of the clock; 0 where there are none."""
+    try:
+        return runs_home().stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def hide(run: RunDirectory) -> Path | None:
     """Takes a run off the list, where ``restore`` can bring it back from; None for a live run, which stays."""
     if run.is_solving():

@@ -120,6 +120,13 @@ class ImplicitApp(Host):
     def resume(self, directory: RunDirectory) -> None:
         self._solvers.start(directory)
 
+    def queued(self) -> list[str]:
+        return []
+
+    def state_of(self, directory: RunDirectory) -> str:
+        state = directory.state()
+        return "starting" if state == "not started" and directory.id in self._solvers.live() else state
+
     def open_run(self, directory: RunDirectory, beside: Sequence[RunDirectory] = ()) -> None:
         try:
             order = directory.order()

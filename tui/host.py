@@ -19,6 +19,7 @@ from tui.draw.paper import Origin, Width
 from tui.keys import Keys
 from tui.memory import Memory
 from tui.text import inert
+from tui.watch.results import KnownResults
 
 
 class Host(App[None]):
@@ -31,6 +32,8 @@ class Host(App[None]):
         self.memory = memory
         self.pinned: list[RunDirectory] = []
         """Runs that are laid over every run that is opened."""
+        self.results = KnownResults()
+        """What came of the runs that were looked at."""
 
     @property
     def marker(self) -> Marker:
@@ -71,6 +74,14 @@ class Host(App[None]):
     @abstractmethod
     def run_spec(self, preset: Preset, spec: RunSpec, beside: Sequence[RunDirectory] = ()) -> None:
         """Starts a solver on ``spec`` and shows it live, with other runs laid over it."""
+
+    @abstractmethod
+    def queued(self) -> list[str]:
+        """The ids of the runs that wait for those before them, in their turn."""
+
+    @abstractmethod
+    def state_of(self, directory: RunDirectory) -> str:
+        """The state of a run; one that has not begun is ``starting`` or ``queued`` where it will."""
 
     @abstractmethod
     def resume(self, directory: RunDirectory) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
 Place = Literal["home", "settings", "live", "runs"]
-Dialog = Literal["quit", "notes", "prune", "help", "compare", "export", "finder", "save"]
+Dialog = Literal["quit", "notes", "prune", "help", "compare", "export", "finder", "save", "columns"]
 Group = Literal["run", "look", "chart", "lanes", "compare", "list", "app"]
 
 GROUPS: dict[Group, str] = {
@@ -124,6 +124,7 @@ ACTIONS = (
     Action("marker", "m", "markers", "Draw curves in braille, blocks or plain ASCII.", _LIVE, "chart"),
     Action("pin", "p", "pin", "Keep this run laid over every run that is opened; again to let it go.", _BOTH, "compare"),
     Action("annotate", "m", "name", "Give the run a name, a note and tags.", _RUNS, "list", hint=True),
+    Action("columns", "C", "columns", "Choose the columns, and by which of them runs are sorted.", _RUNS, "list", hint=True),
     Action("sort", "o", "sort", "Sort by the next column.", _RUNS, "list"),
     Action("reverse", "O", "reverse", "Sort the other way round.", _RUNS, "list"),
     Action("delete", "x,delete", "delete", "Delete the chosen runs; u brings them back.", _RUNS, "list", hint=True),
@@ -156,6 +157,9 @@ DIALOGS = (
     Action("close", "escape,question_mark,f1,q,enter", "close", "Close the help.", ("help",), fixed=True),
     Action("done", "escape", "done", "Lay the chosen runs over this one.", ("compare",), priority=True, fixed=True),
     Action("choose", "space", "choose", "Choose the run, or let it go.", ("compare",), priority=True, fixed=True),
+    Action("done", "escape", "done", "Show the ticked columns.", ("columns",), priority=True, fixed=True),
+    Action("choose", "space", "tick", "Tick the column, or let it go.", ("columns",), priority=True, fixed=True),
+    Action("sort", "o", "sort", "Sort by the column.", ("columns",), priority=True, fixed=True),
     Action("clipboard", "f2", "clipboard", "Copy through the terminal.", ("export",), priority=True, fixed=True),
     Action("move(-1)", "up", "up", "The entry before.", ("finder",), priority=True, fixed=True),
     Action("move(1)", "down", "down", "The next entry.", ("finder",), priority=True, fixed=True),

@@ -34,6 +34,8 @@ class Memory(msgspec.Struct, kw_only=True):
     sort: str = "run"
     """The column of the runs."""
     descending: bool = True
+    columns: list[str] = []
+    """Those of the runs that were ticked; none for what fits."""
     marker: str = ""
     """Chosen by key; empty for what the configuration says."""
 

@@ -1,81 +1,38 @@
-"""The runs on this machine: found, sorted, named, opened, compared, deleted."""
+"""The runs on this machine, with what came of them: sorted, named, opened, compared, deleted."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
-import msgspec
-from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import DataTable, Input, Static
 
 from solver import runs
-from solver.machine import readable_bytes
 from solver.refusal import BadSetting
 from solver.rundir import Notes, RunDirectory
 from tui import keys
 from tui.host import Host
+from tui.screens.columns import ColumnsDialog
+from tui.screens.deleted import Deleted
 from tui.screens.dialogs import NotesDialog, PruneDialog
-from tui.text import inert
+from tui.shown import run_page, run_rows
+from tui.shown.run_rows import COLUMNS, Listed
 from tui.widgets.field import Field
 from tui.widgets.hints import Hints
+from tui.widgets.rows import Rows
+from tui.widgets.run_table import RunTable
 
-# States that become others while one looks on.
-_CHANGING = ("running", "paused", "waiting-for-disk", "suspended", "not started")
-COLUMNS = ("run", "state", "preset", "tags", "size", "note")
-
-
-class Listed(msgspec.Struct):
-    """A run as a row of the table."""
-
-    run: RunDirectory
-    state: str
-    preset: str
-    notes: Notes
-    size_bytes: int
-
-    @property
-    def name(self) -> str:
-        """Its own name, else its id."""
-        return inert(self.notes.name or self.run.id, 60)
-
-    def cells(self) -> tuple[str, ...]:
-        tags = inert(", ".join(self.notes.tags), 40)
-        return self.name, self.state, self.preset, tags, readable_bytes(self.size_bytes), inert(self.notes.note, 80)
-
-    def fits(self, words: str) -> bool:
-        """Whether every word stands in its id or its cells."""
-        text = f"{self.run.id} {' '.join(self.cells())}".lower()
-        return all(word in text for word in words.lower().split())
-
-    def sort_key(self, column: str) -> tuple[object, str]:
-        """What the column sorts by; runs that are equal in it by age."""
-        if column == "size":
-            return self.size_bytes, self.run.id
-        if column == "run":
-            return "", self.run.id
-        return self.cells()[COLUMNS.index(column)].lower(), self.run.id
-
-
-def listed() -> list[Listed]:
-    """Every run, damaged ones too."""
-    return [_listed(run) for run in runs.list_runs()]
-
-
-def _listed(run: RunDirectory) -> Listed:
-    try:
-        preset, state = inert(run.order().preset.name, 40), run.state()
-    except BadSetting:
-        preset, state = "", "damaged"
-    return Listed(run, state, preset, run.read_notes(), run.size_bytes())
+_TICK_S, _LOOK_EVERY_TICKS = 0.25, 4
+# From here on there is room for a page on the run beside the table, or below it.
+_WIDE, _HIGH = 110, 30
 
 
 class RunsScreen(Screen[None]):
-    """A table of all runs, newest first unless sorted otherwise."""
+    """A table of all runs, those under way first, then the newest unless sorted otherwise."""
 
     PLACE: ClassVar[keys.Place] = "runs"
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("runs")
@@ -87,91 +44,102 @@ class RunsScreen(Screen[None]):
         self._shown: list[Listed] = []
         self._marked: list[str] = []
         """Ids, in the order in which they were chosen."""
-        self._hidden: list[list[Path]] = []
-        """What was deleted, by deletion, until somebody leaves."""
+        self._deleted = Deleted()
+        self._ticks = 0
+        self._read_at = 0
+        self._known = 0
+        """The version of the results that are shown."""
 
     def compose(self) -> ComposeResult:
         yield Static("runs", id="title", markup=False)
         yield Field(placeholder="words that are in the run", id="filter", compact=True)
-        yield DataTable(id="runs", cursor_type="row", zebra_stripes=True)
+        with Horizontal(id="body"):
+            yield RunTable()
+            yield Rows(id="detail")
         yield Hints("runs")
         yield Static("too small: 40 × 12 needed", id="too-small", markup=False)
 
     def on_mount(self) -> None:
-        table = self.query_one(DataTable)
-        table.add_columns(" ", *COLUMNS)
-        self._read()
-        table.focus()
-        self.set_interval(1.0, self._refresh_states)
+        self.query_one(RunTable).focus()
+        self.set_interval(_TICK_S, self._tick)
 
     def on_screen_resume(self) -> None:
         self._read()
 
     def on_unmount(self) -> None:
-        runs.discard(path for paths in self._hidden for path in paths)
+        self._deleted.discard()
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
         self.set_class(width < 40 or height < 12, "tiny")
+        self.set_class(width >= _WIDE, "beside")
+        self.set_class(width < _WIDE and height >= _HIGH, "below")
+        self.call_after_refresh(self._fill)
 
     def _read(self) -> None:
-        self._all = listed()
+        self._read_at = runs.changed_at()
+        self._all = [run_rows.listed(run, self.app.state_of, self.app.results.of(run)) for run in runs.list_runs()]
         self._fill()
+        # Once the list is painted; and first what one looks at.
+        self.call_after_refresh(lambda: self.app.results.ask(one.run for one in (*self._shown, *self._all)))
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        if self._ticks % _LOOK_EVERY_TICKS == 0:
+            if runs.changed_at() != self._read_at:
+                self._read()
+            self._look_again()
+        if self._known != self.app.results.version:
+            self._known = self.app.results.version
+            for one in self._all:
+                one.results = self.app.results.of(one.run)
+            self._fill()
+
+    def _look_again(self) -> None:
+        """At the states and the results of what is not over."""
+        changing = [one for one in self._all if one.is_changing]
+        before = [one.state for one in changing]
+        for one in changing:
+            one.state = self.app.state_of(one.run)
+        if changing:
+            self.app.results.ask(one.run for one in changing)
+        if before != [one.state for one in changing]:
+            self._fill()
 
     def _fill(self) -> None:
-        table = self.query_one(DataTable)
-        if not table.columns:
-            return
-        words, memory = self.query_one("#filter", Input).value, self.app.memory
+        table, memory = self.query_one(RunTable), self.app.memory
         if memory.sort not in COLUMNS:
-            memory.sort = COLUMNS[0]
-        at, row = self._at(), table.cursor_row
-        self._shown = sorted(
-            (one for one in self._all if one.fits(words)),
-            key=lambda one: one.sort_key(memory.sort),
-            reverse=memory.descending,
-        )
+            memory.sort = "run"
+        words = self.query_one("#filter", Input).value
+        fitting = [one for one in self._all if one.fits(words)]
+        self._shown = run_rows.ordered(fitting, memory.sort, descending=memory.descending, queue=self.app.queued())
         self._marked = [run_id for run_id in self._marked if any(one.run.id == run_id for one in self._all)]
-        table.clear()
-        for one in self._shown:
-            table.add_row(*(Text(cell) for cell in (self._sign(one), *one.cells())), key=one.run.id)
-        if self._shown:
-            ids = [one.run.id for one in self._shown]
-            table.move_cursor(
-                row=ids.index(at.run.id) if at is not None and at.run.id in ids else min(row, len(ids) - 1)
-            )
+        table.show(self._shown, self._sign, run_rows.wanted(memory.columns, self._all), self._order())
         self._title()
+        self._show_detail()
+
+    def _order(self) -> str:
+        return f"{self.app.memory.sort} {'↓' if self.app.memory.descending else '↑'}"
 
     def _sign(self, one: Listed) -> str:
-        return "●" if one.run.id in self._marked else "↧" if self.app.is_pinned(one.run) else " "
+        return "●" if one.run.id in self._marked else "↧" if self.app.is_pinned(one.run) else "○"
+
+    def _show_detail(self) -> None:
+        detail, at = self.query_one("#detail", Rows), self._at()
+        width, height = detail.content_size
+        if width and height:
+            detail.show([] if at is None else run_page.rows(at, width, height))
 
     def _title(self) -> None:
-        memory = self.app.memory
-        size = readable_bytes(sum(one.size_bytes for one in self._all))
-        told = (
-            f"{len(self._all)} run{'s' * (len(self._all) != 1)}, {size}"
-            if self._all
-            else "no runs yet: esc goes to the presets"
-        )
-        if len(self._shown) < len(self._all):
-            told = f"{len(self._shown)} of {told}"
+        told = run_rows.counted(self._all, len(self._shown))
         if self._marked:
             told += f" · {len(self._marked)} marked ●"
         if self.app.pinned:
             told += f" · {len(self.app.pinned)} pinned ↧"
-        order = f"by {memory.sort}{' ↓' if memory.descending else ' ↑'}"
-        self.query_one("#title", Static).update(f"{told} · {order} · {runs.runs_home()}")
-
-    def _refresh_states(self) -> None:
-        table = self.query_one(DataTable)
-        for index, one in enumerate(self._shown):
-            if one.state in _CHANGING:
-                one.state = one.run.state()
-                table.update_cell_at((index, 2), Text(one.state))  # type: ignore[arg-type]
+        self.query_one("#title", Static).update(f"{told} · by {self._order()} · {runs.runs_home()}")
 
     def _at(self) -> Listed | None:
-        row = self.query_one(DataTable).cursor_row
-        return self._shown[row] if 0 <= row < len(self._shown) else None
+        return self.query_one(RunTable).at()
 
     def _chosen(self) -> list[Listed]:
         """The marked runs that are in sight, else the one under the cursor."""
@@ -182,15 +150,18 @@ class RunsScreen(Screen[None]):
     def on_data_table_row_selected(self, _: DataTable.RowSelected) -> None:
         self.action_open()
 
+    def on_data_table_row_highlighted(self, _: DataTable.RowHighlighted) -> None:
+        self._show_detail()
+
     def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
         if event.column_index:
-            self._sort_by(COLUMNS[event.column_index - 1])
+            self._sort_by(self.query_one(RunTable).names[event.column_index - 1])
 
     def on_input_changed(self, _: Input.Changed) -> None:
         self._fill()
 
     def on_input_submitted(self, _: Input.Submitted) -> None:
-        self.query_one(DataTable).focus()
+        self.query_one(RunTable).focus()
 
     def action_filter(self) -> None:
         self.set_class(True, "filtering")
@@ -209,10 +180,8 @@ class RunsScreen(Screen[None]):
             self._marked.remove(at.run.id)
         else:
             self._marked.append(at.run.id)
-        table = self.query_one(DataTable)
-        table.update_cell_at((table.cursor_row, 0), Text(self._sign(at)))  # type: ignore[arg-type]
-        table.action_cursor_down()
-        self._title()
+        self.query_one(RunTable).action_cursor_down()
+        self._fill()
 
     def action_compare(self) -> None:
         chosen = [one.run for one in self._chosen() if one.state != "damaged"]
@@ -253,19 +222,32 @@ class RunsScreen(Screen[None]):
             self.app.fork(at.run)
 
     def action_sort(self) -> None:
-        following = COLUMNS[(COLUMNS.index(self.app.memory.sort) + 1) % len(COLUMNS)]
-        self.app.memory.sort = following
-        self._fill()
+        shown, by = self.query_one(RunTable).names, self.app.memory.sort
+        self._sort_by(shown[(shown.index(by) + 1) % len(shown)] if by in shown else shown[0])
 
     def _sort_by(self, column: str) -> None:
         memory = self.app.memory
-        memory.descending = not memory.descending if memory.sort == column else column in ("run", "size")
+        memory.descending = not memory.descending if memory.sort == column else COLUMNS[column].is_descending
         memory.sort = column
         self._fill()
 
     def action_reverse(self) -> None:
         self.app.memory.descending = not self.app.memory.descending
         self._fill()
+
+    def action_columns(self) -> None:
+        shown = self.query_one(RunTable).names
+
+        def chosen(answer: tuple[list[str], str] | None) -> None:
+            if answer is not None:
+                ticked, by = answer
+                if set(ticked) != set(shown):
+                    self.app.memory.columns = ticked
+                if by != self.app.memory.sort:
+                    self._sort_by(by)
+                self._fill()
+
+        self.app.push_screen(ColumnsDialog(self.app.memory.columns or shown, self.app.memory.sort), chosen)
 
     def action_annotate(self) -> None:
         at = self._at()
@@ -286,33 +268,22 @@ class RunsScreen(Screen[None]):
         self.app.push_screen(NotesDialog(at.notes), keep)
 
     def action_delete(self) -> None:
-        chosen = self._chosen()
-        hidden = [path for one in chosen if (path := runs.hide(one.run)) is not None]
-        kept = len(chosen) - len(hidden)
-        if hidden:
-            self._hidden.append(hidden)
-        self._marked = []
+        chosen, self._marked = [one.run for one in self._chosen()], []
+        self._delete(chosen)
+
+    def _delete(self, chosen: list[RunDirectory]) -> None:
+        told = self._deleted.take(chosen)
         self._read()
-        told = f"{len(hidden)} run{'s' * (len(hidden) != 1)} deleted: u brings them back until you leave this list"
-        self.notify(told + (f" · {kept} live, stop them first" if kept else ""))
+        self.notify(told)
 
     def action_undo(self) -> None:
-        if not self._hidden:
-            self.notify("nothing was deleted here")
-            return
-        back = sum(runs.restore(path) for path in self._hidden.pop())
+        told = self._deleted.undo()
         self._read()
-        self.notify(f"{back} run{'s' * (back != 1)} brought back")
+        self.notify(told)
 
     def action_prune(self) -> None:
         def chosen(old: list[RunDirectory] | None) -> None:
-            if not old:
-                self.notify("nothing was deleted")
-            else:
-                hidden = [path for run in old if (path := runs.hide(run)) is not None]
-                self._hidden.append(hidden)
-                self._read()
-                self.notify(f"{len(hidden)} runs deleted: u brings them back until you leave this list")
+            self._delete(old or [])
 
         self.app.push_screen(PruneDialog(), chosen)
 
@@ -322,6 +293,6 @@ class RunsScreen(Screen[None]):
             # First out of the filter, then out of the list.
             field.value = ""
             self.set_class(False, "filtering")
-            self.query_one(DataTable).focus()
+            self.query_one(RunTable).focus()
             return
         self.app.show_home()
