@@ -190,14 +190,20 @@ class RunDirectory:
         """How a run without an ending and without a solver stands: ``killed``, ``stopped`` or ``not started``."""
         if self.told().word == "no-room":
             return "stopped"
-        return "killed" if is_there(self.log) else "not started"
+        return "killed" if self.has_begun() else "not started"
 
     def silent_outcome(self) -> Outcome:
         """How a run without an ending and without a solver ended."""
         return NO_ROOM if self.told().word == "no-room" else KILLED
 
+    def has_begun(self) -> bool:
+        """Whether a solver has ever written a line of the log."""
+        return is_there(self.log)
+
     def can_resume(self) -> bool:
-        """Whether a solver could go on where the run was killed or stopped."""
+        """Whether a solver could go on where the run was killed or stopped, or begin one that never began."""
+        if not self.has_begun():
+            return is_there(self.spec) and not self.is_solving()
         outcome = self.outcome()
         unfinished = outcome is None or outcome.is_unfinished
         saved = is_there(self.checkpoint) or is_there(self.previous_checkpoint)

@@ -27,11 +27,14 @@ from tui.host import Host
 from tui.screens.home import HomeScreen
 from tui.screens.live import LiveScreen
 from tui.screens.runs import RunsScreen
+from tui.shown.run_rows import WAITING
 from tui.solvers import Solvers
 from tui.terminal import Parent
+from tui.text import inert
 
 # What was deleted and never undone, by an app that is long gone.
 _FORGOTTEN_S = 3600.0
+_LOOK_EVERY_S = 0.5
 _SIXTEEN_COLOURS = ("ansi-dark", "textual-ansi")
 
 
@@ -76,6 +79,7 @@ class ImplicitApp(Host):
             self.open_run(self._run)
         elif self._preset is not None:
             self.edit(self._preset, self.start_of(self._preset))
+        self.set_interval(_LOOK_EVERY_S, self._start_next)
         # Torch is imported while the person reads; the first paint comes first.
         self.set_timer(0.3, self._warm_up)
         # What Textual has made by now stays: a collection that goes through it would be felt at a key.
@@ -105,27 +109,64 @@ class ImplicitApp(Host):
 
     def run_spec(self, preset: Preset, spec: RunSpec, beside: Sequence[RunDirectory] = ()) -> None:
         order = preset.order(spec)
-        try:
-            refused = estimate.refusal(spec, machine.free_memory())
-            if refused is not None:
-                raise BadSetting(refused)
-            directory = runs.create(order)
-        except BadSetting as error:
-            self.complain(str(error))
+        directory = self._created(order)
+        if directory is None:
             return
         self._solvers.start(directory)
         self.show_home()
         self.push_screen(LiveScreen(directory, order, self._frames_per_s, beside))
 
+    def _created(self, order: Order) -> RunDirectory | None:
+        """A directory for a new run; None, with a complaint, where there cannot be one."""
+        try:
+            refused = estimate.refusal(order.spec, machine.free_memory())
+            if refused is not None:
+                raise BadSetting(refused)
+            return runs.create(order)
+        except BadSetting as error:
+            self.complain(str(error))
+            return None
+
+    def queue_preset(self, preset: Preset, raw: Raw) -> None:
+        try:
+            self.queue_spec(preset, preset.decode(raw))
+        except BadSetting as error:
+            self.complain(str(error))
+
+    def queue_spec(self, preset: Preset, spec: RunSpec) -> bool:
+        directory = self._created(preset.order(spec))
+        if directory is None:
+            return False
+        self._solvers.enqueue(directory)
+        if not self._start_next():
+            before = len(self.queued()) - 1
+            behind = f"behind {before} other{'s' * (before > 1)}" if before else "next"
+            self.notify(f"{inert(preset.name, 40)} is queued, {behind}: r lists it", markup=False)
+        return True
+
+    def _start_next(self) -> bool:
+        """Starts the run whose turn it is, if there is one."""
+        directory = self._solvers.start_next()
+        if directory is not None:
+            self.notify(f"{inert(directory.id)} begins: r lists it", markup=False)
+        return directory is not None
+
+    def leave_queue(self, directory: RunDirectory) -> bool:
+        return self._solvers.take_out(directory)
+
     def resume(self, directory: RunDirectory) -> None:
         self._solvers.start(directory)
 
     def queued(self) -> list[str]:
-        return []
+        return self._solvers.queued()
 
     def state_of(self, directory: RunDirectory) -> str:
         state = directory.state()
-        return "starting" if state == "not started" and directory.id in self._solvers.live() else state
+        if state != "not started":
+            return state
+        return (
+            "queued" if directory.id in self.queued() else "starting" if directory.id in self._solvers.live() else state
+        )
 
     def open_run(self, directory: RunDirectory, beside: Sequence[RunDirectory] = ()) -> None:
         try:
@@ -196,7 +237,8 @@ class ImplicitApp(Host):
 
     def _live(self) -> list[RunDirectory]:
         """The runs under way that we started or show."""
-        shown = [screen for screen in self.screen_stack if isinstance(screen, LiveScreen) and screen.is_live()]
+        screens = [screen for screen in self.screen_stack if isinstance(screen, LiveScreen) and screen.is_live()]
+        shown = [screen for screen in screens if self.state_of(screen.directory) not in WAITING]
         return list((self._solvers.live() | {screen.directory.id: screen.directory for screen in shown}).values())
 
     def action_suspend_process(self) -> None:
@@ -219,7 +261,7 @@ class ImplicitApp(Host):
             if answer in ("stop", "leave") and not unheard:
                 self.exit()
 
-        self.push_screen(QuitDialog(len(live)), answered)
+        self.push_screen(QuitDialog(len(live), len(self.queued())), answered)
 
     def action_help(self) -> None:
         from tui.screens.dialogs import HelpScreen

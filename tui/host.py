@@ -76,6 +76,18 @@ class Host(App[None]):
         """Starts a solver on ``spec`` and shows it live, with other runs laid over it."""
 
     @abstractmethod
+    def queue_preset(self, preset: Preset, raw: Raw) -> None:
+        """Lets a run of a preset with these settings begin when those that were started here have ended."""
+
+    @abstractmethod
+    def queue_spec(self, preset: Preset, spec: RunSpec) -> bool:
+        """The same for a spec; says whether it could be."""
+
+    @abstractmethod
+    def leave_queue(self, directory: RunDirectory) -> bool:
+        """Lets a run wait no longer, which stays as one that has not started; says whether it waited."""
+
+    @abstractmethod
     def queued(self) -> list[str]:
         """The ids of the runs that wait for those before them, in their turn."""
 
@@ -85,7 +97,7 @@ class Host(App[None]):
 
     @abstractmethod
     def resume(self, directory: RunDirectory) -> None:
-        """Takes a killed or stopped run up again."""
+        """Takes a killed or stopped run up again, or starts one that has not begun."""
 
     @abstractmethod
     def open_run(self, directory: RunDirectory, beside: Sequence[RunDirectory] = ()) -> None:

@@ -1,4 +1,4 @@
-"""implicit-tui resume: takes a killed or stopped run up again where its last checkpoint has it."""
+"""implicit-tui resume: takes a killed or stopped run up again where its last checkpoint has it; starts a queued one."""
 
 from __future__ import annotations
 

@@ -23,18 +23,26 @@ from tui.widgets.field import Field
 
 
 class QuitDialog(ModalScreen[str | None]):
-    """Asks what becomes of the runs under way: stop, leave running, or stay."""
+    """Asks what becomes of the runs under way: stop, leave running, or stay. Says what becomes of those that wait."""
 
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("quit")
 
-    def __init__(self, n_live: int) -> None:
+    def __init__(self, n_live: int, n_queued: int = 0) -> None:
         super().__init__()
         self._n_live = n_live
+        self._n_queued = n_queued
 
     def compose(self) -> ComposeResult:
         subject = "A run is" if self._n_live == 1 else f"{self._n_live} runs are"
         with Vertical(classes="dialog"):
             yield Static(f"{subject} under way.", markup=False)
+            if self._n_queued:
+                told = "1 run waits" if self._n_queued == 1 else f"{self._n_queued} runs wait"
+                yield Static(
+                    f"{told} in the queue, which ends with the app: listed as not started, and begun by space in "
+                    "the opened run or `implicit-tui resume`.",
+                    markup=False,
+                )
             with Horizontal():
                 yield Button("Leave running (l)", id="leave", variant="primary")
                 yield Button("Stop (s)", id="stop", variant="error")

@@ -96,6 +96,11 @@ class HomeScreen(Screen[None]):
         if preset is not None:
             self.app.run_preset(preset, self.app.start_of(preset))
 
+    def action_queue(self) -> None:
+        preset = self._preset()
+        if preset is not None:
+            self.app.queue_preset(preset, self.app.start_of(preset))
+
     def action_settings(self) -> None:
         preset = self._preset()
         if preset is not None:

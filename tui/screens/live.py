@@ -24,6 +24,7 @@ from tui.pace import Pace
 from tui.screens.arranging import ArrangingScreen
 from tui.screens.compare import CompareDialog
 from tui.shown import event_page, verdict
+from tui.shown.run_rows import WAITING
 from tui.text import inert, label
 from tui.watch.seen import Follower, Seen
 from tui.widgets.charts import Charts
@@ -241,7 +242,14 @@ class LiveScreen(ArrangingScreen):
             return f"the disk is full: nothing is lost, free some room under {self.directory.path} and it goes on"
         if state == "suspended":
             return f"its solver was halted by a signal: `kill -CONT {self.directory.told().pid}` lets it go on"
-        return (self._shown_lanes() if self.history.lanes else "the solver is starting") + self._damage()
+        return (self._shown_lanes() if self.history.lanes else self._beginning()) + self._damage()
+
+    def _beginning(self) -> str:
+        told = {
+            "queued": "it waits in the queue: space starts it now",
+            "not started": "it never began: space starts it",
+        }
+        return told.get(self.app.state_of(self.directory), "the solver is starting")
 
     def _shown_lanes(self) -> str:
         alone, shown = self.selection.chosen_lane(), self.selection.lanes
@@ -277,7 +285,9 @@ class LiveScreen(ArrangingScreen):
             self.notify("the run has ended: the picture stands still")
 
     def action_pause(self) -> None:
-        if self.is_live():
+        if self.app.state_of(self.directory) in WAITING:
+            self.app.resume(self.directory)
+        elif self.is_live():
             self.app.tell(self.directory, "resume" if self._state() == "paused" else "pause")
         elif self.directory.can_resume():
             self.stopping = False
@@ -287,7 +297,9 @@ class LiveScreen(ArrangingScreen):
             self.notify(f"{why}: n makes a new one from its settings, w replays it")
 
     def action_stop(self) -> None:
-        if self.is_live():
+        if self.app.leave_queue(self.directory):
+            self.notify("taken out of the queue: space starts it")
+        elif self.is_live():
             self.stopping = self.app.tell(self.directory, "stop")
             self.redraw()
         else:

@@ -200,6 +200,8 @@ class RunsScreen(Screen[None]):
         at = self._at()
         if at is not None and at.run.is_solving():
             self.app.tell(at.run, "stop")
+        elif at is not None and self.app.leave_queue(at.run):
+            self._read()
         else:
             self.notify("this run is not running")
 

@@ -387,6 +387,13 @@ class SettingsScreen(Screen[None]):
             f"# `implicit-tui schema spec` says what each may be.\n\n{writing.settings_toml(raw)}"
         )
 
+    def action_enqueue(self) -> None:
+        self._check()
+        if self._spec is None:
+            self.app.bell()
+        elif self.app.screen is self and self.app.queue_spec(self._preset, self._spec):
+            self.app.pop_screen()
+
     def action_leave(self) -> None:
         self.app.pop_screen()
 

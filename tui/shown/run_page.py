@@ -43,7 +43,7 @@ def _about(one: Listed, width: int) -> list[Line]:
     lines = wrapped(title, TEXT, width, "")
     lines += [(inert(one.run.id, width), DIM)] * (one.order is not None)
     lines += wrapped(f"{one.state}: {sentence(one)}", TEXT, width, "")
-    if one.results is None:
+    if one.results is None or not one.results.n_lanes:
         return lines
     found, told = one.results, []
     if found.error is not None:
@@ -71,7 +71,7 @@ def sentence(one: Listed) -> str:
     if one.is_live:
         return "under way" if one.results is None else f"{one.results.fraction:.0%} of the way"
     if one.state == "queued":
-        return "it begins when the runs before it have ended; x takes it out"
+        return "it begins when the runs before it have ended; s takes it out, x deletes it"
     if one.state == "not started":
         return "open it, and space starts it"
     return one.run.silent_outcome().sentence()

@@ -15,7 +15,8 @@ from solver.rundir import Notes, Order, RunDirectory
 from tui.text import duration, inert, quantity
 
 _LIVE = ("starting", "running", "paused", "waiting-for-disk", "suspended")
-_WAITING = ("queued", "not started")
+WAITING = ("queued", "not started")
+"""States of a run that no solver has been given."""
 _ALWAYS = ("state", "preset", "claims", "error", "duration", "run", "size")
 # The narrowest that a cell of words is cut to.
 _LEAST = 12
@@ -48,7 +49,7 @@ class Listed(msgspec.Struct):
     @property
     def is_changing(self) -> bool:
         """Whether its state will be another while one looks on."""
-        return self.state in _LIVE + _WAITING
+        return self.state in _LIVE + WAITING
 
     def fits(self, words: str) -> bool:
         """Whether every word stands in its id or its cells."""
@@ -116,6 +117,8 @@ def _short(value: object) -> str:
 def _claims(one: Listed) -> str:
     if one.order is None or one.results is None:
         return ""
+    if not one.results.n_lanes:
+        return "–"
     return judged(one.results.claims, len(one.order.preset.claims))
 
 
@@ -128,7 +131,7 @@ def _claims_key(one: Listed) -> float | None:
 
 
 def _state(one: Listed) -> str:
-    if one.is_live and one.results is not None:
+    if one.is_live and one.results is not None and one.results.n_lanes:
         return f"{one.state} {one.results.fraction:.0%}"
     return one.state
 
