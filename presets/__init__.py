@@ -158,6 +158,29 @@ def load(name: str) -> Preset:
     raise BadSetting(f"there is no preset or file {name!r}: the presets are {listed}")
 
 
+def of_run(order: Order) -> Preset:
+    """The preset that a run was made from; where its file is gone, as far as the run remembers it."""
+    info = order.preset
+    path = names().get(info.name, Path.cwd() / f"{info.name}.toml")
+    try:
+        return read(path)
+    except BadSetting:
+        return Preset(
+            name=info.name,
+            path=path,
+            title=info.title,
+            idea="",
+            source="",
+            look_for=[LookFor(say=one) if isinstance(one, str) else one for one in info.look_for],
+            claims=info.claims,
+            raw=settings.encode(order.spec),
+            changes={},
+            results=info.results,
+            opens=info.opens,
+            foresees=info.foresees,
+        )
+
+
 def read(path: Path) -> Preset:
     """The preset in a TOML file. Raises BadSetting, with one sentence, for anything that is not one."""
     try:

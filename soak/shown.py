@@ -80,7 +80,9 @@ class Shown:
         return self.process.returncode
 
     def is_given_back(self) -> bool:
-        """The state of the line, and every mode that was switched on off again, the cursor shown."""
+        """The state of the line, its title, and every mode that was switched on off again, the cursor shown."""
         modes: dict[bytes, bytes] = dict(re.findall(rb"\x1b\[\?(\d+)([hl])", self.output))
         left = {mode for mode in _SWITCHED_ON if modes.get(mode) == b"h"}
-        return termios.tcgetattr(self.slave) == self.before and not left and modes.get(b"25") == b"h"
+        is_titled = self.output.count(b"\x1b[22;0t") > self.output.count(b"\x1b[23;0t")
+        is_as_before = termios.tcgetattr(self.slave) == self.before and modes.get(b"25") == b"h"
+        return is_as_before and not left and not is_titled

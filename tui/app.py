@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import SystemCommand
@@ -15,26 +14,26 @@ from textual.screen import Screen
 import presets
 from presets import Preset
 from solver import estimate, machine, runs, settings
-from solver.expected import LookFor
 from solver.fields import Raw
+from solver.progress import progress
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
 from solver.spec import RunSpec
 from tui import keys, memory, terminal
+from tui.announcing import Announcer
 from tui.config import Config
 from tui.draw.paper import Origin, Width
 from tui.host import Host
 from tui.screens.home import HomeScreen
 from tui.screens.live import LiveScreen
 from tui.screens.runs import RunsScreen
-from tui.shown.run_rows import WAITING
 from tui.solvers import Solvers
 from tui.terminal import Parent
 from tui.text import inert
 
 # What was deleted and never undone, by an app that is long gone.
 _FORGOTTEN_S = 3600.0
-_LOOK_EVERY_S = 0.5
+_LOOK_EVERY_S = 1.0
 _SIXTEEN_COLOURS = ("ansi-dark", "textual-ansi")
 
 
@@ -63,6 +62,7 @@ class ImplicitApp(Host):
         self._preset = preset
         self._run = run
         self._solvers = Solvers()
+        self._announcer: Announcer | None = None
         over_ssh = "SSH_CONNECTION" in os.environ
         self._frames_per_s = self.config.frames_per_s_over_ssh if over_ssh else self.config.frames_per_s
         if over_ssh:
@@ -73,17 +73,40 @@ class ImplicitApp(Host):
         if self._terminal_parent is not None:
             self._terminal_parent.watch(lambda: self.call_from_thread(self.exit))
             terminal.tame_stops(lambda: self.call_later(self.refresh))
+            self._announce()
         self._take_theme()
         self.push_screen(HomeScreen())
         if self._run is not None:
             self.open_run(self._run)
         elif self._preset is not None:
             self.edit(self._preset, self.start_of(self._preset))
-        self.set_interval(_LOOK_EVERY_S, self._start_next)
+        self.set_interval(_LOOK_EVERY_S, self._look)
         # Torch is imported while the person reads; the first paint comes first.
         self.set_timer(0.3, self._warm_up)
         # What Textual has made by now stays: a collection that goes through it would be felt at a key.
         self.set_timer(0.4, gc.freeze)
+
+    def _announce(self) -> None:
+        """Tells outside the picture what is under way, where a parent keeps the terminal for nobody but us."""
+        parent, driver = self._terminal_parent, self._driver
+        if parent is None or driver is None:
+            return
+        in_tmux = bool(os.environ.get("TMUX"))
+        announcer = Announcer(self.config, driver.write, is_titled=parent.is_titled, in_tmux=in_tmux)
+        if announcer.has_something_to_say:
+            self._announcer = announcer
+            self.app_resume_signal.subscribe(self, lambda _: announcer.resuming())
+
+    def _look(self) -> None:
+        """At what has ended: the next run begins, and it is told."""
+        self._start_next()
+        if self._announcer is not None:
+            shown = self._live_screens()
+            unseen = [run for run_id, run in self._solvers.live().items() if run_id not in shown]
+            self.results.ask(unseen)
+            told = [(one.directory, progress(one.history, one.order.spec).fraction) for one in shown.values()]
+            known = [(run, self.results.of(run)) for run in unseen]
+            self._announcer.look(told + [(run, 0.0 if found is None else found.fraction) for run, found in known])
 
     def _take_theme(self) -> None:
         if self.config.theme in self.available_themes:
@@ -193,27 +216,7 @@ class ImplicitApp(Host):
         self.edit_run(order, [directory])
 
     def edit_run(self, order: Order, beside: Sequence[RunDirectory] = ()) -> None:
-        info = order.preset
-        path = presets.names().get(info.name, Path.cwd() / f"{info.name}.toml")
-        try:
-            preset = presets.read(path)
-        except BadSetting:
-            # Its file is gone: what the run remembers of it serves.
-            preset = Preset(
-                name=info.name,
-                path=path,
-                title=info.title,
-                idea="",
-                source="",
-                look_for=[LookFor(say=one) if isinstance(one, str) else one for one in info.look_for],
-                claims=info.claims,
-                raw=settings.encode(order.spec),
-                changes={},
-                results=info.results,
-                opens=info.opens,
-                foresees=info.foresees,
-            )
-        self.edit(preset, settings.encode(order.spec), beside)
+        self.edit(presets.of_run(order), settings.encode(order.spec), beside)
 
     def show_runs(self) -> None:
         self.show_home()
@@ -235,15 +238,23 @@ class ImplicitApp(Host):
 
         exporting.ask(self, directory, chart_svg)
 
+    def _live_screens(self) -> dict[str, LiveScreen]:
+        """What shows runs under way, by run; one that waits is not."""
+        screens = [screen for screen in self.screen_stack if isinstance(screen, LiveScreen) and screen.is_live()]
+        begun = [one for one in screens if one.directory.has_begun() or one.directory.is_solving()]
+        return {screen.directory.id: screen for screen in begun}
+
     def _live(self) -> list[RunDirectory]:
         """The runs under way that we started or show."""
-        screens = [screen for screen in self.screen_stack if isinstance(screen, LiveScreen) and screen.is_live()]
-        shown = [screen for screen in screens if self.state_of(screen.directory) not in WAITING]
-        return list((self._solvers.live() | {screen.directory.id: screen.directory for screen in shown}).values())
+        shown = {run_id: screen.directory for run_id, screen in self._live_screens().items()}
+        return list((self._solvers.live() | shown).values())
 
     def action_suspend_process(self) -> None:
         if self._terminal_parent is not None:
             self._terminal_parent.suspending()
+        if self._announcer is not None:
+            # The signal of the suspension would be heard after it.
+            self._announcer.suspending()
         super().action_suspend_process()
 
     def action_request_quit(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,7 @@ from tui.draw.paper import Width
 from tui.keys import ACTIONS, Keys
 
 FramesPerSecond = Annotated[float, Meta(ge=0.5, le=30.0)]
+Desktop = Literal["none", "osc9", "osc777"]
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +32,15 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """auto, cpu, cuda or cuda:N."""
     threads: Annotated[int, Meta(ge=1, le=256)] | None = None
     """Threads of a matrix product."""
+
+
+class Notify(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the end of a run is told, besides in the picture."""
+
+    bell: bool = False
+    """Whether the terminal's bell rings."""
+    desktop: Desktop = "none"
+    """What makes the terminal notify the desktop: none, osc9 (iTerm2, kitty, WezTerm, …) or osc777 (foot, urxvt, …)."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,6 +56,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The same where the terminal is far away."""
     figure_width: Width = "talk"
     """How wide exported charts are: talk, or column for one column of a paper."""
+    title: bool = True
+    """Whether the terminal's title says how far a run is."""
+    notify: Notify = Notify()
+    """How the end of a run is told, besides in the picture."""
     defaults: Defaults = Defaults()
     """What new runs begin with."""
     keys: dict[str, str] = {}
@@ -109,6 +123,10 @@ _LIMITS = {
     "frames_per_s": "a number from 0.5 to 30",
     "frames_per_s_over_ssh": "a number from 0.5 to 30",
     "figure_width": "talk or column",
+    "title": "true or false",
+    "notify": f"a table of {', '.join(Notify.__struct_fields__)}",
+    "notify.bell": "true or false",
+    "notify.desktop": "none, osc9 or osc777",
     "defaults": f"a table of {', '.join(Defaults.__struct_fields__)}",
     "defaults.size": "quick, default or paper",
     "defaults.device": "auto, cpu, cuda or cuda:N",
@@ -122,7 +140,7 @@ def _sentence(error: str) -> str:
     said, _, where = error.partition(" - at ")
     place = where.strip("`").removeprefix("$").removeprefix(".")
     if "unknown field" in said:
-        lines = Defaults.__struct_fields__ if place == "defaults" else Config.__struct_fields__
+        lines = {"defaults": Defaults, "notify": Notify}.get(place, Config).__struct_fields__
         unknown = said.rpartition("unknown field ")[2].strip("`")
         return f"there is no line {unknown}{f' in {place}' if place else ''}, choose from {', '.join(lines)}"
     if place.startswith("keys["):
@@ -134,13 +152,16 @@ def as_toml(config: Config) -> str:
     """The configuration as a file that says it, every line with its meaning."""
     notes = schema.field_notes(sys.modules[__name__])
     lines: list[str] = []
-    for name in ("theme", "markers", "frames_per_s", "frames_per_s_over_ssh", "figure_width"):
+    for name in ("theme", "markers", "frames_per_s", "frames_per_s_over_ssh", "figure_width", "title"):
         lines += [f"# {notes['Config', name]}", f"{name} = {_toml(getattr(config, name))}", ""]
-    lines += [f"# {notes['Config', 'defaults']}", "[defaults]"]
-    for name in Defaults.__struct_fields__:
-        value = getattr(config.defaults, name)
-        lines += [f"# {notes['Defaults', name]}", f"{'# ' * (value is None)}{name} = {_toml(value)}"]
-    lines += ["", "# Keys by action; a comma gives an action several.", "[keys]"]
+    for table in (config.notify, config.defaults):
+        kind = type(table).__name__
+        lines += [f"# {notes['Config', kind.lower()]}", f"[{kind.lower()}]"]
+        for name in table.__struct_fields__:
+            value = getattr(table, name)
+            lines += [f"# {notes[kind, name]}", f"{'# ' * (value is None)}{name} = {_toml(value)}"]
+        lines += [""]
+    lines += ["# Keys by action; a comma gives an action several.", "[keys]"]
     own = Keys(config.keys)
     lines += [f"{action.id} = {_toml(own.keys(action))}" for action in ACTIONS if not action.fixed]
     return "\n".join(lines) + "\n"

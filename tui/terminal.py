@@ -32,15 +32,21 @@ _RESET = (
     b"\x1b[<u\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l\x1b[?25h"
 )
 _ASKED_TO_SUSPEND = b"z"
+PUSH_TITLE, POP_TITLE = "\x1b[22;0t", "\x1b[23;0t"
+# The console of Linux prints what it does not know.
+_UNTITLED = ("linux", "dumb")
 
 
 class Parent:
     """What the app knows of its parent; closing our ends, or dying, tells it."""
 
-    def __init__(self, life: int, said: int) -> None:
+    def __init__(self, life: int, said: int, *, is_titled: bool = False) -> None:
         self._life = life
         """Comes to its end when the parent does."""
         self._said = said
+        self.is_titled = is_titled
+        """Whether the parent gives the terminal its title back."""
+        self._is_gone = False
 
     def suspending(self) -> None:
         """Says that the app is about to be suspended because somebody asked for it: the shell is to have its turn."""
@@ -60,16 +66,28 @@ class Parent:
             if _is_halted(parent):
                 # Whoever halted the parent meant the app.
                 os.kill(os.getpid(), signal.SIGTSTP)
+        self._is_gone = True
         with contextlib.suppress(Exception):
             leave()
         time.sleep(_PATIENCE_S)
         with contextlib.suppress(OSError):
             os.write(2, _RESET)
+        self.give_title_back()
         os._exit(128 + signal.SIGHUP)
 
+    def give_title_back(self) -> None:
+        """In the place of a parent that is gone; one that is there does it itself."""
+        if self._is_gone and self.is_titled:
+            _write_title(2, POP_TITLE)
 
-def supervise(app: Callable[[Parent], int]) -> int:
-    """Runs the app in a child process and gives the terminal back after it; returns its exit status.
+
+def takes_titles(kind: str) -> bool:
+    """Whether a terminal of this kind, as $TERM calls it, can have a title."""
+    return kind not in _UNTITLED
+
+
+def supervise(app: Callable[[Parent], int], *, is_titled: bool = False) -> int:
+    """Runs the app in a child process and gives the terminal, and its title, back after it; returns its exit status.
 
     128 and the signal's number where a signal ended it, or us.
     """
@@ -79,14 +97,25 @@ def supervise(app: Callable[[Parent], int]) -> int:
     os.set_blocking(heard, False)
     sys.stdout.flush()
     sys.stderr.flush()
+    if is_titled:
+        _write_title(1, PUSH_TITLE)
     child = os.fork()
     if child == 0:
         os.close(our_life)
         os.close(heard)
-        _be_the_app(app, Parent(life, said))
+        _be_the_app(app, Parent(life, said, is_titled=is_titled))
     os.close(life)
     os.close(said)
-    return _wait(child, heard, saved)
+    try:
+        return _wait(child, heard, saved)
+    finally:
+        if is_titled:
+            _write_title(1, POP_TITLE)
+
+
+def _write_title(file: int, sequence: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(file, sequence.encode())
 
 
 def _be_the_app(app: Callable[[Parent], int], parent: Parent) -> NoReturn:
@@ -101,6 +130,7 @@ def _be_the_app(app: Callable[[Parent], int], parent: Parent) -> NoReturn:
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
+        parent.give_title_back()
         os._exit(status)
 
 

@@ -14,7 +14,7 @@ from tests.tui import logs
 from tests.tui.driving import StandIn, app_of, caught_up, opened, text_of, until
 from tui import config, keys
 from tui.commands import main
-from tui.config import Config, Defaults
+from tui.config import Config, Defaults, Notify
 from tui.screens.live import LiveScreen
 
 pytestmark = pytest.mark.usefixtures("stand_in")
@@ -30,12 +30,15 @@ def test_what_show_prints_is_a_file_that_says_the_same() -> None:
     own = Config(
         theme="nord",
         markers="ascii",
+        title=False,
+        notify=Notify(bell=True, desktop="osc777"),
         keys={"pause": "p,space", "pin": "P", "prune": "ctrl+p"},
         defaults=Defaults(threads=2),
     )
     written(config.as_toml(own))
     read = config.read()
     assert (read.theme, read.markers, read.defaults) == ("nord", "ascii", Defaults(threads=2))
+    assert (read.title, read.notify) == (False, own.notify)
     assert {action.id: keys.Keys(read.keys).keys(action) for action in keys.ACTIONS} == {
         action.id: keys.Keys(own.keys).keys(action) for action in keys.ACTIONS
     }
@@ -51,6 +54,10 @@ def test_what_show_prints_is_a_file_that_says_the_same() -> None:
         ('[defaults]\nsizes = "quick"', "there is no line sizes in defaults"),
         ('[defaults]\nsize = "huge"', "defaults.size must be quick, default or paper"),
         ('[defaults]\ndevice = "tpu"', "device must be auto, cpu, cuda or cuda:N"),
+        ("title = 1", "title must be true or false"),
+        ('[notify]\ndesktop = "growl"', "notify.desktop must be none, osc9 or osc777"),
+        ("[notify]\nbel = true", "there is no line bel in notify, choose from bell, desktop"),
+        ("notify = true", "notify must be a table of bell, desktop"),
         ('[keys]\npaus = "p"', "keys.paus is no action (do you mean pause?)"),
         ('[keys]\npause = "s"', "taken by"),
         ('[keys]\npause = ""', "empty"),

@@ -54,4 +54,6 @@ def open_on(preset: Preset | None = None, run: RunDirectory | None = None) -> in
         app.run()
         return app.return_code or 0
 
-    return paint(None) if is_browser else terminal.supervise(paint)
+    if is_browser:
+        return paint(None)
+    return terminal.supervise(paint, is_titled=chosen.title and terminal.takes_titles(os.environ.get("TERM", "")))
