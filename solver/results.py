@@ -6,18 +6,18 @@ import math
 import os
 import re
 import statistics
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from solver import log
+from solver import expected, log
 from solver.files import open_regular
 from solver.history import History, LaneHistory
 from solver.progress import progress
 from solver.records import AnyRecord, Claim, Frame, Outcome, Schema
-from solver.rundir import Order, RunDirectory
+from solver.rundir import Order, PresetInfo, RunDirectory
 
 _PIECE_BYTES = 1 << 18
 # The first frames of all lanes stand near the beginning, where lanes train side by side.
@@ -33,6 +33,10 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
     outcome: Outcome | None = None
     """None while it is under way, and where it went without a word."""
+    is_foreseen: bool = False
+    """Whether its lanes converged, or ended as the preset expects."""
+    sentence: str = ""
+    """What has come out, in the words of the preset; empty where it has none for it."""
     fraction: float = 0.0
     """Of the whole run, 0 to 1."""
     elapsed_s: float | None = None
@@ -50,13 +54,18 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     """What run.json says of device and versions."""
 
 
-def read(run: RunDirectory, order: Order) -> Results:
-    """What came of the run. A log that is missing, damaged, or newer than we are, has come to nothing yet."""
+def read(run: RunDirectory, order: Order, shown: Callable[[float], str] = "{:.4g}".format) -> Results:
+    """What came of the run; ``shown`` writes the numbers of its sentence.
+
+    A log that is missing, damaged, or newer than we are, has come to nothing yet.
+    """
     history = ends(run.log, order.preset.claims)
     facts = run.environment().get("environment", {})
     error_name = next((name for name in _ERRORS if any(name in lane.columns for lane in history.lanes)), "")
     return Results(
         outcome=None if history.ending is None else history.ending.outcome,
+        is_foreseen=_is_foreseen(history, order.preset),
+        sentence="" if history.ending is None else expected.result(order.preset.results, history, shown),
         fraction=progress(history, order.spec).fraction,
         elapsed_s=history.elapsed_s() if any(len(lane) for lane in history.lanes) or history.ending else None,
         n_lanes=len(history.lanes),
@@ -65,6 +74,13 @@ def read(run: RunDirectory, order: Order) -> Results:
         effective_rank=_median(history.lanes, "effective_rank"),
         claims=[history.claims[name] for name in order.preset.claims if name in history.claims],
         environment=facts if isinstance(facts, dict) else {},
+    )
+
+
+def _is_foreseen(history: History, preset: PresetInfo) -> bool:
+    outcomes = [lane.outcome for lane in history.lanes]
+    return bool(outcomes) and all(
+        one is not None and (one.kind == "converged" or preset.foresees.get(one.cause or one.kind)) for one in outcomes
     )
 
 

@@ -10,7 +10,7 @@ from solver.results import Results
 from solver.rundir import RunDirectory
 from tui.config import Config, Desktop
 from tui.terminal import POP_TITLE, PUSH_TITLE
-from tui.text import inert
+from tui.text import inert, quantity
 
 _NAME = "implicit-tui"
 _SIGNS = {"converged": "✓", "diverged": "✗", "failed": "✗", "killed": "✗"}
@@ -74,7 +74,7 @@ class Announcer:
 
     def _tell_end(self, run: RunDirectory) -> None:
         try:
-            found, state = results.read(run, run.order()), run.state()
+            found, state = results.read(run, run.order(), quantity), run.state()
         except BadSetting:
             # It was deleted meanwhile.
             return
@@ -103,7 +103,8 @@ def _end(found: Results, state: str) -> tuple[str, str]:
         return "✗", f"{state}, and {'a claim fails' if len(failed) == 1 else 'claims fail'}: {', '.join(failed)}"
     holding = sum(claim.verdict == "holds" for claim in found.claims)
     told = f", {holding} of {len(found.claims)} claims hold" if found.claims else ""
-    return _SIGNS.get(state, "■"), state + told
+    sign = "✓" if found.is_foreseen else _SIGNS.get(state, "■")
+    return sign, state + told + (f": {found.sentence}" if found.sentence else "")
 
 
 def desktop(kind: Desktop, text: str, *, in_tmux: bool) -> str:

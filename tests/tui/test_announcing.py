@@ -63,7 +63,7 @@ def test_the_title_tells_how_far_a_run_is_and_then_how_it_ended() -> None:
 def test_an_end_and_a_claim_that_fails_are_told_once(verdict: Verdict, sentence: str) -> None:
     told: list[str] = []
     preset_claims = logs.made_run("20250101-000000-x-0000").order().preset.claims
-    renamed = [claim(preset_claims[0], "holds"), claim(preset_claims[1], verdict)]
+    renamed = [claim(preset_claims[2], "holds"), claim(preset_claims[1], verdict)]
     made = ended(*renamed)
     teller = announcer(told, Notify(bell=True, desktop="osc9"), is_titled=False)
     teller.look([(made, 0.5)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from solver import results, runs
+from solver.expected import Result
 from solver.records import AnyRecord, Claim, Verdict
 from solver.rundir import Notes, Order, RunDirectory
 from tests.tui import logs
@@ -233,7 +235,7 @@ async def test_runs_under_way_stand_first_and_say_how_far_they_are() -> None:
         async with opened() as pilot:
             screen = await listed(pilot)
             assert names(screen) == ["under way", "newer"]
-            await until(pilot, lambda: "running 28%" in text_of(pilot))
+            await until(pilot, lambda: "▶ running 28%" in text_of(pilot))
             assert "28% of the way" in text_of(pilot)
             logs.write(made, ending("converged"))
             await until(pilot, lambda: names(screen) == ["newer", "under way"])
@@ -267,7 +269,7 @@ async def test_columns_are_ticked_and_remembered() -> None:
     "size", [(40, 12), (80, 24), (80, 40), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}"
 )
 async def test_a_page_on_the_run_stands_beside_the_list_or_below_it_where_there_is_room(size: tuple[int, int]) -> None:
-    made = a_run(1, "x", *claims("holds", "holds", "fails", "holds"), *ending("converged"))
+    made = a_run(1, "x", *claims("fails", "holds", "fails", "holds"), *ending("converged"))
     order = made.order()
     changed = msgspec.structs.replace(order, spec=msgspec.structs.replace(order.spec, seed=7))
     made.spec.write_bytes(msgspec.json.encode(changed))
@@ -278,7 +280,7 @@ async def test_a_page_on_the_run_stands_beside_the_list_or_below_it_where_there_
         if size[0] < 80:
             assert screen.query_one(RunTable).names[:2] == ["state", "preset"]
             return
-        await until(pilot, lambda: "3/4 ✗" in text_of(pilot))
+        await until(pilot, lambda: "2/4 ✗" in text_of(pilot))
         shown = text_of(pilot)
         assert ("that was all" in shown) == (size != (80, 24))
         if size != (80, 24):
@@ -287,14 +289,33 @@ async def test_a_page_on_the_run_stands_beside_the_list_or_below_it_where_there_
             assert "seed 7" in shown
 
 
+async def test_an_end_that_the_preset_foresees_is_a_good_one_and_the_result_is_in_its_words() -> None:
+    made = a_run(1, "x", *ending("max-steps"))
+    order = made.order()
+    info = msgspec.structs.replace(
+        order.preset,
+        claims=[],
+        foresees={"max-steps": "so many steps are given"},
+        results=[Result(say="Depth 3 comes to {reconstruction_error depth=3}.")],
+    )
+    async with opened() as pilot:
+        await listed(pilot)
+        await until(pilot, lambda: "■ max-steps: that was all" in text_of(pilot))
+    made.spec.write_bytes(msgspec.json.encode(msgspec.structs.replace(order, preset=info)))
+    async with opened() as pilot:
+        await listed(pilot)
+        await until(pilot, lambda: "✓ max-steps: Depth 3 comes to 0.01667." in text_of(pilot))
+        assert "as foreseen" in text_of(pilot)
+
+
 async def test_a_log_that_has_not_changed_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     some_runs()
     read: list[str] = []
     found = results.read
 
-    def counting(run: RunDirectory, order: Order) -> results.Results:
+    def counting(run: RunDirectory, order: Order, shown: Callable[[float], str]) -> results.Results:
         read.append(run.id)
-        return found(run, order)
+        return found(run, order, shown)
 
     monkeypatch.setattr(results, "read", counting)
     async with opened() as pilot:

@@ -12,10 +12,10 @@ from solver.rundir import Order
 from solver.series import BY_NAME
 from tui.draw.cells import DIM, TEXT, Row, row
 from tui.draw.palette import BAD, BUSY, GOOD
-from tui.shown import claim_pages
+from tui.shown import claim_pages, run_rows
 from tui.shown.differences import flat
 from tui.shown.lines import Line, wrapped
-from tui.shown.run_rows import Listed, swept
+from tui.shown.run_rows import Listed
 from tui.text import duration, inert, quantity
 
 _SIGNS = {"holds": ("✓", GOOD), "fails": ("✗", BAD), "pending": ("…", BUSY), "not-applicable": ("–", DIM)}
@@ -42,7 +42,7 @@ def _about(one: Listed, width: int) -> list[Line]:
     title = one.run.id if one.order is None else one.order.preset.title or one.order.preset.name
     lines = wrapped(title, TEXT, width, "")
     lines += [(inert(one.run.id, width), DIM)] * (one.order is not None)
-    lines += wrapped(f"{one.state}: {sentence(one)}", TEXT, width, "")
+    lines += wrapped(f"{run_rows.signed(one)}: {sentence(one)}", TEXT, width, "")
     if one.results is None or not one.results.n_lanes:
         return lines
     found, told = one.results, []
@@ -54,7 +54,7 @@ def _about(one: Listed, width: int) -> list[Line]:
         median = f", median of {found.n_lanes} lanes" if found.n_lanes > 1 else ""
         lines += wrapped(", ".join(told) + median, TEXT, width, "")
     lanes = "1 lane" if found.n_lanes == 1 else f"{found.n_lanes} lanes"
-    lists = "" if one.order is None else swept(one.order)
+    lists = "" if one.order is None else run_rows.swept(one.order)
     lines += wrapped(" · ".join(filter(None, (lanes, lists, duration(found.elapsed_s)))), DIM, width, "")
     return lines
 
@@ -67,7 +67,11 @@ def sentence(one: Listed) -> str:
         except BadSetting as error:
             return str(error)
     if one.results is not None and one.results.outcome is not None:
-        return one.results.outcome.sentence()
+        own = one.results.outcome.sentence()
+        if one.state == "converged":
+            return one.results.sentence or own
+        told = [one.results.sentence, f"as foreseen, {own}" if one.results.is_foreseen else own]
+        return " · ".join(filter(None, told))
     if one.is_live:
         return "under way" if one.results is None else f"{one.results.fraction:.0%} of the way"
     if one.state == "queued":

@@ -18,6 +18,11 @@ _LIVE = ("starting", "running", "paused", "waiting-for-disk", "suspended")
 WAITING = ("queued", "not started")
 """States of a run that no solver has been given."""
 _ALWAYS = ("state", "preset", "claims", "error", "duration", "run", "size")
+# Those of other ends are a square.
+_SIGNS = {
+    "starting": "…", "queued": "…", "not started": "·", "running": "▶", "paused": "‖", "waiting-for-disk": "‖",
+    "suspended": "‖", "converged": "✓", "diverged": "✗", "failed": "✗", "killed": "✗", "damaged": "✗",
+}  # fmt: skip
 # The narrowest that a cell of words is cut to.
 _LEAST = 12
 # Blanks about a cell.
@@ -130,10 +135,15 @@ def _claims_key(one: Listed) -> float | None:
     return int(holding) / int(n)
 
 
+def signed(one: Listed) -> str:
+    """The state with a sign before it; an end that the preset expects is as good as convergence."""
+    is_foreseen = one.results is not None and one.results.outcome is not None and one.results.is_foreseen
+    return f"{'✓' if is_foreseen else _SIGNS.get(one.state, '■')} {one.state}"
+
+
 def _state(one: Listed) -> str:
-    if one.is_live and one.results is not None and one.results.n_lanes:
-        return f"{one.state} {one.results.fraction:.0%}"
-    return one.state
+    is_known = one.is_live and one.results is not None and one.results.n_lanes
+    return f"{signed(one)} {one.results.fraction:.0%}" if is_known and one.results is not None else signed(one)
 
 
 def _number(one: Listed, name: str) -> float | None:

@@ -10,6 +10,7 @@ from solver import results
 from solver.refusal import BadSetting
 from solver.results import Results
 from solver.rundir import RunDirectory
+from tui.text import quantity
 
 # Between runs the screen has its turn.
 _BREATH_S = 0.003
@@ -54,7 +55,7 @@ class KnownResults:
             if known is not None and known[0] == stamp:
                 continue
             try:
-                found = results.read(run, run.order())
+                found = results.read(run, run.order(), quantity)
             except BadSetting:
                 # The list calls it damaged.
                 continue
