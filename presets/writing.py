@@ -57,9 +57,16 @@ def preset_toml(base: Preset, spec: RunSpec, raw: Raw, changes: str = "") -> str
     lines = [f"title = {_toml(info.title)}"]
     lines += [f"idea = {_toml(f'{idea} {base.idea}'.strip())}"] if is_same else []
     lines += [f"source = {_toml(base.source)}"] if is_same and base.source else []
-    for name, values in (("look_for", info.look_for), ("claims", info.claims)):
+    lines += [f"opens = {_toml(info.opens)}"] if info.opens else []
+    lists: list[tuple[str, list[Any]]] = [
+        ("look_for", [msgspec.to_builtins(one) for one in info.look_for]),
+        ("claims", info.claims),
+        ("results", [msgspec.to_builtins(one) for one in info.results]),
+    ]
+    for name, values in lists:
         if values:
-            lines += [f"{name} = [", *(f"    {_toml(value)}," for value in values), "]"]
+            lines += [f"{name} = [", *(f"    {_inline(value)}," for value in values), "]"]
+    lines += [f"foresees = {_inline(info.foresees)}"] if info.foresees else []
     return "\n".join([*lines, "", settings_toml(_with_whole_paths(spec, raw), "run")])
 
 
@@ -79,6 +86,13 @@ def settings_toml(raw: Raw, table: str = "") -> str:
 
 def _is_table(value: Any) -> bool:
     return isinstance(value, dict)
+
+
+def _inline(value: Any) -> str:
+    """A table on one line, or any other value."""
+    if not _is_table(value):
+        return _toml(value)
+    return "{ " + ", ".join(f"{_toml(name)} = {_toml(inner)}" for name, inner in value.items() if inner) + " }"
 
 
 def _toml(value: Any) -> str:

@@ -109,6 +109,10 @@ class ImplicitApp(Host):
             self._announcer.look(told + [(run, 0.0 if found is None else found.fraction) for run, found in known])
 
     def _take_theme(self) -> None:
+        if self.memory.theme in self.available_themes:
+            # Chosen in the app, later than in the file.
+            self.theme = self.memory.theme
+            return
         if self.config.theme in self.available_themes:
             self.theme = self.config.theme
             return
@@ -286,20 +290,24 @@ class ImplicitApp(Host):
         return next((place for place in places if place is not None), "home")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: the actions of the screen it was called from."""
-        target = "app"
-        for action in keys.of(self._place()):
-            target = "screen" if action.places else "app"
-            name = f"{target}.{action.name}"
-            if action.name != "command_palette":
-                yield SystemCommand(
-                    f"{action.label} ({self.keys.shown(action)})",
-                    action.help,
-                    lambda name=name: self._act(screen, name),
-                )
+        from tui import offers
 
-    def _act(self, screen: Screen[object], name: str) -> None:
-        self.run_worker(self.run_action(name, screen))
+        return offers.of(self, screen, self._place())
+
+    def take_theme(self, theme: str) -> None:
+        self.theme = self.memory.theme = theme
+
+    def take_rate(self, frames_per_s: float) -> None:
+        self._frames_per_s = frames_per_s
+        for screen in self.screen_stack:
+            if isinstance(screen, LiveScreen):
+                screen.draw_so_often(frames_per_s)
+
+    def action_glossary(self) -> None:
+        from tui.screens.dialogs import GlossaryScreen
+
+        if not isinstance(self.screen, GlossaryScreen):
+            self.push_screen(GlossaryScreen())
 
     def on_unmount(self) -> None:
         if not self._is_visitor:

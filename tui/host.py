@@ -44,6 +44,14 @@ class Host(App[None]):
         """One sentence about what went wrong."""
         self.notify(inert(sentence, 400), severity="error", markup=False, timeout=10)
 
+    @abstractmethod
+    def take_theme(self, theme: str) -> None:
+        """Another theme, from now on."""
+
+    @abstractmethod
+    def take_rate(self, frames_per_s: float) -> None:
+        """Live runs are drawn so often."""
+
     def tell(self, directory: RunDirectory, command: control.Command) -> bool:
         """Tells the solver of a run something; complains where it cannot be told, and says whether it was."""
         try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
 Place = Literal["home", "settings", "live", "runs"]
-Dialog = Literal["quit", "notes", "prune", "help", "compare", "export", "finder", "save", "columns"]
+Dialog = Literal["quit", "notes", "prune", "help", "glossary", "compare", "export", "finder", "save", "columns"]
 Group = Literal["run", "look", "chart", "lanes", "compare", "list", "app"]
 
 GROUPS: dict[Group, str] = {
@@ -51,6 +51,8 @@ class Action(msgspec.Struct, frozen=True):
     """Whether the hint line names it where there is room."""
     priority: bool = False
     """Whether it acts even while a field has focus."""
+    in_palette: bool = True
+    """Whether the palette offers it; what one does again and again is done by key."""
     fixed: bool = False
     """Whether its keys cannot be changed."""
 
@@ -108,19 +110,19 @@ ACTIONS = (
     Action("replay_back", "comma", "earlier", "A moment earlier in the run.", _LIVE, "look"),
     Action("replay_forward", "full_stop", "later", "A moment later.", _LIVE, "look"),
     Action("against", "t", "steps/time", "Draw against steps, flow time, gradient evaluations or seconds.", _LIVE, "chart"),
-    Action("cursor('left')", "left", "cursor", "Read values: move the cursor to the left.", _LIVE, "chart"),
-    Action("cursor('right')", "right", "cursor", "Move the cursor to the right.", _LIVE, "chart"),
-    Action("cursor('far left')", "ctrl+left", "cursor", "Move the cursor ten cells to the left.", _LIVE, "chart"),
-    Action("cursor('far right')", "ctrl+right", "cursor", "Move the cursor ten cells to the right.", _LIVE, "chart"),
+    Action("cursor('left')", "left", "cursor left", "Read values: move the cursor to the left.", _LIVE, "chart"),
+    Action("cursor('right')", "right", "cursor right", "Move the cursor to the right.", _LIVE, "chart"),
+    Action("cursor('far left')", "ctrl+left", "cursor", "Move the cursor ten cells to the left.", _LIVE, "chart", in_palette=False),
+    Action("cursor('far right')", "ctrl+right", "cursor", "Move the cursor ten cells to the right.", _LIVE, "chart", in_palette=False),
     Action("zoom('in')", "plus,equals_sign", "zoom in", "Show less of the x axis, about the cursor or the middle.", _LIVE, "chart"),
     Action("zoom('out')", "minus", "zoom out", "Show more of the x axis.", _LIVE, "chart"),
     Action("zoom('in y')", "right_square_bracket", "zoom y in", "Show less of the y axis.", _LIVE, "chart"),
     Action("zoom('out y')", "left_square_bracket", "zoom y out", "Show more of the y axis.", _LIVE, "chart"),
     Action("zoom('all')", "0", "show all", "Show all of both axes, without a cursor.", _LIVE, "chart"),
-    Action("pan('left')", "shift+left", "pan", "Move the zoomed picture to the left.", _LIVE, "chart"),
-    Action("pan('right')", "shift+right", "pan", "Move the zoomed picture to the right.", _LIVE, "chart"),
-    Action("pan('up')", "shift+up", "pan", "Move the zoomed picture up.", _LIVE, "chart"),
-    Action("pan('down')", "shift+down", "pan", "Move the zoomed picture down.", _LIVE, "chart"),
+    Action("pan('left')", "shift+left", "pan left", "Move the zoomed picture to the left.", _LIVE, "chart"),
+    Action("pan('right')", "shift+right", "pan right", "Move the zoomed picture to the right.", _LIVE, "chart"),
+    Action("pan('up')", "shift+up", "pan up", "Move the zoomed picture up.", _LIVE, "chart"),
+    Action("pan('down')", "shift+down", "pan down", "Move the zoomed picture down.", _LIVE, "chart"),
     Action("bands", "b", "bands", "Medians with quartile bands over the seeds, or every lane by itself.", _LIVE, "chart"),
     Action("marker", "m", "markers", "Draw curves in braille, blocks or plain ASCII.", _LIVE, "chart"),
     Action("pin", "p", "pin", "Keep this run laid over every run that is opened; again to let it go.", _BOTH, "compare"),
@@ -140,10 +142,11 @@ ACTIONS = (
     Action("edit_text", "f8", "editor", "Edit the settings as text in $VISUAL, $EDITOR or vi.", _FORM, "run", hint=True),
     Action("enqueue", "f9", "queue", "Run with these settings when the runs that were started here have ended.", _FORM, "run", hint=True, priority=True),
     Action("help", "question_mark,f1", "help", "Show this help.", hint=True),
-    Action("command_palette", "colon", "more", "Search all actions by name.", hint=True),
+    Action("glossary", "f4", "words", "What the words mean: end matrix, effective rank, lane, flow time, t*."),
+    Action("command_palette", "colon", "more", "Search all actions by name.", hint=True, in_palette=False),
     Action("request_quit", "q", "quit", "Leave; a live run is asked about.", hint=True),
     Action("suspend_process", "ctrl+z", "suspend", "Back to the shell for a while; its fg brings the app back.", priority=True, fixed=True),
-    Action("request_quit", "ctrl+c", "quit", "The same, from anywhere.", priority=True, fixed=True),
+    Action("request_quit", "ctrl+c", "quit", "The same, from anywhere.", priority=True, fixed=True, in_palette=False),
 )  # fmt: skip
 
 _BACK = "Back to the screen below."
@@ -157,8 +160,10 @@ DIALOGS = (
         "cancel", "escape", "back", _BACK, ("notes", "prune", "export", "finder", "save"), priority=True, fixed=True
     ),
     Action("close", "escape,question_mark,f1,q,enter", "close", "Close the help.", ("help",), fixed=True),
+    Action("close", "escape,f4,q,enter", "close", "Close the words.", ("glossary",), fixed=True),
     Action("done", "escape", "done", "Lay the chosen runs over this one.", ("compare",), priority=True, fixed=True),
     Action("choose", "space", "choose", "Choose the run, or let it go.", ("compare",), priority=True, fixed=True),
+    Action("close", "escape,f4,q,enter", "close", "Close the words.", ("glossary",), fixed=True),
     Action("done", "escape", "done", "Show the ticked columns.", ("columns",), priority=True, fixed=True),
     Action("choose", "space", "tick", "Tick the column, or let it go.", ("columns",), priority=True, fixed=True),
     Action("sort", "o", "sort", "Sort by the column.", ("columns",), priority=True, fixed=True),
@@ -167,6 +172,8 @@ DIALOGS = (
     Action("move(1)", "down", "down", "The next entry.", ("finder",), priority=True, fixed=True),
 )
 
+FIRST = ("help", "glossary")
+"""What the palette begins with."""
 _ALWAYS = ("help", "command_palette", "request_quit")
 _SHOWN = {
     "question_mark": "?", "colon": ":", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "comma": ",",

@@ -36,6 +36,8 @@ class Memory(msgspec.Struct, kw_only=True):
     descending: bool = True
     columns: list[str] = []
     """Those of the runs that were ticked; none for what fits."""
+    theme: str = ""
+    """Chosen in the palette; empty for what the configuration says."""
     marker: str = ""
     """Chosen by key; empty for what the configuration says."""
 

@@ -17,7 +17,7 @@ from solver.rundir import RunDirectory
 from tests.solver.running import ran
 from tests.tui import logs
 from tests.tui.driving import StandIn, app_of, caught_up, chart_text, live, opened, text_of, until
-from tui import exporting, keys
+from tui import exporting, keys, memory
 from tui.draw.palette import pale
 from tui.screens.compare import CompareDialog
 from tui.screens.export import ExportDialog
@@ -398,13 +398,52 @@ async def test_every_action_is_in_the_palette_which_a_click_opens_at_every_size(
     async with opened(size, run=logs.run_in_state("ended")) as pilot:
         await caught_up(pilot)
         app = app_of(pilot)
-        titles = {command.title for command in app.get_system_commands(app.screen)}
+        listed = [command.title for command in app.get_system_commands(app.screen)]
+        assert [title.partition(" (")[0] for title in listed[:2]] == ["help", "words"]
+        assert len(set(listed)) == len(listed), "no two of them read the same"
         for action in keys.of("live"):
-            if action.name != "command_palette":
-                assert f"{action.label} ({app.keys.shown(action)})" in titles
+            # What is like another one but for its length is that one's brother.
+            if action.name != "command_palette" and "far" not in action.name and action.keys != "ctrl+c":
+                assert f"{action.label} ({app.keys.shown(action)})" in listed
+        for title in (
+            "preset mf-depth",
+            f"open {live(pilot).directory.id}",
+            "theme textual-light",
+            "frames 5 per second",
+        ):
+            assert title in listed
         line = text_of(pilot).splitlines()[-1]
         await pilot.click("#hints", offset=(line.index(": more"), 0))
         await until(pilot, lambda: type(pilot.app.screen).__name__ == "CommandPalette")
+
+
+async def test_the_palette_changes_theme_and_frame_rate_and_the_theme_is_kept() -> None:
+    async with opened(run=logs.run_in_state("ended")) as pilot:
+        screen = await caught_up(pilot)
+        app = app_of(pilot)
+        for command in app.get_system_commands(app.screen):
+            if command.title in ("theme textual-light", "frames 2 per second"):
+                command.callback()
+        assert app.theme == "textual-light"
+        assert screen.frames_per_s == 2.0
+    assert memory.read().theme == "textual-light"
+    async with opened() as pilot:
+        assert app_of(pilot).theme == "textual-light"
+        await pilot.press("f4")
+        await until(pilot, lambda: "What the words mean" in text_of(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "What the words mean" not in text_of(pilot))
+
+
+async def test_space_while_a_run_stops_is_answered() -> None:
+    made = logs.run_in_state("running")
+    with logs.held(made):
+        async with opened(run=made) as pilot:
+            screen = await caught_up(pilot)
+            await pilot.press("s")
+            await until(pilot, lambda: screen.stopping)
+            await pilot.press("space")
+            await until(pilot, lambda: "stopping at its next step: space" in text_of(pilot))
 
 
 async def test_a_hint_that_is_clicked_acts_like_its_key() -> None:

@@ -189,7 +189,7 @@ class HelpScreen(ModalScreen[None]):
                     yield Static(heading, classes="section", markup=False)
                     yield Static("\n".join(self._line(action) for action in actions), markup=False)
             yield Static("Mouse: click the list, the keys below and the chart; wheel zooms, drag moves.", markup=False)
-            yield Static(_WORDS, id="words", markup=False)
+            yield Static("esc closes this · f4 says what the words mean", id="words", markup=False)
 
     def _line(self, action: keys.Action) -> str:
         shown = " ".join(keys.shown(key) for key in self._keys.keys(action).split(","))
@@ -199,16 +199,35 @@ class HelpScreen(ModalScreen[None]):
         self.dismiss(None)
 
 
-_WORDS = """
-Words
-  end matrix      W = W_N … W_1, the product of the N layers
-  σ₁ ≥ σ₂ ≥ …     singular values of W: dσ/dt = N σ^(2−2/N) γ
-  γ               how hard the loss pulls on that direction
-  effective rank  exp of the entropy of σ/Σσ: 5 equal ones give 5
-  alignment       1 where σ_r's vectors lie in the truth's spaces
-  training loss   on the observed entries
-  recon. error    on all entries; the zero matrix scores 1
-  lane            one trained factorization of the run
-  flow time       what gradient descent's steps add up to
-  t*              where σ₁ escapes at the earliest, γ frozen
-esc closes this."""
+class GlossaryScreen(ModalScreen[None]):
+    """What the words on the screens mean."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("glossary")
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog tall"):
+            yield Static("What the words mean", classes="section", markup=False)
+            yield Static("\n".join(f"{word:<15} {meaning}" for word, meaning in _WORDS.items()), markup=False)
+            yield Static("\nesc closes this", markup=False)
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+
+_WORDS = {
+    "end matrix": "W = W_N … W_1, the product of the N layers",
+    "σ₁ ≥ σ₂ ≥ …": "singular values of W: dσ/dt = N σ^(2−2/N) γ",
+    "γ": "how hard the loss pulls on that direction",
+    "effective rank": "exp of the entropy of σ/Σσ: 5 equal ones give 5",
+    "alignment": "1 where σ_r's vectors lie in the truth's spaces",
+    "training loss": "on the observed entries",
+    "recon. error": "on all entries; the zero matrix scores 1",
+    "lane": "one trained factorization of the run",
+    "claim": "a statement of the papers, measured on the run",
+    "flow time": "what gradient descent's steps add up to",
+    "t*": "where σ₁ escapes at the earliest, γ frozen",
+    "component": "one of the R rank-1 tensors whose sum is fitted",
+    "CP rank": "the least number of components that fit it",
+    "balanced": "W_{j+1}ᵀW_{j+1} = W_jW_jᵀ, which the flow keeps",
+    "least norm": "of all that fit, the least nuclear norm",
+}

@@ -89,7 +89,13 @@ class LiveScreen(ArrangingScreen):
         self.follower.feed.start()
         self.show_lane_table()
         self.lay_over()
-        self.set_interval(1 / self.frames_per_s, self._tick)
+        self._timer = self.set_interval(1 / self.frames_per_s, self._tick)
+
+    def draw_so_often(self, frames_per_s: float) -> None:
+        """From now on."""
+        self._timer.stop()
+        self.frames_per_s = frames_per_s
+        self._timer = self.set_interval(1 / frames_per_s, self._tick)
 
     def on_unmount(self) -> None:
         self.remember()
@@ -287,6 +293,8 @@ class LiveScreen(ArrangingScreen):
     def action_pause(self) -> None:
         if self.app.state_of(self.directory) in WAITING:
             self.app.resume(self.directory)
+        elif self.is_live() and self.stopping:
+            self.notify("it is stopping at its next step: space takes it up again when it has")
         elif self.is_live():
             self.app.tell(self.directory, "resume" if self._state() == "paused" else "pause")
         elif self.directory.can_resume():
