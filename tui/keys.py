@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
 Place = Literal["home", "settings", "live", "runs"]
-Dialog = Literal["quit", "notes", "prune", "help", "glossary", "compare", "export", "finder", "save", "columns"]
+Dialog = Literal["quit", "notes", "prune", "help", "glossary", "ask", "compare", "export", "finder", "save", "columns"]
 Group = Literal["run", "look", "chart", "lanes", "compare", "list", "app"]
 
 GROUPS: dict[Group, str] = {
@@ -97,6 +97,8 @@ ACTIONS = (
     Action("pictures", "7", "pictures", "Show matrices, tensor slices or components as pictures; again for the next.", _LIVE, "look"),
     Action("look_for", "8", "look for", "Show what the preset says to look for, one after the other.", _LIVE, "look"),
     Action("explain", "i", "explain", "Show one claim: its formula, its source, and the numbers behind it.", _LIVE, "look"),
+    Action("filter_list", "F", "filter list", "List only the quantities that fit: words, norm* or /norm|rank/.", _LIVE, "look"),
+    Action("pin_row", "asterisk", "pin row", "Let the list begin with the chosen row; again to let it go.", _LIVE, "look"),
     Action("next_quantity", "down,j", "next", "Show the next row of the list, or go to the next lane of the table.", _LIVE, "look"),
     Action("previous_quantity", "up,k", "previous", "Show the row before.", _LIVE, "look"),
     Action("maximise", "z", "maximise", "The chart alone, or with what stands around it.", _LIVE, "look"),
@@ -157,13 +159,18 @@ DIALOGS = (
     Action("answer('leave')", "l", "leave", "Leave; the runs go on.", ("quit",), fixed=True),
     Action("answer('stay')", "ctrl+c", "stay", "Stay.", ("quit",), priority=True, fixed=True),
     Action(
-        "cancel", "escape", "back", _BACK, ("notes", "prune", "export", "finder", "save"), priority=True, fixed=True
+        "cancel",
+        "escape",
+        "back",
+        _BACK,
+        ("ask", "notes", "prune", "export", "finder", "save"),
+        priority=True,
+        fixed=True,
     ),
     Action("close", "escape,question_mark,f1,q,enter", "close", "Close the help.", ("help",), fixed=True),
     Action("close", "escape,f4,q,enter", "close", "Close the words.", ("glossary",), fixed=True),
     Action("done", "escape", "done", "Lay the chosen runs over this one.", ("compare",), priority=True, fixed=True),
     Action("choose", "space", "choose", "Choose the run, or let it go.", ("compare",), priority=True, fixed=True),
-    Action("close", "escape,f4,q,enter", "close", "Close the words.", ("glossary",), fixed=True),
     Action("done", "escape", "done", "Show the ticked columns.", ("columns",), priority=True, fixed=True),
     Action("choose", "space", "tick", "Tick the column, or let it go.", ("columns",), priority=True, fixed=True),
     Action("sort", "o", "sort", "Sort by the column.", ("columns",), priority=True, fixed=True),
@@ -177,7 +184,7 @@ FIRST = ("help", "glossary")
 _ALWAYS = ("help", "command_palette", "request_quit")
 _SHOWN = {
     "question_mark": "?", "colon": ":", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "comma": ",",
-    "full_stop": ".", "left_square_bracket": "[", "right_square_bracket": "]", "escape": "esc",
+    "full_stop": ".", "asterisk": "*", "left_square_bracket": "[", "right_square_bracket": "]", "escape": "esc",
     "left": "←", "right": "→", "up": "↑", "down": "↓",
 }  # fmt: skip
 

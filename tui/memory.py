@@ -18,6 +18,10 @@ class Look(msgspec.Struct, kw_only=True):
     axis: str = "step"
     log: dict[str, bool] = {}
     """Logarithmic axes chosen by hand."""
+    pinned: list[str] = []
+    """The keys of the rows that the list begins with."""
+    asked: str = ""
+    """Which quantities the list shows; empty for all."""
     tiles: list[str] = []
     """The keys of the rows that charts show, the first of all charts first."""
     shape: list[int] = []

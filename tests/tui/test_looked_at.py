@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import presets
 from solver.history import History
 from solver.records import AnyRecord, Claim, Ending, LaneEnding, Outcome
+from solver.refusal import BadSetting
 from tests.tui import logs
 from tests.tui.driving import caught_up, chart_text, opened, text_of, until
 from tests.tui.histories import Told, ended, made, quantity
@@ -42,11 +43,13 @@ from tui.memory import Look
 from tui.screens.selection import Selection
 from tui.shown import claim_pages, settings_page, verdict
 from tui.shown.figures import HOLLOW, figures
+from tui.shown.quantities import Quantity
 from tui.text import cut
 from tui.watch.seen import Seen
 from tui.widgets.charts import Charts
 from tui.widgets.lane_table import LaneTable
 from tui.widgets.look_for_list import LookForList
+from tui.widgets.quantity_list import QuantityList
 
 NUMBERS = re.compile(r"[-−]?\d[\d.]*(?:e[-+]?\d+)?")
 WORDS = st.lists(
@@ -376,3 +379,47 @@ def test_pictures_have_a_scale_with_numbers_and_true_colours_where_there_are_som
 def test_the_look_of_an_older_version_is_read() -> None:
     """Memory without charts is one chart."""
     assert msgspec.json.decode(b'{"item": "train_loss None"}', type=Look).tiles == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "fitting"),
+    [
+        ("norm", ["nuclear norm", "Frobenius norm", "spectral norm", "Schatten-2/N norm", "gradient norm"]),
+        ("*norm", ["nuclear norm", "Frobenius norm", "spectral norm", "Schatten-2/N norm", "gradient norm"]),
+        ("/^(nuclear|spectral)/", ["nuclear norm", "spectral norm"]),
+        ("train_loss", ["training loss"]),
+        ("", None),
+    ],
+)
+def test_quantities_are_listed_by_words_by_a_pattern_or_by_an_expression(asked: str, fitting: list[str] | None) -> None:
+    told = {name: [1.0] for name in logs.SERIES if name != "singular_values"}
+    selection = Selection(Seen("a", "a", presets.order_of("mf-depth"), made([({}, told)])), Look())
+    selection.update(selection.seen, [])
+    assert selection.choose_key("sheet claims")
+    selection.ask_for(asked)
+    listed = [selection.items[place] for place in selection.listing().places]
+    names = [item.title.strip() for item in listed if isinstance(item, Quantity)]
+    assert names == fitting if fitting is not None else len(names) > 6
+    assert any(item.title == "claims" for item in listed), "pages stay"
+
+
+def test_an_expression_that_is_none_is_refused_and_what_was_listed_stays() -> None:
+    selection = Selection(Seen("a", "a", presets.order_of("mf-depth"), History()), Look(asked="norm"))
+    with pytest.raises(BadSetting, match="no regular expression"):
+        selection.ask_for("/(/")
+    assert selection.asked == "norm"
+
+
+async def test_rows_are_pinned_and_the_list_is_filtered_and_both_are_remembered() -> None:
+    async with opened((120, 40), run=logs.run_in_state("ended")) as pilot:
+        screen = await caught_up(pilot)
+        await pilot.press("3", "asterisk")
+        rows = screen.query_one(QuantityList)
+        await until(pilot, lambda: rows.rows[0][0].strip() == "Pinned" and "training loss" in rows.rows[1][0])
+        await pilot.press("F", *"norm", "enter")
+        await until(pilot, lambda: not any("effective rank" in text for text, _ in rows.rows))
+        assert "depth 3, at its end · norm" in text_of(pilot)
+        await pilot.press("up")
+        assert screen.selection.place() == 0 or screen.selection.listing().places[0] == screen.selection.place()
+        look = screen.remembered()
+        assert (look.asked, look.pinned) == ("norm", ["train_loss None"])

@@ -130,7 +130,7 @@ class ArrangingScreen(LookingScreen):
             self._at = max(0, min(self._at + by, len(self._rows) - 1))
             self.redraw()
         else:
-            self.show(changed=self.selection.choose(self.selection.place() + by))
+            self.show(changed=self.selection.step(by))
 
     def _lane_here(self) -> int | None:
         return self._rows[self._at].lane if self.has_table and self._at < len(self._rows) else None

@@ -171,6 +171,28 @@ class SaveDialog(ModalScreen[Path | None]):
         self.dismiss(None)
 
 
+class AskDialog(ModalScreen[str | None]):
+    """Asks for a line of text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("ask")
+
+    def __init__(self, question: str, text: str) -> None:
+        super().__init__()
+        self._question, self._text = question, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._question, markup=False)
+            yield Field(self._text, id="text", max_length=80, compact=True)
+            yield Static("enter takes it, an empty line all of them · esc goes back", markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
 class HelpScreen(ModalScreen[None]):
     """Every key of the screen it was called from, from the one table."""
 

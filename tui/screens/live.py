@@ -31,7 +31,7 @@ from tui.widgets.charts import Charts
 from tui.widgets.hints import Hints
 from tui.widgets.lane_table import LaneTable
 from tui.widgets.look_for_list import LookForList
-from tui.widgets.quantity_list import QuantityList
+from tui.widgets.quantity_list import Listed, QuantityList
 from tui.widgets.rows import Rows
 from tui.widgets.slider import Slider
 from tui.widgets.status import Status
@@ -204,7 +204,9 @@ class LiveScreen(ArrangingScreen):
             if self.has_table:
                 self.draw_table(seen)
             else:
-                self.query_one(QuantityList).draw(self.selection.items, self.selection.place(), seen, lane, colour)
+                selection = self.selection
+                listed = Listed(selection.items, selection.listing(), selection.place())
+                self.query_one(QuantityList).draw(listed, seen, lane, colour)
             self._draw_status(seen, lane)
         self._draw_events(seen)
         self._drawn_look = self._look()

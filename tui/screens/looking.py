@@ -8,9 +8,11 @@ from textual.screen import Screen
 
 from solver import claims, settings
 from solver.records import Claim
+from solver.refusal import BadSetting
 from tui import memory
 from tui.draw.canvas import MARKERS
 from tui.host import Host
+from tui.screens.dialogs import AskDialog
 from tui.screens.finder import Entry, Finder
 from tui.screens.selection import Selection
 from tui.shown import quantities
@@ -134,6 +136,25 @@ class LookingScreen(Screen[None]):
             self.show(changed=True)
         else:
             self.notify("this run's preset makes no claims")
+
+    def action_filter_list(self) -> None:
+        def asked(words: str | None) -> None:
+            if words is None:
+                return
+            try:
+                self.selection.ask_for(words)
+            except BadSetting as error:
+                self.app.complain(str(error))
+            self.redraw()
+
+        self.app.push_screen(
+            AskDialog("List only quantities with these words, norm* or /norm|rank/", self.selection.asked), asked
+        )
+
+    def action_pin_row(self) -> None:
+        title = self.selection.toggle_pinned()
+        self.notify(f"{title}: pinned or let go of at the head of the list" if title else "no row is chosen")
+        self.redraw()
 
     def action_look_for(self) -> None:
         if self.selection.next_to_look_for():

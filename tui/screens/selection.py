@@ -7,6 +7,7 @@ import math
 import msgspec
 
 from solver.history import History, LaneHistory
+from solver.refusal import BadSetting
 from solver.series import AXES
 from tui.draw.curves import Curve, Mark
 from tui.draw.matrix import View
@@ -15,6 +16,7 @@ from tui.shown import look_for, quantities, traces
 from tui.shown.bands import FEWEST_SEEDS
 from tui.shown.figures import HOLLOW, Figure, figures
 from tui.shown.items import Item, first, items, named
+from tui.shown.listing import Listing, listing, matcher
 from tui.shown.pictures import Pictures, Scene
 from tui.shown.quantities import Quantity
 from tui.shown.sheets import Sheet, claim_sheets
@@ -49,6 +51,8 @@ class Selection:
         self._axis = look.axis
         self._log_by_hand = dict(look.log)
         self._bands = look.bands
+        self._pinned = list(look.pinned)
+        self._asked = look.asked
         self._start = 0
         """The first line or slice of a page that is longer than the screen."""
 
@@ -56,7 +60,14 @@ class Selection:
         """The choices that another run of the same preset begins with."""
         # A page or a picture is read once; a chart is what one comes back to.
         item = self._chosen if isinstance(self.item(), Figure | Quantity) else ""
-        return Look(item=item, axis=self._axis, log=dict(self._log_by_hand), bands=self._bands)
+        return Look(
+            item=item,
+            axis=self._axis,
+            log=dict(self._log_by_hand),
+            bands=self._bands,
+            pinned=list(self._pinned),
+            asked=self._asked,
+        )
 
     def update(self, seen: Seen, others: list[Seen], whole: Seen | None = None) -> None:
         """Takes up what the runs have by now; in a replay ``whole`` is all of the run."""
@@ -80,6 +91,42 @@ class Selection:
         self._chosen = self.items[place].key
         self._start, self.view = 0, View()
         return True
+
+    def listing(self) -> Listing:
+        """The rows of the list, as they were pinned and asked for."""
+        try:
+            return listing(self.items, self._asked, self._pinned, self._chosen)
+        except BadSetting:
+            # Remembered by another version.
+            self._asked = ""
+            return listing(self.items, "", self._pinned, self._chosen)
+
+    def ask_for(self, words: str) -> None:
+        """Lists the quantities that fit alone; none for all. Raises BadSetting."""
+        matcher(words)
+        self._asked = words.strip()
+
+    @property
+    def asked(self) -> str:
+        """Which quantities are listed."""
+        return self._asked
+
+    def toggle_pinned(self) -> str:
+        """Lets the list begin with the chosen row, or no longer; its title, or nothing where none is chosen."""
+        item = self.item()
+        if item is None:
+            return ""
+        if item.key in self._pinned:
+            self._pinned.remove(item.key)
+        else:
+            self._pinned.append(item.key)
+        return item.title.strip()
+
+    def step(self, by: int) -> bool:
+        """Chooses the row of the list so many further down; False where there is none."""
+        places = self.listing().places
+        at = next((index for index, place in enumerate(places) if place == self.place()), 0) + by
+        return 0 <= at < len(places) and self.choose(places[at])
 
     def choose_key(self, key: str) -> bool:
         """Chooses the row of a key; False where there is none."""

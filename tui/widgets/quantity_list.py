@@ -14,6 +14,7 @@ from tui.draw.palette import CHOSEN
 from tui.draw.spark import spark
 from tui.shown import quantities
 from tui.shown.items import Item
+from tui.shown.listing import Listing
 from tui.shown.quantities import Quantity
 from tui.shown.sheets import Sheet
 from tui.text import cut, label
@@ -32,6 +33,14 @@ class _Line(NamedTuple):
     place: int
 
 
+class Listed(NamedTuple):
+    """The rows there are, which of them are shown in what order, and the place of the chosen one."""
+
+    items: list[Item]
+    listing: Listing
+    chosen: int
+
+
 class QuantityList(Rows):
     """Shows the quantities of one lane; a click chooses one."""
 
@@ -48,34 +57,33 @@ class QuantityList(Rows):
         self._first = 0
         self._fitted = (0, 0)
         self._drawn: list[_Line] = []
-        self._last: tuple[list[Item], int, Seen | None, LaneHistory | None, int] = ([], 0, None, None, 0)
+        self._last: tuple[Listed, Seen | None, LaneHistory | None, int] = (Listed([], Listing([]), 0), None, None, 0)
 
     def on_resize(self, _: events.Resize) -> None:
         # The status line may grow or shrink by itself, and takes its rows from here.
         self.draw(*self._last)
 
-    def draw(self, items: list[Item], chosen: int, seen: Seen | None, lane: LaneHistory | None, colour: int) -> None:
+    def draw(self, listed: Listed, seen: Seen | None, lane: LaneHistory | None, colour: int) -> None:
         """Shows of the groups the rows around the chosen one."""
-        self._last = (items, chosen, seen, lane, colour)
+        self._last = (listed, seen, lane, colour)
         width, height = self.size
         if not width or not height or seen is None:
             return
-        lines = self._groups(items, chosen, seen, lane, colour, width)
-        self._drawn = self._in_sight(lines, chosen, height, width)
+        lines = self._groups(listed, seen, lane, colour, width)
+        self._drawn = self._in_sight(lines, listed.chosen, height, width)
         rows = [line.row for line in self._drawn]
         self.show(rows + [row(width=width)] * (height - len(rows)))
 
-    def _groups(
-        self, items: list[Item], chosen: int, seen: Seen, lane: LaneHistory | None, colour: int, width: int
-    ) -> list[_Line]:
+    def _groups(self, listed: Listed, seen: Seen, lane: LaneHistory | None, colour: int, width: int) -> list[_Line]:
         lines: list[_Line] = []
-        before = ""
-        for place, item in enumerate(items):
-            heading = _heading(item, seen, lane, width)
+        before, rows = "", listed.listing
+        for index, place in enumerate(rows.places):
+            item = listed.items[place]
+            heading = "Pinned" if index < rows.n_pinned else _heading(item, rows.asked, seen, lane, width)
             if heading != before:
                 lines.append(_Line(row((heading, STRONG), width=width), -1))
                 before = heading
-            lines.append(_Line(self._row(item, seen, lane, place == chosen, colour, width), place))
+            lines.append(_Line(self._row(item, seen, lane, place == listed.chosen, colour, width), place))
         return lines
 
     def _in_sight(self, lines: list[_Line], chosen: int, height: int, width: int) -> list[_Line]:
@@ -133,11 +141,12 @@ class QuantityList(Rows):
             self.post_message(self.Chosen(self._drawn[event.y].place))
 
 
-def _heading(item: Item, seen: Seen, lane: LaneHistory | None, width: int) -> str:
+def _heading(item: Item, asked: str, seen: Seen, lane: LaneHistory | None, width: int) -> str:
     """What the group of a row is called; that of quantities says whose values stand beside them."""
     if isinstance(item, Quantity):
         if lane is None:
             return "Quantities"
         when = "then" if seen.history.state == "replayed" else "now" if lane.outcome is None else "at its end"
-        return f"{cut(label(seen.history, lane), width - len(when) - 2)}, {when}"
+        only = f" · {asked}" if asked else ""
+        return f"{cut(label(seen.history, lane), max(1, width - len(when + only) - 2))}, {when}{only}"
     return "Claims" if isinstance(item, Sheet) and item.claim else "Figures and pages"
