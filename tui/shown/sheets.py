@@ -8,7 +8,7 @@ import msgspec
 
 from solver.rundir import Order
 from tui.draw.cells import DIM, Row, row
-from tui.shown import claim_pages, event_page, look_for, minimiser_page, settings_page
+from tui.shown import claim_pages, event_page, look_for, machine_page, minimiser_page, settings_page
 from tui.shown.lines import Line
 from tui.watch.seen import Seen
 
@@ -59,6 +59,8 @@ def sheets(seen: Seen, others: Sequence[Seen] = ()) -> list[Sheet]:
         found.append(Sheet("claims", claim_pages.overview, lambda one: claim_pages.in_short(one.history, names)))
     if history.events or seen.milestones or any(lane.outcome is not None for lane in history.lanes):
         found.append(Sheet("events", event_page.lines, event_page.count))
+    if len(seen.use.cores) or len(seen.use.gpu_share):
+        found.append(Sheet("machine", machine_page.lines, machine_page.value))
     if any("minimisers" in baselines for baselines in history.baselines.values()):
         found.append(Sheet("quantity | minimiser", minimiser_page.lines, lambda _: "", "minimisers"))
     return found

@@ -22,6 +22,8 @@ class Device:
     def __init__(self) -> None:
         self._next = 0.0
         self._use = ""
+        self.gpu: tuple[float, float] | None = None
+        """The share of a GPU that is busy, and its bytes in use; None where that is not known."""
         self._asked: subprocess.Popen[str] | None = None
 
     def text(self, environment: Mapping[str, object], *, is_live: bool = True) -> str:
@@ -78,4 +80,5 @@ class Device:
         except ValueError:
             self._use = ""
         else:
+            self.gpu = busy / 100.0, used * 2.0**20
             self._use = f"{used / 1024:.1f} of {total / 1024:.1f} GiB · {busy:.0f} %"

@@ -10,6 +10,7 @@ from solver.records import AnyRecord
 from solver.rundir import RunDirectory
 from solver.truth import Truth
 from tui.watch.device import Device
+from tui.watch.use import Use
 
 _LOOK_EVERY_S, _LOOK_SELDOM_S = 0.05, 0.5
 # Read in pieces, so that attaching to a long run shows its beginning at once.
@@ -35,6 +36,8 @@ class Feed:
         self.device = ""
         """Name, memory and use of the run's device; empty before it is known."""
         self._device = Device()
+        self.use = Use()
+        """What the run takes of the machine."""
         self.caught_up = False
         """Everything that the log held at some moment has been read."""
         self.live_state = "running"
@@ -83,6 +86,8 @@ class Feed:
             if not self.truths and self._directory.problem.exists():
                 self.truths = truth.read(self._directory.problem)
             self.device = self._device.text(self.environment, is_live=not self.solver_gone)
+            if not self.solver_gone and self.use.is_due():
+                self.use.look(self._directory.told().pid or 0, self._device.gpu)
             look += 1
             # A run that has ended may be taken up again, but not in a twentieth of a second.
             self._closed.wait(_LOOK_SELDOM_S if self.solver_gone else _LOOK_EVERY_S)

@@ -12,6 +12,7 @@ from solver.truth import Truth
 from tui.text import inert
 from tui.watch import replay
 from tui.watch.feed import Feed
+from tui.watch.use import Use
 
 
 class Seen(msgspec.Struct):
@@ -25,6 +26,10 @@ class Seen(msgspec.Struct):
     milestones: list[Milestone] = []
     truths: list[Truth] = []
     """By problem."""
+    device: str = ""
+    """Name, memory and use of the run's device, as far as they are known."""
+    use: Use = msgspec.field(default_factory=Use)
+    """What the run has taken of the machine while it was watched."""
 
 
 class Follower:
@@ -57,4 +62,5 @@ class Follower:
         if place is not None:
             history = replay.at(history, axis, place)
             found = milestones.until(found, history)
-        return Seen(self.directory.id, self.name, self.order, history, found, self.feed.truths)
+        feed = self.feed
+        return Seen(self.directory.id, self.name, self.order, history, found, feed.truths, feed.device, feed.use)
