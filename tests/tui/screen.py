@@ -29,6 +29,8 @@ KEYS = {
     "down": b"\x1b[B",
     "right": b"\x1b[C",
     "left": b"\x1b[D",
+    "home": b"\x1b[H",
+    "end": b"\x1b[F",
     "f2": b"\x1bOQ",
     "f3": b"\x1bOR",
     "f5": b"\x1b[15~",
@@ -129,7 +131,7 @@ class Watched:
 
     def press(self, *keys: str) -> None:
         """Keys by name, or letters."""
-        self.terminal.press(b"".join(KEYS.get(key, key.encode()) for key in keys))
+        self.terminal.press(b"".join(KEYS[key] if len(key) > 1 else key.encode() for key in keys))
 
     def until(self, is_there: Callable[[str], object], seconds: float = 60.0) -> str:
         """What the screen shows as soon as that fulfils the condition. Raises TimeoutError with what it shows."""

@@ -1,27 +1,21 @@
-"""The five tasks of docs/tour.md, typed as they stand there on real solvers."""
+"""The tasks of docs/tour.md, typed as they stand there, byte for byte, to the app in a terminal with real solvers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Input, Select
 
-from solver import client
-from tests.tui.driving import live, text_of, until
-from tui.app import ImplicitApp
-from tui.screens.export import ExportDialog
-from tui.screens.live import LiveScreen
-from tui.screens.settings import SettingsScreen
+import presets
+from bench.terminal import COMMAND
+from solver import history, runs
+from tests.tui.screen import Watched
 
 TOUR = (Path(__file__).parents[2] / "docs" / "tour.md").read_text(encoding="utf-8")
 _TOKEN = re.compile(r"`([^`]+)`|\"([^\"]+)\"|\*(wait)\*")
-_NAMES = {"/": "slash"}
+SIZE = (140, 44)
 
 
 def tasks() -> dict[str, list[tuple[str, str]]]:
@@ -36,79 +30,85 @@ def tasks() -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def test_there_are_five_tasks() -> None:
-    assert len(tasks()) == 5
+def test_there_are_six_tasks_and_nothing_but_keys_words_and_waits_in_them() -> None:
+    assert len(tasks()) == 6
+    for lines in tasks().values():
+        for keys, _ in lines:
+            assert _TOKEN.sub("", keys).strip() == "", keys
 
 
-async def typed(pilot: Pilot[None], line: str) -> None:
+def has_settled(shown: str) -> bool:
+    """Whether a form stands, or a run has ended."""
+    is_form = shown.lstrip().startswith("settings") and "f5 run" in shown
+    return is_form or ("converged" in shown and "▶" not in shown and "starting" not in shown)
+
+
+def type_(watched: Watched, line: str) -> None:
+    """Key by key and word by word, as a person does who sees what the last one did."""
+    before = ""
     for key, words, wait in _TOKEN.findall(line):
         if wait:
-            await settled(pilot)
-        elif words:
-            await pilot.press(*("space" if letter == " " else letter for letter in words))
-        elif "=" in key and isinstance(pilot.app.screen, SettingsScreen):
-            field, _, value = key.partition("=")
-            entry = next(one for one in pilot.app.screen.query(Input) if (one.name or "").endswith(field))
-            entry.focus()
-            entry.value = ""
-            await pilot.press(*(letter if letter.isalnum() else "full_stop" for letter in value))
-        elif isinstance(pilot.app.screen, ExportDialog) and key in ("svg", "csv", "json"):
-            pilot.app.screen.query_one("#kind", Select).value = key
-            await pilot.pause()
+            # What stood there before the last key may look settled, too.
+            watched.until(lambda shown, before=before: title_of(shown) != before and has_settled(shown), 120.0)  # type: ignore[misc]
         else:
-            await pilot.press(_NAMES.get(key, key))
-        await pilot.pause()
+            before = title_of(watched.screen.text)
+            watched.press(*(words or [key]))
+        watched.still(0.12)
 
 
-async def settled(pilot: Pilot[None]) -> None:
-    """A run that is shown has ended and been drawn; a form has its fields."""
-
-    def is_there() -> bool:
-        screen = pilot.app.screen
-        if isinstance(screen, SettingsScreen):
-            return bool(screen.query("#form Input"))
-        return isinstance(screen, LiveScreen) and screen.history.ending is not None and screen.is_caught_up()
-
-    await until(pilot, is_there, tries=12_000)
+def title_of(shown: str) -> str:
+    return shown.partition("\n")[0]
 
 
-@pytest.fixture
-def _solvers_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every solver that was started or warmed is let go of, and waited for."""
-    solvers: list[client.Solver] = []
+def quit_(watched: Watched) -> None:
+    """The solver of a run that has just ended may not have let go yet: then the app asks."""
+    gone: list[bool] = []
 
-    def kept(make: Callable[..., client.Solver]) -> Callable[..., client.Solver]:
-        def of(*given: Any, **named: Any) -> client.Solver:
-            solvers.append(make(*given, **named))
-            return solvers[-1]
+    def has_gone_or_asks(shown: str) -> bool:
+        gone.extend([True] * (not gone and not watched.terminal.is_alive()))
+        return bool(gone) or "under way" in shown
 
-        return of
-
-    monkeypatch.setattr(client, "start", kept(client.start))
-    monkeypatch.setattr(client, "warm", kept(client.warm))
-    yield
-    for solver in solvers:
-        solver.release()
-        assert solver.wait(30.0) is not None
+    watched.press("q")
+    watched.until(has_gone_or_asks)
+    if not gone:
+        watched.press("l")
+        watched.until(lambda _: not watched.terminal.is_alive())
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_solvers_end")
 @pytest.mark.parametrize("title", list(tasks()))
-async def test_the_task_is_done_with_these_keys(title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    app = ImplicitApp()
-    async with app.run_test(size=(140, 44), notifications=True) as pilot:
-        await pilot.pause()
+def test_the_task_is_done_with_these_keys(title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "talk").mkdir()
+    monkeypatch.chdir(tmp_path / "talk")
+    with Watched([COMMAND], SIZE) as watched:
+        watched.until(lambda shown: "mf-depth" in shown and "q quit" in shown)
         for keys, seen in tasks()[title]:
-            await typed(pilot, keys)
-            await until(pilot, lambda seen=seen: seen in text_of(pilot), tries=2_000)  # type: ignore[misc]
-        if title.startswith("5"):
-            (figure,) = tmp_path.glob("*.svg")
-            root = ElementTree.fromstring(figure.read_text(encoding="utf-8"))
-            assert root.tag.endswith("svg")
-            assert len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))) == 24
-        if title.startswith("3"):
-            signs = [lane for lane in live(pilot).history.lanes if lane.parameters["model.depth"] == 1]
-            kept = [lane.columns["det_sign"][-1] == lane.columns["det_sign"][0] for lane in signs]
-            assert any(not one for one in kept)
+            type_(watched, keys)
+            watched.until(lambda shown, seen=seen: seen in shown)  # type: ignore[misc]
+        quit_(watched)
+    afterwards = {"3": determinants_change_sign, "5": the_figure_has_its_curves, "6": the_preset_is_there}
+    if title[0] in afterwards:
+        afterwards[title[0]](tmp_path / "talk")
+
+
+def determinants_change_sign(_: Path) -> None:
+    (run,) = runs.list_runs()
+    lanes = [lane for lane in history.read(run.log).lanes if lane.parameters["model.depth"] == 1]
+    kept = [lane.columns["det_sign"][-1] == lane.columns["det_sign"][0] for lane in lanes]
+    assert len(kept) == 2
+    assert not all(kept)
+
+
+def the_figure_has_its_curves(directory: Path) -> None:
+    (figure,) = directory.iterdir()
+    (run,) = runs.list_runs()
+    assert figure.name == f"{run.id}.svg"
+    root = ElementTree.fromstring(figure.read_text(encoding="utf-8"))
+    assert root.tag.endswith("svg")
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))) == 24
+
+
+def the_preset_is_there(_: Path) -> None:
+    preset = presets.load("ten-times")
+    assert preset.raw["model"]["init_scale"] == 0.01
+    assert preset.raw["sweep"] == presets.load("mf-depth").raw["sweep"]
