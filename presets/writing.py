@@ -96,7 +96,9 @@ def _inline(value: Any) -> str:
 
 
 def _toml(value: Any) -> str:
-    """JSON writes text, numbers and lists of them as TOML does, but for the delete character."""
+    """JSON writes text and numbers as TOML does, but for the delete character."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_toml(item) for item in value)}]"
     try:
         return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
     except UnicodeEncodeError:
