@@ -251,7 +251,8 @@ class ImplicitApp(Host):
     def _live(self) -> list[RunDirectory]:
         """The runs under way that we started or show."""
         shown = {run_id: screen.directory for run_id, screen in self._live_screens().items()}
-        return list((self._solvers.live() | shown).values())
+        # One that has ended is not asked about, though its solver takes a moment to go.
+        return [run for run in (self._solvers.live() | shown).values() if run.outcome() is None]
 
     def action_suspend_process(self) -> None:
         if self._terminal_parent is not None:
