@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from solver import client, control, export, files, series
+from solver import client, control, expected, export, files, series
 from solver.history import History
 from solver.log import Reader
 from solver.progress import progress
@@ -84,6 +84,9 @@ def finish(
     if not quiet:
         seconds = history.elapsed_s()
         print(f"{outcome.kind} in {duration(seconds)}: {inert(outcome.sentence(), 500)}", file=sys.stderr)
+        result = expected.result(directory.order().preset.results, history, quantity)
+        if result:
+            print(inert(result, 500), file=sys.stderr)
         for claim in history.claims.values():
             print(f"claim {claim.verdict}: {claim.name}: {inert(claim.text, 300)}", file=sys.stderr)
         print(f"run {directory.id}\n    {directory.path}", file=sys.stderr)
