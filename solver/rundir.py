@@ -43,6 +43,8 @@ class PresetInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     title: str = ""
+    idea: str = ""
+    source: str = ""
     claims: list[str] = []
     look_for: list[LookFor | str] = []
     """Older runs have sentences alone."""

@@ -96,18 +96,16 @@ def _headline(history: History, name: str, width: int) -> list[Line]:
     sign, colour = _VERDICTS["pending" if claim is None else claim.verdict]
     verdict = "waiting" if claim is None else claim.verdict
     numbers = "" if claim is None else compared(claim)
-    whole = f"{sign} {inert(name, 60)} {verdict}  {numbers}"
-    if len(whole) <= width:
-        return [(whole, colour)]
-    # The sign says the verdict, too.
-    return (
-        [(whole, colour)]
-        if len(whole := f"{sign} {name}  {numbers}") <= width
-        else [
-            (f"{sign} {inert(name, max(1, width - 2))}", colour),
-            *wrapped(numbers, colour, width),
-        ]
-    )
+    return in_lines(sign, name, f" {verdict}", numbers, colour, width)
+
+
+def in_lines(sign: str, name: str, words: str, numbers: str, colour: int, width: int) -> list[Line]:
+    """A claim on a line, without the words that its sign says too where they do not fit, or else on two."""
+    name = inert(name, 60)
+    for told in (f"{sign} {name}{words}  {numbers}", f"{sign} {name}  {numbers}"):
+        if len(told.rstrip()) <= width:
+            return [(told, colour)]
+    return [(f"{sign} {inert(name, max(1, width - 2))}", colour), *wrapped(numbers, colour, width)]
 
 
 def overview(seen: Seen, width: int) -> list[Line]:

@@ -41,14 +41,15 @@ def bullets(seen: Seen) -> list[Bullet]:
 
 
 def lines(seen: Seen, width: int) -> list[Line]:
-    """All of them in full, and where a run of the preset comes from."""
-    told: list[Line] = []
+    """The preset's idea, all that there is to look for in full, and where it comes from."""
+    preset = seen.order.preset
+    told: list[Line] = [(inert(preset.title, 200), STRONG), *wrapped(preset.idea, TEXT, width, ""), ("", TEXT)]
     for one, bullet in zip(of(seen), bullets(seen), strict=True):
         told.append((f"{bullet.sign} {bullet.text}", bullet.colour if bullet.colour != DIM else STRONG))
         if one.short:
             told += wrapped(one.say, TEXT, width)
         told.append(("", TEXT))
-    return told
+    return told + wrapped(f"Source: {preset.source}" if preset.source else "", DIM, width, "")
 
 
 def count(seen: Seen) -> str:

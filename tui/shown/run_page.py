@@ -90,8 +90,8 @@ def _claims(one: Listed, width: int) -> list[Line]:
         claim = judged.get(name)
         sign, colour = _SIGNS["pending" if claim is None else claim.verdict]
         numbers = "" if claim is None else claim_pages.compared(claim)
-        lines.append((f"{sign} {inert(name, 40)}  {numbers}"[:width], colour))
-    return lines or [("no claims are made of it"[:width], DIM)]
+        lines += claim_pages.in_lines(sign, name, "", numbers, colour, width)
+    return lines or [("no claims are made of it", DIM)]
 
 
 def _setting(one: Listed, width: int) -> list[Line]:
