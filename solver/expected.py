@@ -34,7 +34,9 @@ class LookFor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     short: str = ""
     """The same in a few words, for a line beside the chart."""
     show: str = ""
-    """The row of the live view that shows it: a series, a claim, or the beginning of a title."""
+    """The row of the live view that shows it: a series, a claim, or the beginning of a title; or several, parted by |,
+    of which the first that a run has is meant.
+    """
     when: str = ""
     """When it has happened; empty for what is told and not judged."""
 

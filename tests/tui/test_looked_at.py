@@ -16,6 +16,7 @@ import presets
 from solver.history import History
 from solver.records import AnyRecord, Claim, Ending, LaneEnding, Outcome
 from solver.refusal import BadSetting
+from solver.series import BY_NAME
 from tests.tui import logs
 from tests.tui.driving import caught_up, chart_text, opened, text_of, until
 from tests.tui.histories import Told, ended, made, quantity
@@ -41,7 +42,7 @@ from tui.draw.palette import (
 from tui.draw.plot import Plot
 from tui.memory import Look
 from tui.screens.selection import Selection
-from tui.shown import claim_pages, settings_page, verdict
+from tui.shown import claim_pages, look_for, pictures, settings_page, verdict
 from tui.shown.figures import HOLLOW, figures
 from tui.shown.quantities import Quantity
 from tui.text import cut
@@ -423,3 +424,17 @@ async def test_rows_are_pinned_and_the_list_is_filtered_and_both_are_remembered(
         assert screen.selection.place() == 0 or screen.selection.listing().places[0] == screen.selection.place()
         look = screen.remembered()
         assert (look.asked, look.pinned) == ("norm", ["train_loss None"])
+
+
+@pytest.mark.parametrize("size", presets.SIZES)
+@pytest.mark.parametrize("name", presets.built_in())
+def test_every_thing_to_look_for_has_a_row_that_shows_it(name: str, size: presets.Size) -> None:
+    """A series, a claim, or the beginning of the title of a figure, a page or a picture that such a run has."""
+    order = presets.order_of(name, size)
+    titles = [figure.title for figure in figures(order.spec)]
+    titles += [kind.title for kind in pictures._KINDS] + ["claims", "events", "quantity | minimiser"]
+    titles += [row.title.strip() for series in BY_NAME.values() for row in series.rows]
+    for show in (order.preset.opens, *(one.show for one in look_for.of(of_preset(name, History())))):
+        wanted = [part.strip().lower() for part in show.split("|")]
+        known = [one for one in wanted if one in BY_NAME or one in order.preset.claims]
+        assert known or any(title.lower().startswith(one) for one in wanted for title in titles), show

@@ -25,8 +25,12 @@ def items(seen: Seen, own: Sequence[Figure], claims: Sequence[Sheet], others: Se
     return found + list(claims if seen.history.lanes else [])
 
 
-def named(found: Sequence[Item], name: str) -> Item | None:
-    """The row of a series, of a claim, or whose title begins so."""
+def named(found: Sequence[Item], names: str) -> Item | None:
+    """The row of a series, of a claim, or whose title begins so; of several names, parted by |, the first there is."""
+    return next((item for name in names.split("|") if (item := _named(found, name)) is not None), None)
+
+
+def _named(found: Sequence[Item], name: str) -> Item | None:
     wanted = name.strip().lower()
     if not wanted:
         return None
