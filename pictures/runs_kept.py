@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 import presets
 from solver import client
 from solver.refusal import BadSetting
@@ -40,14 +42,14 @@ def stale(preset: str) -> str:
         return f"no run of {preset} is kept"
     with tempfile.TemporaryDirectory() as home:
         try:
-            there = unpack(preset, Path(home)).order()
+            there = _laid_out(preset, Path(home)).order()
         except BadSetting as error:
             return str(error)
     now = asked(preset)
     if there.spec != now.spec:
         return f"the kept run of {preset} has other settings than the preset at size {SIZE} has now"
-    if there.preset != now.preset:
-        return f"the kept run of {preset} has other claims or titles than the preset has now"
+    if there.preset.claims != now.preset.claims:
+        return f"the kept run of {preset} was judged by other claims than the preset has now"
     return ""
 
 
@@ -76,7 +78,14 @@ def _pack(directory: RunDirectory, target: Path) -> None:
 
 
 def unpack(preset: str, home: Path) -> RunDirectory:
-    """The run of a preset as a directory in ``home``."""
+    """The run of a preset as a directory in ``home``, which remembers of the preset what it says today."""
+    there = _laid_out(preset, home)
+    order = msgspec.structs.replace(there.order(), preset=asked(preset).preset)
+    (there.path / "spec.json").write_bytes(msgspec.json.encode(order))
+    return there
+
+
+def _laid_out(preset: str, home: Path) -> RunDirectory:
     with tarfile.open(path(preset), "r:xz") as archive:
         name = archive.getnames()[0].partition("/")[0]
         archive.extractall(home, filter="data")

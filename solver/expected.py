@@ -6,7 +6,8 @@ A preset says it in words that are read here, so that a person's own preset can 
 - ``event recovered depth=3`` where such a milestone was passed in a lane with that setting;
 - ``cause sign depth=2`` where such a lane ended for that cause;
 - ``reconstruction_error depth=3 < 1e-4`` where all such lanes have ended and the median of their newest values is so,
-  ``max train_loss < 1e-6`` where the largest is; the other side may be such a value too.
+  ``max train_loss < 1e-6`` where the largest is; the other side may be such a value too, and
+  ``ground_truth:nuclear_norm`` is the number of a baseline.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import msgspec
 
 from solver.history import History, LaneHistory
 from solver.milestones import Milestone
+from solver.records import number
 from solver.refusal import BadSetting
 from solver.series import BY_NAME
 
@@ -60,7 +62,7 @@ _AGGREGATES: dict[str, Callable[[list[float]], float]] = {
     "mean": statistics.fmean,
 }
 _RELATIONS = {"<": operator.lt, ">": operator.gt}
-_SERIES = re.compile(r"(\|?)([a-z_]+)(?:\.(\d+))?\1")
+_SERIES = re.compile(r"(\|?)(?:([a-z_]+):)?([a-z_]+)(?:\.(\d+))?\1")
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -89,6 +91,8 @@ class _Value(msgspec.Struct, frozen=True):
     """One number of a run: the median, say, of a series over some lanes."""
 
     aggregate: str
+    baseline: str
+    """What the lanes are held against, whose number is meant; empty for their own."""
     series: str
     rank: int
     """Which of a vector's numbers, the first is 1; 0 for a scalar."""
@@ -97,10 +101,17 @@ class _Value(msgspec.Struct, frozen=True):
 
     def of(self, history: History) -> float:
         """NaN where a lane has none, or there is no such lane."""
-        found = [self._newest(lane) for lane in self.lanes.of(history)]
+        found = [
+            self._newest(lane) if not self.baseline else self._of_baseline(history, lane)
+            for lane in self.lanes.of(history)
+        ]
         if not found or any(math.isnan(value) for value in found):
             return math.nan
         return _AGGREGATES[self.aggregate](found)
+
+    def _of_baseline(self, history: History, lane: LaneHistory) -> float:
+        value = history.baselines.get(lane.problem, {}).get(self.baseline, {}).get(self.series)
+        return math.nan if value is None or isinstance(value, list) else number(value)
 
     def _newest(self, lane: LaneHistory) -> float:
         columns = lane.vectors.get(self.series, [])
@@ -120,12 +131,12 @@ def _lanes(words: Sequence[str], where: str) -> _Lanes:
 def _value(words: Sequence[str], where: str) -> _Value:
     aggregate, rest = (words[0], words[1:]) if words and words[0] in _AGGREGATES else ("median", words)
     found = _SERIES.fullmatch(rest[0]) if rest else None
-    if found is None or found[2] not in {*BY_NAME, *_SUMMARIES}:
+    if found is None or found[3] not in {*BY_NAME, *_SUMMARIES}:
         said = rest[0] if rest else ""
         raise BadSetting(
             f"{where}: {said!r} is no series, as reconstruction_error is: `implicit-tui schema` lists them"
         )
-    return _Value(aggregate, found[2], int(found[3] or 0), bool(found[1]), _lanes(rest[1:], where))
+    return _Value(aggregate, found[2] or "", found[3], int(found[4] or 0), bool(found[1]), _lanes(rest[1:], where))
 
 
 # Numbers of the final state that no frame has.

@@ -180,7 +180,7 @@ async def test_bands_over_seeds_are_there_and_can_be_taken_apart() -> None:
     async with opened(run=made) as pilot:
         screen = await _ended(pilot)
         await pilot.press("3")
-        assert "median of 3" in chart_text(pilot)
+        assert "median, quartiles of 3" in chart_text(pilot)
         assert all(curve.band for curve in screen.chart.curves)
         await pilot.press("b")
         assert "median" not in chart_text(pilot)

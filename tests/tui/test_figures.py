@@ -59,7 +59,7 @@ def test_the_figure_of_images_is_six_curves_of_error_against_rank() -> None:
     drawn = [curve for curve in curves if curve.points]
     assert len(drawn) == 6
     assert all(list(curve.x) == [1.0, 2.0] for curve in drawn)
-    assert {curve.mark for curve in drawn} == {"o", "•"}
+    assert {curve.mark for curve in drawn} == set("o•△▲□■")
     assert {curve.mark for curve in curves if not curve.points} == {"linear", "constant"}
     lane = next(lane for lane in run.lanes if lane.parameters["problem.variant"] == "random-labels")
     labels = next(curve for curve in drawn if curve.name == "random labels")
@@ -196,15 +196,15 @@ async def test_keys_show_claims_figure_and_pictures() -> None:
     async with opened(run=made) as pilot:
         await until(pilot, lambda: live(pilot).history.ending)
         screen = live(pilot)
-        await until(pilot, lambda: "error, o test" in rows_of(screen))
+        await until(pilot, lambda: "error: open marks test" in rows_of(screen))
         await pilot.press("5")
         assert "real-data-low-rank" in rows_of(screen)
         await pilot.press("7")
         assert "log(w₁/w₀)" in rows_of(screen)
         await pilot.press("6")
-        assert "error, o test" in rows_of(screen)
+        assert "error: open marks test" in rows_of(screen)
         await pilot.press("x", "y")
-        assert "error, o test • train (log)" in rows_of(screen)
+        assert "error: open marks test, filled ones training (log)" in rows_of(screen)
         listed = "\n".join(text for text, _ in screen.query_one(QuantityList).rows)
         assert "▣ claims" in listed
         assert "test error" in listed

@@ -285,8 +285,8 @@ def test_lanes_of_one_setting_are_a_median_with_its_quartiles() -> None:
     """Of 1, 2, 4 and 10 the quartiles are 1.75, 3 and 5.5; the law's straight lines keep their ratios."""
     history = made(of_seeds(FOUR, [2, 3]))
     shallow, deep = drawn(quantity("train_loss"), history, bands=True)
-    assert (shallow.name, shallow.colour, shallow.mark) == ("depth 2 (median of 4)", series_colour(0), "1")
-    assert (deep.name, deep.colour, deep.mark) == ("depth 3 (median of 4)", series_colour(4), "5")
+    assert (shallow.name, shallow.colour, shallow.mark) == ("depth 2 (median, quartiles of 4)", series_colour(0), "1")
+    assert (deep.name, deep.colour, deep.mark) == ("depth 3 (median, quartiles of 4)", series_colour(4), "5")
     for curve, depth in ((shallow, 2), (deep, 3)):
         assert curve.band
         assert not curve.path
@@ -305,9 +305,9 @@ def test_bands_need_three_seeds_that_have_begun(n_frames: int) -> None:
     begun = [*FOUR[:2], FOUR[2][:n_frames]]
     assert [one.band for one in drawn(quantity("train_loss"), made(of_seeds(begun)), bands=True)] == [False] * 3
     four = drawn(quantity("train_loss"), made(of_seeds([*begun, FOUR[3]])), bands=True)
-    assert [one.name for one in four] == ["depth 2 (median of 3)"], "those that have begun are enough"
+    assert [one.name for one in four] == ["depth 2 (median, quartiles of 3)"], "those that have begun are enough"
     (one,) = drawn(quantity("train_loss"), made(of_seeds(FOUR)), bands=True, lanes=frozenset({0, 1, 3}))
-    assert one.name == "depth 2 (median of 3)", "a lane that is not shown is not in the median"
+    assert one.name == "depth 2 (median, quartiles of 3)", "a lane that is not shown is not in the median"
 
 
 def test_a_band_of_a_lane_that_has_ended_goes_on_with_its_last_value() -> None:
@@ -323,7 +323,7 @@ def test_of_a_vector_three_medians_are_drawn_rank_by_rank() -> None:
     curves = drawn(quantity("singular_values"), made([({"seed": k}, one) for k, one in enumerate(told)]), bands=True)
     assert [curve.y[0] for curve in curves] == pytest.approx([41.0, 21.0, 1.0 + 40.0 / 3])
     assert [curve.mark for curve in curves] == ["1", "", ""]
-    assert {curve.name for curve in curves} == {"(median of 3)"}
+    assert {curve.name for curve in curves} == {"(median, quartiles of 3)"}
 
 
 def test_bands_on_a_logarithmic_axis_have_an_even_grid_there_from_its_first_place() -> None:

@@ -188,20 +188,27 @@ def place_ends(body: list[Row], canvas: Canvas, curves: Sequence[Curve], x: Scal
             if column < 0 or not 0 <= row < len(body):
                 continue
             if not curve.points:
-                row, column = _free(taken, row, column, len(curve.mark), len(body), width)
+                is_level = all(value == curve.y[0] for value in curve.y)
+                row, column = _free(taken, row, column, len(curve.mark), len(body), width, is_level=is_level)
             taken.update((row, column + k) for k in range(len(curve.mark)))
             body[row] = put(body[row], column, curve.mark, curve.colour)
 
 
-def _free(taken: set[tuple[int, int]], row: int, column: int, length: int, height: int, width: int) -> tuple[int, int]:
-    """The place nearest to this one, along the curve's end before above and below it, where nothing stands yet."""
+def _free(
+    taken: set[tuple[int, int]], row: int, column: int, length: int, height: int, width: int, *, is_level: bool
+) -> tuple[int, int]:
+    """The place nearest to this one with nothing on it or right beside it: two marks in a row would read as one.
+
+    What names a level line stays on it.
+    """
+    upright = 100 if is_level else 3
     shifts = sorted(
-        ((down, across) for down in range(-height, height + 1) for across in (0, -length - 1, -2 * length - 2, 1)),
-        key=lambda shift: (3 * abs(shift[0]) + abs(shift[1]), shift),
+        ((down, across) for down in range(-height, height + 1) for across in (0, -length - 1, -2 * length - 2, 2)),
+        key=lambda shift: (upright * abs(shift[0]) + abs(shift[1]), shift),
     )
     for down, across in shifts:
         r, c = row + down, column + across
-        if 0 <= r < height and 0 <= c <= width - length and taken.isdisjoint((r, c + k) for k in range(length)):
+        if 0 <= r < height and 0 <= c <= width - length and taken.isdisjoint((r, c + k) for k in range(-1, length + 1)):
             return r, c
     return row, column
 

@@ -33,13 +33,16 @@ def legend(
     pieces = [(f"{title}  ", TEXT), *((f"━{mark} {name}  ", colour) for name, colour, mark in entries)]
     rows, left = _laid(pieces, width, most)
     if left and len(entries) > 1 and not as_they_are:
-        # Not all of them fit: the words that all names share are said once.
+        # Not all of them fit: what all names share is said once, whole parts of them first, then their first words.
         curves = [entry for entry in entries if entry[1] != DIM]
-        shared, own = _parted([name for name, _, _ in curves])
-        pieces = [(" ".join([f"{title} ", *([shared] if shared else [])]) + "  ", TEXT)]
-        pieces += [(f"━{mark} {name}  ", colour) for name, (_, colour, mark) in zip(own, curves, strict=True)]
-        pieces += [(f"━{mark} {name}  ", colour) for name, colour, mark in entries if colour == DIM]
-        rows, left = _laid(pieces, width, most)
+        for by_words in (False, True):
+            shared, own = _parted([name for name, _, _ in curves], by_words=by_words)
+            pieces = [(" ".join([f"{title} ", *([shared] if shared else [])]) + "  ", TEXT)]
+            pieces += [(f"━{mark} {name}  ", colour) for name, (_, colour, mark) in zip(own, curves, strict=True)]
+            pieces += [(f"━{mark} {name}  ", colour) for name, colour, mark in entries if colour == DIM]
+            rows, left = _laid(pieces, width, most)
+            if not left:
+                break
     if left:
         rows[-1].append((f"… {left} more", TEXT))
     return [_cut(row, width) for row in rows]
@@ -60,8 +63,8 @@ def _laid(pieces: Sequence[tuple[str, int]], width: int, most: int) -> tuple[lis
     return rows, 0
 
 
-def _parted(names: Sequence[str]) -> tuple[str, list[str]]:
-    """The words that begin each part of all names, and the names without them: depth, then 1, 2, 3."""
+def _parted(names: Sequence[str], *, by_words: bool) -> tuple[str, list[str]]:
+    """The parts that all names have, and the names without them; ``by_words`` what begins each part: depth, then 1, 2."""
     parts = [[part.split() for part in name.split(" · ")] for name in names]
     if len(names) < 2 or len({len(one) for one in parts}) > 1:
         return "", list(names)
@@ -71,6 +74,8 @@ def _parted(names: Sequence[str]) -> tuple[str, list[str]]:
         n = 0
         while all(len(words) > n for words in column) and len({words[n] for words in column}) == 1:
             n += 1
+        if not by_words and len({tuple(words) for words in column}) > 1:
+            n = 0
         shared.append(" ".join(column[0][:n]))
         for told, words in zip(own, column, strict=True):
             told.append(" ".join(words[n:]))

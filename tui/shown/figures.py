@@ -65,7 +65,9 @@ def _of_ranks(spec: RunSpec) -> list[Figure]:
     """Where a model learns from examples, and its rank is swept."""
     if spec.problem.largest_batch is None or len(spec.sweep.get("model.components", [])) < 2:
         return []
-    return [Figure("error, o test • train", "rank R", _error_curves, "error and R", of_ends=True)]
+    return [
+        Figure("error: open marks test, filled ones training", "rank R", _error_curves, "error and R", of_ends=True)
+    ]
 
 
 def _of_observations(spec: RunSpec) -> list[Figure]:
@@ -241,14 +243,15 @@ def _baseline_curves(history: History, field: str, series: str) -> list[Curve]:
     return curves
 
 
-_VARIANTS = ("original", "random-images", "random-labels")
+_VARIANTS = {"original": ("o", "•"), "random-images": ("△", "▲"), "random-labels": ("□", "■")}
+"""With the marks of test and training error."""
 
 
 def _error_curves(history: History) -> list[Curve]:
     """Training and test error against rank for each variant: six curves; constant and linear predictors dim beside."""
     curves = []
-    for colour, variant in enumerate(_VARIANTS):
-        for part, mark in (("test", "o"), ("train", "•")):
+    for colour, (variant, marks) in enumerate(_VARIANTS.items()):
+        for part, mark in zip(("test", "train"), marks, strict=True):
             points: dict[float, list[float]] = {}
             going: list[tuple[float, float]] = []
             for lane in history.lanes:

@@ -46,7 +46,7 @@ def rows(
         sign = "▶" if lane.outcome is None else _SIGNS.get(lane.outcome.kind, "✗")
         mark = MARKS[lane.index] if lane.index < len(MARKS) else " "
         value = "–" if math.isnan(number) else quantity(number)
-        values = " · ".join(_text(lane.parameters[field]) for field in fields)
+        values = " · ".join(_text(field, lane.parameters[field]) for field in fields)
         found.append(LaneRow(lane.index, mark, label(seen.history, lane), inert(values), sign, value, number))
     if order == "value":
         found.sort(key=lambda one: (math.isnan(one.number), one.number))
@@ -62,7 +62,11 @@ def fields_of(seen: Seen) -> list[str]:
     return [name for name in told if len({str(lane.parameters.get(name)) for lane in lanes}) > 1] or told
 
 
-def _text(value: object) -> str:
+def _text(field: str, value: object) -> str:
+    if isinstance(value, bool):
+        # By itself it would read as a verdict.
+        name = field.rpartition(".")[2].replace("_", " ")
+        return name if value else f"not {name}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -15,6 +15,9 @@ from tui.watch.seen import Seen
 
 _SIGNS = {"yes": ("✓", GOOD), "no": ("✗", BAD), "open": ("·", DIM)}
 
+# What is told and not judged.
+_TOLD = ("›", DIM)
+
 
 class Bullet(NamedTuple):
     """One thing to look for, as a line."""
@@ -35,7 +38,7 @@ def bullets(seen: Seen) -> list[Bullet]:
     """A line for each, with what has become of it."""
     found = []
     for one in of(seen):
-        sign, colour = _SIGNS[expected.seen(one, seen.history, seen.milestones)]
+        sign, colour = _SIGNS[expected.seen(one, seen.history, seen.milestones)] if one.when else _TOLD
         found.append(Bullet(sign, colour, inert(one.short or one.say, 400), one.show))
     return found
 

@@ -179,7 +179,7 @@ def _medians(
     columns = [_largest(item, lane) for lane in members]
     lane = members[0]
     seedless = " · ".join(word for word in group.name(lane).split(" · ") if not word.startswith("seed "))
-    name = f"{seedless} (median of {len(members)})".strip()
+    name = f"{seedless} (median, quartiles of {len(members)})".strip()
     for rank in range(min(len(found) for found in columns)):
         ys = [found[rank] for found in columns]
         held = [one.outcome is not None for one in members]

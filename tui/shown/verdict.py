@@ -60,7 +60,7 @@ def standing(seen: Seen, state: str) -> Standing:
     if len(outcomes) > len(expected_ends) + converged:
         return Standing(sign, colour, state)
     if len(expected_ends) == len(outcomes) and len({one.kind for one in outcomes}) == 1:
-        return Standing("✓", GOOD, f"{outcomes[0].kind}, as foreseen")
+        return Standing("■", GOOD, f"{outcomes[0].kind} as foreseen")
     return Standing("✓", GOOD, f"{converged} converged, {len(expected_ends)} stopped as foreseen")
 
 

@@ -51,7 +51,8 @@ class LookForList(Rows):
         width = self.size.width
         if not height or not width:
             return
-        rows, self._keys = [row(("Look for", STRONG), width=width)], [""]
+        head = "Look for, ticked when seen"
+        rows, self._keys = [row((f"{head:<{max(0, width - 3)}}", STRONG), ("key", DIM), width=width)], [""]
         for bullet in bullets:
             item = named(items, bullet.show)
             key = "" if item is None else key_of(items, item) or "8"

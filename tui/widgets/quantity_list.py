@@ -86,6 +86,11 @@ class QuantityList(Rows):
             lines.append(_Line(self._row(item, seen, lane, place == listed.chosen, colour, width), place))
         return lines
 
+    def _heads(self, lines: list[_Line], upto: int) -> str:
+        """The heading that the line at this place stands under."""
+        texts = [line.row[0].strip() for line in lines[: upto + 1] if line.place < 0]
+        return f" · {texts[-1]}" if texts else ""
+
     def _in_sight(self, lines: list[_Line], chosen: int, height: int, width: int) -> list[_Line]:
         """As many of the lines as fit, scrolled no further than the chosen one needs, with what is left out counted."""
         if self._fitted != (len(lines), height):
@@ -100,7 +105,7 @@ class QuantityList(Rows):
         self._first = first = max(first, min(at - height + 2, len(lines) - height))
         shown = lines[first : first + height]
         if first > 0 and height > 2:
-            shown[0] = _Line(row((f"↑ {first + 1} more", DIM), width=width), -1)
+            shown[0] = _Line(row((f"↑ {first + 1} more{self._heads(lines, first + 1)}", DIM), width=width), -1)
         left = len(lines) - first - height
         if left > 0 and height > 2:
             shown[-1] = _Line(row((f"↓ {left + 1} more", DIM), width=width), -1)

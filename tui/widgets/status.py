@@ -9,8 +9,10 @@ from solver.progress import Progress
 from solver.spec import FLOW_METHODS
 from tui.draw.cells import DIM, TEXT, row
 from tui.shown.verdict import Standing
-from tui.text import duration, inert, label, quantity
+from tui.text import cut, duration, inert, label, quantity
 from tui.widgets.rows import Rows
+
+_MOST_LINES = 3
 
 
 class Status(Rows):
@@ -25,7 +27,9 @@ class Status(Rows):
             return
         head, colour = f"{state.sign} {state.words}", state.colour
         # A sentence is shown whole: it has the reason and the cure. It wraps, on three lines at most.
-        wrapped = wrap(f"{head}  {inert(sentence, 400)}", width, subsequent_indent="  ")[:3]
+        wrapped = wrap(f"{head}  {inert(sentence, 400)}", width, subsequent_indent="  ")
+        if len(wrapped) > _MOST_LINES:
+            wrapped[_MOST_LINES - 1 :] = [cut(f"{wrapped[_MOST_LINES - 1]} {wrapped[_MOST_LINES].lstrip()}", width)]
         rows = [row(*_numbers(history, lane, now, device, width), width=width)]
         rows.append(row((head, colour), (wrapped[0][len(head) :], TEXT), width=width))
         rows += [row((text, TEXT), width=width) for text in wrapped[1:]]

@@ -20,7 +20,7 @@ class Title(Rows):
         if not width:
             return
         told = list(verdict)
-        while len(told) > 1 and _length(told) + len(_BETWEEN) + min(len(names[0]), width // 3) > width:
+        while len(told) > 1 and _length(told) + len(_BETWEEN) + len(names[0]) > width:
             told.pop()
         room = max(0, width - _length(told) - len(_BETWEEN))
         shown = cut(names[0], room)
