@@ -64,7 +64,7 @@ def _laid(pieces: Sequence[tuple[str, int]], width: int, most: int) -> tuple[lis
 
 
 def _parted(names: Sequence[str], *, by_words: bool) -> tuple[str, list[str]]:
-    """The parts that all names have, and the names without them; ``by_words`` what begins each part: depth, then 1, 2."""
+    """The parts that all names have, and the names without; ``by_words`` what begins each part: depth, then 1, 2."""
     parts = [[part.split() for part in name.split(" · ")] for name in names]
     if len(names) < 2 or len({len(one) for one in parts}) > 1:
         return "", list(names)
