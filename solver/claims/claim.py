@@ -70,6 +70,14 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """The lanes it rests on (Witness)."""
 
 
+class Inapplicable(msgspec.Struct, frozen=True, kw_only=True):
+    """Why nothing can be said of a run: what the statement supposes is not so."""
+
+    reason: str
+    witnesses: list[Any]
+    """The lanes that could change that while they are under way (Witness)."""
+
+
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """A claim before any run."""
 
@@ -84,7 +92,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     """Why the tolerance is what it is."""
     relation: Relation
-    measure: Callable[[list[Witness]], Measured | None]
+    measure: Callable[[list[Witness]], Measured | Inapplicable | None]
     """The statistic of the lanes; None where what it needs is not recorded."""
 
     def judge(self, witnesses: list[Witness], *, at_end: bool) -> Claim:
@@ -101,6 +109,13 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         if measured is None:
             verdict: Verdict = "pending" if unfinished or not at_end else "not-applicable"
             return self._claim(f"not recorded here: {self.statistic}", math.nan, math.nan, math.nan, verdict)
+        if isinstance(measured, Inapplicable):
+            verdict = "pending" if unfinished or not at_end else "not-applicable"
+            return self._claim(measured.reason, math.nan, math.nan, math.nan, verdict)
+        if math.isnan(measured.value) and all(math.isfinite(one.last("train_loss")) for one in concerned):
+            # No lane broke down: it is the statistic that is none, as a gap between zeros.
+            told = f"undefined on this run: {measured.text}"
+            return self._claim(told, math.nan, math.nan, math.nan, "pending" if unfinished else "not-applicable")
         judged: Verdict = "holds" if _compare(self.relation, measured) else "fails"
         verdict = "pending" if unfinished else judged
         return self._claim(measured.text, measured.value, measured.expected, measured.tolerance, verdict)
@@ -151,6 +166,16 @@ def witnesses_of(history: History, lanes: Sequence[LaneSpec]) -> list[Witness]:
         for recorded, lane in zip(history.lanes, lanes, strict=False)
         if len(recorded)
     ]
+
+
+# A lane has fitted its data where the loss is this part of what it began with, or what it was asked for.
+_FITTED = 0.01
+
+
+def has_fitted(witness: Witness) -> bool:
+    """Whether the lane's loss is finite and small against the one it began with."""
+    losses = witness.history.columns["train_loss"]
+    return len(losses) > 0 and 0.0 <= losses[-1] <= _FITTED * losses[0] < math.inf
 
 
 def grouped(witnesses: Iterable[Witness], key: Callable[[Witness], Any]) -> dict[Any, list[Witness]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from solver.claims.claim import Definition, Measured, Witness
+from solver.claims.claim import Definition, Inapplicable, Measured, Witness
 from solver.counterexample import Counterexample, counterexample
 from solver.sources import R20
 from solver.spec import DeepMatrixFactorization
@@ -14,6 +14,8 @@ _UNMOVED = 1e-9
 _NORMS = ("nuclear_norm", "frobenius_norm", "spectral_norm", "schatten_2_over_n")
 # Depth 2 loses the sign in any fixed precision; it must keep it while the loss is above this part of the first one.
 _DEPTH_2_LEAST_LOSS = 0.2
+# Statements on a vanishing loss are judged where √(2ℓ) is at most this part of the smaller of |z| and |z′|.
+_LIMIT = 0.05
 
 
 def _lanes(witnesses: list[Witness]) -> list[tuple[Witness, DeepMatrixFactorization, Counterexample]]:
@@ -74,6 +76,25 @@ def growth_over_last_decade(witness: Witness, series: str) -> float:
     return math.nan
 
 
+def _is_small(witness: Witness, example: Counterexample) -> bool:
+    """Whether the loss is near its limit on the scale of the given entries; one that is not finite counts as so."""
+    scale = min(abs(example.z), abs(example.z_prime))
+    return not math.sqrt(2.0 * max(0.0, example.half_sum(witness.last("train_loss")))) > _LIMIT * scale
+
+
+def _in_the_limit(lanes: list[tuple[Witness, Counterexample]]) -> list[tuple[Witness, Counterexample]] | Inapplicable:
+    """The lanes whose loss is so small, or why there are none."""
+    small = [lane for lane in lanes if _is_small(*lane)]
+    if small or not lanes:
+        return small
+    told = max(math.sqrt(2.0 * example.half_sum(witness.last("train_loss"))) for witness, example in lanes)
+    return Inapplicable(
+        reason=f"the claim is on the limit of a small loss, and √(2ℓ) is {told:.2g}, above {_LIMIT:g} of the given "
+        "entries: lower stop.train_loss",
+        witnesses=[witness for witness, _ in lanes],
+    )
+
+
 def _with_a_decade(lanes: list[tuple[Witness, Counterexample]]) -> list[tuple[Witness, Counterexample]]:
     """Lanes whose loss has fallen tenfold. One that is not finite stays, and fails what is made of it."""
     losses = [(lane, lane[0].history.columns["train_loss"]) for lane in lanes]
@@ -132,8 +153,10 @@ def _depth_1(witnesses: list[Witness]) -> Measured | None:
     )
 
 
-def _norms_diverge(witnesses: list[Witness]) -> Measured | None:
-    usable = _with_a_decade(_deep(witnesses, diverging=True))
+def _norms_diverge(witnesses: list[Witness]) -> Measured | Inapplicable | None:
+    usable = _in_the_limit(_with_a_decade(_deep(witnesses, diverging=True)))
+    if isinstance(usable, Inapplicable):
+        return usable
     if not usable:
         return None
     ratios, said = [], []
@@ -159,8 +182,10 @@ def _norms_diverge(witnesses: list[Witness]) -> Measured | None:
     )
 
 
-def _curve(witnesses: list[Witness]) -> Measured | None:
-    usable = _deep(witnesses, diverging=True)
+def _curve(witnesses: list[Witness]) -> Measured | Inapplicable | None:
+    usable = _in_the_limit(_deep(witnesses, diverging=True))
+    if isinstance(usable, Inapplicable):
+        return usable
     if not usable:
         return None
     ratios = [
@@ -216,8 +241,10 @@ def _other_sign(witnesses: list[Witness]) -> Measured | None:
     )
 
 
-def _rank_minimised(witnesses: list[Witness]) -> Measured | None:
-    usable = _deep(witnesses, diverging=True)
+def _rank_minimised(witnesses: list[Witness]) -> Measured | Inapplicable | None:
+    usable = _in_the_limit(_deep(witnesses, diverging=True))
+    if isinstance(usable, Inapplicable):
+        return usable
     if not usable:
         return None
     excess, distances = [], []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from solver.claims.claim import Definition, Measured, Witness, grouped, median
+from solver.claims.claim import Definition, Inapplicable, Measured, Witness, grouped, has_fitted, median
 from solver.sources import A19
 
 # Observations over degrees of freedom r(m + n − r) of the ground truth.
@@ -104,20 +104,52 @@ def _nuclear_norm_given_up(witnesses: list[Witness]) -> Measured | None:
     )
 
 
-def _gaps(witnesses: list[Witness]) -> Measured | None:
-    usable = _recovering(witnesses)
-    gaps = {}
+def _leftover(witness: Witness) -> float:
+    """The Frobenius norm of residuals as large on all entries as the loss has left them on the observed ones.
+
+    A singular value below it says how far the training went, not what it chose.
+    """
+    problem, loss = witness.observed, witness.last("train_loss")
+    if problem.loss == "huber" or not problem.is_random:
+        return 0.0
+    n_observed = problem.resolved_observations
+    squared = loss if problem.loss == "mean" else 2.0 * loss / n_observed
+    return math.sqrt(squared * math.prod(problem.resolved_shape))
+
+
+def _gaps(witnesses: list[Witness]) -> Measured | Inapplicable | None:
+    recorded = [
+        witness
+        for witness in _recovering(witnesses)
+        if witness.observed.resolved_rank < len(witness.lasts("singular_values"))
+    ]
+    if len(grouped(recorded, depth)) < 2:
+        return None
+    usable = [witness for witness in recorded if has_fitted(witness)]
+    without = sorted({depth(witness) for witness in recorded} - {depth(witness) for witness in usable})
+    if without:
+        reason = f"depth {without[0]} has not fitted its data, so that its gap says nothing of what it would choose"
+        return Inapplicable(reason=reason, witnesses=recorded)
+    gaps, drowned = {}, set()
     for n, members in grouped(usable, depth).items():
         found = []
         for witness in members:
-            values, rank = witness.lasts("singular_values"), witness.observed.resolved_rank
-            if rank < len(values):
-                found.append(values[rank - 1] / values[rank] if values[rank] > 0 else math.inf)
-        if found:
-            gaps[n] = median(found)
-    if len(gaps) < 2:
-        return None
-    growth = min(gaps[after] / gaps[before] for before, after in itertools.pairwise(gaps))
+            values, rank, floor = witness.lasts("singular_values"), witness.observed.resolved_rank, _leftover(witness)
+            found.append(values[rank - 1] / max(values[rank], floor) if max(values[rank], floor) > 0 else math.nan)
+            if values[rank] <= floor:
+                drowned.add(n)
+        gaps[n] = median(found)
+    # Where the next value has drowned, its gap is larger than can be told: that may be enough, and never too little.
+    growths = {(before, after): gaps[after] / gaps[before] for before, after in itertools.pairwise(gaps)}
+    judged = [
+        growth
+        for (before, after), growth in growths.items()
+        if before not in drowned and (after not in drowned or not growth < _LEAST_GROWTH_OF_GAP)
+    ]
+    if not judged:
+        reason = "the gaps end in what the training loss has left, so that no two can be compared"
+        return Inapplicable(reason=f"{reason}: lower stop.train_loss", witnesses=recorded)
+    growth = min(judged)
     said = ", ".join(f"depth {n} {gap:.3g}" for n, gap in gaps.items())
     return Measured(
         value=growth,
@@ -156,7 +188,8 @@ MATRICES = [
         rests_on=("singular_values",),
         statement="The gap between the singular values that are learned and those that are not grows with depth.",
         source=A19.cited("Figure 3; the talk"),
-        statistic="smallest growth from one depth to the next of σ_r/σ_(r+1) at the ground truth's rank r",
+        statistic="smallest growth from one depth to the next of σ_r/σ_(r+1) at the ground truth's rank r, of lanes "
+        "that fitted their data; σ_(r+1) no smaller than what the training loss has left",
         reason="over many draws the gap is about 1 at depth 1, 3 to 9 at depth 2, above 17 at depth 3: growth of 3.8 "
         "and more",
         relation="at-least",

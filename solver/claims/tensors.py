@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 
-from solver.claims.claim import Definition, Measured, Witness, grouped, median
+from solver.claims.claim import Definition, Inapplicable, Measured, Witness, grouped, has_fitted, median
 from solver.sources import R20, R21
 from solver.spec import CP, Observed
 
@@ -87,11 +87,18 @@ def largest_gap(witness: Witness) -> float:
     )
 
 
-def _gaps(witnesses: list[Witness]) -> Measured | None:
-    usable = [witness for witness, _, _ in _tensors(witnesses)]
-    by_scale = grouped(usable, lambda witness: witness.components.init_std)
-    if len(by_scale) < 2:
+def _gaps(witnesses: list[Witness]) -> Measured | Inapplicable | None:
+    every = [witness for witness, _, _ in _tensors(witnesses)]
+    if len({witness.components.init_std for witness in every}) < 2:
         return None
+    usable = [witness for witness in every if has_fitted(witness)]
+    by_scale = grouped(usable, lambda witness: witness.components.init_std)
+    without = sorted({witness.components.init_std for witness in every} - set(by_scale))
+    if without:
+        reason = (
+            f"init_std {without[0]:g} has not fitted its data, so that its gap says nothing of what it would choose"
+        )
+        return Inapplicable(reason=reason, witnesses=every)
     gaps = {std: median(largest_gap(witness) for witness in members) for std, members in by_scale.items()}
     ratio = gaps[min(gaps)] / gaps[max(gaps)]
     said = ", ".join(f"{gaps[std]:.3g} from {std:g}" for std in sorted(gaps, reverse=True))

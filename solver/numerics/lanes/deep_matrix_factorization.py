@@ -150,7 +150,9 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
             events.append(Event(lane=self.lane.index, name="wrong-branch", text=text, step=step))
         target = self.lane.spec.stop.train_loss
         near = half_sum <= (1.0 + _NEAR_LEAST) * least
-        if not flipped and (not near or (target is not None and target > least * example.loss_scale)):
+        # Where the target lies above the least loss, what reaches it has not found the solution all the same.
+        is_over = near if target is None or target <= least * example.loss_scale else loss <= target
+        if not flipped and not is_over:
             return events, None
         return events, Outcome(
             kind="stopped",

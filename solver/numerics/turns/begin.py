@@ -21,7 +21,11 @@ from solver.numerics.turns.grouping import group, shares
 from solver.numerics.turns.loop import Begun
 from solver.numerics.turns.turn import LocalTurns, Turns, ahead_of, ended_in
 from solver.records import SCHEMA_VERSION, LaneSchema, Schema
+from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
+
+# What a loss target may be where it is too large: this part of the loss of predicting zero.
+_PART_OF_ZERO_LOSS = 1e-6
 
 
 def begun(
@@ -37,6 +41,8 @@ def begun(
     of_lane, first = problem_file.problem_of_lane(lanes), problem_file.first_lanes(lanes)
     if resumed is None:
         problems = problem_file.build(lanes)
+        for lane in lanes:
+            _check_target(lane, problems[of_lane[lane.index]].zero_loss)
         problem_file.write(directory, problems)
         environment.write(directory, lanes[0].spec, device)
         runs = [lane_run(lane, problems[of_lane[lane.index]]) for lane in lanes]
@@ -62,6 +68,17 @@ def begun(
     under_way = {lane for part in parts for lane in part.lanes()}
     ended = {lane: outcome for lane, outcome in journal.outcomes.items() if lane not in under_way}
     return Begun(parts, ended, resumed["position"])
+
+
+def _check_target(lane: settings.LaneSpec, zero_loss: float) -> None:
+    """Raises BadSetting where predicting zero meets the target: any small start would have converged."""
+    target = lane.spec.stop.train_loss
+    if target is not None and 0.0 < zero_loss <= target:
+        raise BadSetting(
+            f"stop.train_loss is {target:g}, and predicting zero has a loss of {zero_loss:.3g} on these data already: "
+            f"nothing would be learned, so take {_PART_OF_ZERO_LOSS * zero_loss:.1g}, or larger values",
+            "stop.train_loss",
+        )
 
 
 class _Members(NamedTuple):
