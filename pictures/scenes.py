@@ -11,7 +11,7 @@ from pictures.runs_kept import PRESETS
 
 Begin = Literal["home", "run", "settings", "runs", "export"]
 
-SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (200, 60)
+SIZES = ((80, 24), (120, 40), (200, 60))
 THEMES = {"dark": "textual-dark", "light": "textual-light"}
 
 
@@ -22,7 +22,6 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     begin: Begin = "run"
     preset: str = "mf-depth"
     keys: tuple[str, ...] = ()
-    sizes: tuple[tuple[int, int], ...] = (MIDDLE,)
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +37,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SCENES = (
-    *(Scene(name=preset, preset=preset, sizes=(SMALL, MIDDLE, LARGE)) for preset in PRESETS if preset != "mnist-rank"),
+    *(Scene(name=preset, preset=preset) for preset in PRESETS),
     Scene(name="claims", keys=("5",)),
     Scene(name="claim", keys=("i",)),
     Scene(name="law", keys=("6",)),
@@ -51,12 +50,15 @@ SCENES = (
     Scene(name="export", begin="export"),
     Scene(name="help", keys=("question_mark",)),
     Scene(name="finder", keys=("slash", *"rank")),
+    Scene(name="lanes", keys=("L",)),
+    Scene(name="look-for", keys=("slash", *"look", "enter")),
+    Scene(name="words", keys=("f4",)),
 )
 
 
 def pictures() -> Iterator[Picture]:
     """All of them."""
     for scene in SCENES:
-        for size in scene.sizes:
+        for size in SIZES:
             for theme in THEMES:
                 yield Picture(scene=scene, size=size, theme=theme)

@@ -17,15 +17,18 @@ import operator
 import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from solver.history import History, LaneHistory
-from solver.milestones import Milestone
 from solver.records import number
 from solver.refusal import BadSetting
 from solver.series import BY_NAME
+
+if TYPE_CHECKING:
+    # Read by who has a history anyway: what only lists runs need not wait for them.
+    from solver.history import History, LaneHistory
+    from solver.milestones import Milestone
 
 
 class LookFor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
