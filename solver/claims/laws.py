@@ -15,7 +15,7 @@ _RISEN = 1e-4
 # Rates below this part of the largest drown in the differences they are measured by.
 _SMALLEST_RATE = 1e-6
 # The law is judged where unbalancedness is at most this part of σ^(2/N), over sizes that span such a factor at least.
-_BALANCED, _LEAST_SPAN = 0.5, 3.0
+_BALANCED, _LEAST_SPAN = 0.5, 1.5
 # Singular values closer than this part of them are about to meet.
 _LEAST_GAP = 0.01
 _LAW_TOLERANCE = 0.02
@@ -73,8 +73,9 @@ def _rates(witness: Witness, names: tuple[str, ...]) -> Iterator[_Rate]:
 def law_slope(witness: Witness, names: tuple[str, ...], risen: float = _RISEN) -> list[tuple[float, float]]:
     """(ln σ, ln(measured rate / γ)) of every rising value; by the law a line of slope 2−2/N through ln N at σ = 1.
 
-    The law supposes balance, which is measured: values are left out while the unbalancedness of layers or factors is
-    more than half of σ^(2/N), what each has of σ where they are balanced.
+    The law supposes balance. Of layers it is measured: values are left out while their unbalancedness is more than half
+    of σ^(2/N), what each has of σ where they are balanced. Of components only the largest unbalancedness is recorded,
+    which says nothing of the others: ``risen`` has to see to it.
     """
     points = list(_rates(witness, names))
     n = n_factors(witness)
@@ -84,7 +85,7 @@ def law_slope(witness: Witness, names: tuple[str, ...], risen: float = _RISEN) -
     for one in points:
         if one.size < risen * largest or not one.measured > _SMALLEST_RATE * fastest or not one.law > 0.0:
             continue
-        if not one.unbalancedness <= _BALANCED * one.size ** (2.0 / n):
+        if names is _MATRIX and not one.unbalancedness <= _BALANCED * one.size ** (2.0 / n):
             continue
         alignment = one.law / (n * one.size ** (2.0 - 2.0 / n))
         found.append((math.log(one.size), math.log(one.measured / alignment)))

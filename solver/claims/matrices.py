@@ -117,6 +117,10 @@ def _leftover(witness: Witness) -> float:
     return math.sqrt(squared * math.prod(problem.resolved_shape))
 
 
+def _over(above: float, below: float) -> float:
+    return above / below if below > 0.0 else math.nan
+
+
 def _gaps(witnesses: list[Witness]) -> Measured | Inapplicable | None:
     recorded = [
         witness
@@ -130,22 +134,19 @@ def _gaps(witnesses: list[Witness]) -> Measured | Inapplicable | None:
     if without:
         reason = f"depth {without[0]} has not fitted its data, so that its gap says nothing of what it would choose"
         return Inapplicable(reason=reason, witnesses=recorded)
-    gaps, drowned = {}, set()
+    gaps, least, drowned = {}, {}, set()
     for n, members in grouped(usable, depth).items():
-        found = []
+        found, sure = [], []
         for witness in members:
             values, rank, floor = witness.lasts("singular_values"), witness.observed.resolved_rank, _leftover(witness)
-            found.append(values[rank - 1] / max(values[rank], floor) if max(values[rank], floor) > 0 else math.nan)
+            found.append(_over(values[rank - 1], values[rank]))
+            sure.append(_over(values[rank - 1], max(values[rank], floor)))
             if values[rank] <= floor:
                 drowned.add(n)
-        gaps[n] = median(found)
-    # Where the next value has drowned, its gap is larger than can be told: that may be enough, and never too little.
-    growths = {(before, after): gaps[after] / gaps[before] for before, after in itertools.pairwise(gaps)}
-    judged = [
-        growth
-        for (before, after), growth in growths.items()
-        if before not in drowned and (after not in drowned or not growth < _LEAST_GROWTH_OF_GAP)
-    ]
+        gaps[n], least[n] = median(found), median(sure)
+    # Where a next value has drowned, its gap is at least so large: that may be enough, and never too little.
+    growths = {(before, after): _over(least[after], gaps[before]) for before, after in itertools.pairwise(gaps)}
+    judged = [g for pair, g in growths.items() if drowned.isdisjoint(pair) or not g < _LEAST_GROWTH_OF_GAP]
     if not judged:
         reason = "the gaps end in what the training loss has left, so that no two can be compared"
         return Inapplicable(reason=f"{reason}: lower stop.train_loss", witnesses=recorded)
