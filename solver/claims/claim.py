@@ -169,7 +169,7 @@ def witnesses_of(history: History, lanes: Sequence[LaneSpec]) -> list[Witness]:
 
 
 # A lane has fitted its data where the loss is this part of what it began with, or what it was asked for.
-_FITTED = 0.05
+_FITTED = 0.1
 
 
 def has_fitted(witness: Witness) -> bool:
