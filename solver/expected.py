@@ -65,7 +65,7 @@ _AGGREGATES: dict[str, Callable[[list[float]], float]] = {
     "mean": statistics.fmean,
 }
 _RELATIONS = {"<": operator.lt, ">": operator.gt}
-_SERIES = re.compile(r"(\|?)(?:([a-z_]+):)?([a-z_]+)(?:\.(\d+))?\1")
+_SERIES = re.compile(r"(\|?)(?:([a-z_]\w*):)?([a-z_]\w*)(?:\.(\d+))?\1")
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -108,9 +108,12 @@ class _Value(msgspec.Struct, frozen=True):
             self._newest(lane) if not self.baseline else self._of_baseline(history, lane)
             for lane in self.lanes.of(history)
         ]
-        if not found or any(math.isnan(value) for value in found):
+        if not found or not all(math.isfinite(value) for value in found):
             return math.nan
-        return _AGGREGATES[self.aggregate](found)
+        try:
+            return _AGGREGATES[self.aggregate](found)
+        except OverflowError:
+            return math.nan
 
     def _of_baseline(self, history: History, lane: LaneHistory) -> float:
         value = history.baselines.get(lane.problem, {}).get(self.baseline, {}).get(self.series)
@@ -190,6 +193,8 @@ def condition(text: str, where: str) -> Condition:
     if kind in ("claim", "event", "cause"):
         if len(words) < 2:
             raise BadSetting(f"{where}: {text!r} says no name after {kind}")
+        if kind == "claim" and len(words) > 2:
+            raise BadSetting(f"{where}: {text!r} names lanes, and a claim is on the whole run: leave them out")
         return Condition(kind, words[1], _lanes(words[2:], where))  # type: ignore[arg-type]
     signs = [place for place, word in enumerate(words) if word in _RELATIONS]
     if len(signs) != 1:
@@ -238,6 +243,8 @@ def check(look_for: Sequence[LookFor], results: Sequence[Result], claims: Sequen
     """Raises BadSetting for a condition or a place that says nothing, and for claims that are not the preset's."""
     named = [name for one in results for name in one.when]
     for one in look_for:
+        if not one.say.strip():
+            raise BadSetting(f"{where}: a thing to look for says nothing: write a sentence in say, or leave it out")
         if one.when:
             found = condition(one.when, f"{where}: look_for")
             named += [found.name] * (found.kind == "claim")

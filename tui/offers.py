@@ -30,7 +30,7 @@ def of(host: Host, screen: Screen[object], place: keys.Place) -> Iterable[System
         yield SystemCommand(f"preset {inert(name, 40)}", "Run this preset.", lambda name=name: _run(host, name))
     for run in runs.list_runs()[: -_NEWEST - 1 : -1]:
         told = run.read_notes().name
-        title = f"open {inert(told, 40)} · {run.id}" if told else f"open {run.id}"
+        title = f"open {inert(told, 40)} · {inert(run.id, 60)}" if told else f"open {inert(run.id, 60)}"
         yield SystemCommand(title, "Show this run, live or replayed.", lambda run=run: host.open_run(run))
     for theme in host.available_themes:
         yield SystemCommand(

@@ -168,13 +168,15 @@ def witnesses_of(history: History, lanes: Sequence[LaneSpec]) -> list[Witness]:
     ]
 
 
-# A lane has fitted its data where the loss is this part of what it began with, or what it was asked for.
+# A lane has fitted its data where it converged, or where the loss is at most this part of what it began with.
 _FITTED = 0.1
 
 
 def has_fitted(witness: Witness) -> bool:
-    """Whether the lane's loss is finite and small against the one it began with."""
-    losses = witness.history.columns["train_loss"]
+    """Whether the lane's loss is what was asked for, or small against the one it began with."""
+    losses, outcome = witness.history.columns["train_loss"], witness.history.outcome
+    if outcome is not None and outcome.kind == "converged":
+        return True
     return len(losses) > 0 and 0.0 <= losses[-1] <= _FITTED * losses[0] < math.inf
 
 

@@ -77,9 +77,17 @@ def growth_over_last_decade(witness: Witness, series: str) -> float:
 
 
 def _is_small(witness: Witness, example: Counterexample) -> bool:
-    """Whether the loss is near its limit on the scale of the given entries; one that is not finite counts as so."""
+    """Whether the loss is near its limit on the scale of the given entries; a lane that broke down counts so."""
+    if _broke_down(witness):
+        return True
     scale = min(abs(example.z), abs(example.z_prime))
-    return not math.sqrt(2.0 * max(0.0, example.half_sum(witness.last("train_loss")))) > _LIMIT * scale
+    return math.sqrt(2.0 * example.half_sum(witness.last("train_loss"))) <= _LIMIT * scale
+
+
+def _broke_down(witness: Witness) -> bool:
+    """Whether a lane diverged: it must not hide behind what it has not reached."""
+    outcome = witness.history.outcome
+    return not math.isfinite(witness.last("train_loss")) or (outcome is not None and outcome.kind == "diverged")
 
 
 def _in_the_limit(lanes: list[tuple[Witness, Counterexample]]) -> list[tuple[Witness, Counterexample]] | Inapplicable:
@@ -98,7 +106,7 @@ def _in_the_limit(lanes: list[tuple[Witness, Counterexample]]) -> list[tuple[Wit
 def _with_a_decade(lanes: list[tuple[Witness, Counterexample]]) -> list[tuple[Witness, Counterexample]]:
     """Lanes whose loss has fallen tenfold. One that is not finite stays, and fails what is made of it."""
     losses = [(lane, lane[0].history.columns["train_loss"]) for lane in lanes]
-    return [lane for lane, column in losses if not column[0] < 10.0 * column[-1]]
+    return [lane for lane, column in losses if _broke_down(lane[0]) or not column[0] < 10.0 * column[-1]]
 
 
 def _worst(values: list[float], ideal: float) -> float:
@@ -163,6 +171,10 @@ def _norms_diverge(witnesses: list[Witness]) -> Measured | Inapplicable | None:
     for name in _NORMS:
         growths = []
         for witness, example in usable:
+            if _broke_down(witness):
+                ratios.append(math.nan)
+                growths.append(math.nan)
+                continue
             p = {"nuclear_norm": 1.0, "frobenius_norm": 2.0, "spectral_norm": math.inf}.get(
                 name, 2.0 / witness.layers.depth
             )
@@ -178,7 +190,7 @@ def _norms_diverge(witnesses: list[Witness]) -> Measured | Inapplicable | None:
         tolerance=0.05,
         text=f"growth of norms while the loss falls tenfold, the worst of {len(usable)} lanes: {', '.join(said)} "
         f"(√10 = 3.162 for 2 × 2); over theory {worst:.3f}",
-        witnesses=[witness for witness, _ in usable],
+        witnesses=[witness for witness, _ in _deep(witnesses, diverging=True)],
     )
 
 
@@ -198,7 +210,7 @@ def _curve(witnesses: list[Witness]) -> Measured | Inapplicable | None:
         expected=1.0,
         tolerance=0.02,
         text=f"|w|(|ε|+√(2ℓ))/|z·z′| at the final loss: {worst:.4f}, with |w| up to {largest:.4g}",
-        witnesses=[witness for witness, _ in usable],
+        witnesses=[witness for witness, _ in _deep(witnesses, diverging=True)],
     )
 
 
@@ -249,6 +261,9 @@ def _rank_minimised(witnesses: list[Witness]) -> Measured | Inapplicable | None:
         return None
     excess, distances = [], []
     for witness, example in usable:
+        if _broke_down(witness):
+            excess.append(math.nan)
+            continue
         # At a finite loss the identity's ones still count a little; for 2 × 2 theory has 1 at any loss.
         now = _entropy_rank(_spectrum(example, example.half_sum(witness.last("train_loss"))))
         theory = max(now, witness.baseline("minimisers", "effective_rank"))
@@ -262,8 +277,8 @@ def _rank_minimised(witnesses: list[Witness]) -> Measured | Inapplicable | None:
         expected=0.0,
         tolerance=0.05,
         text=f"effective rank above its infimum at this loss by {_worst(excess, 0.0):.2g}; distance from lower rank at "
-        f"most {max(distances):.2g}",
-        witnesses=[witness for witness, _ in usable],
+        f"most {max(distances, default=math.nan):.2g}",
+        witnesses=[witness for witness, _ in _deep(witnesses, diverging=True)],
     )
 
 

@@ -118,10 +118,8 @@ def _fits(
 def _unbalanced(usable: list[Witness]) -> Inapplicable | None:
     if not usable:
         return None
-    reason = (
-        f"no value has risen over a factor of {_LEAST_SPAN:g} while its layers are balanced, which the law supposes"
-    )
-    return Inapplicable(reason=f"{reason}: take a smaller start, or init balanced", witnesses=usable)
+    reason = f"values that have risen, in balance as the law supposes, do not span a factor of {_LEAST_SPAN:g}"
+    return Inapplicable(reason=f"{reason}: take a smaller start, or a balanced one", witnesses=usable)
 
 
 def _law(names: tuple[str, ...], what: str, risen: float) -> Callable[[list[Witness]], Measured | Inapplicable | None]:

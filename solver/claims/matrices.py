@@ -146,18 +146,22 @@ def _gaps(witnesses: list[Witness]) -> Measured | Inapplicable | None:
         gaps[n], least[n] = median(found), median(sure)
     # Where a next value has drowned, its gap is at least so large: that may be enough, and never too little.
     growths = {(before, after): _over(least[after], gaps[before]) for before, after in itertools.pairwise(gaps)}
-    judged = [g for pair, g in growths.items() if drowned.isdisjoint(pair) or not g < _LEAST_GROWTH_OF_GAP]
+    judged = [
+        growth
+        for (before, after), growth in growths.items()
+        if before not in drowned and (after not in drowned or not growth < _LEAST_GROWTH_OF_GAP)
+    ]
     if not judged:
         reason = "the gaps end in what the training loss has left, so that no two can be compared"
         return Inapplicable(reason=f"{reason}: lower stop.train_loss", witnesses=recorded)
-    growth = min(judged)
+    growth = math.nan if any(math.isnan(one) for one in judged) else min(judged)
     said = ", ".join(f"depth {n} {gap:.3g}" for n, gap in gaps.items())
     return Measured(
         value=growth,
         expected=_LEAST_GROWTH_OF_GAP,
         tolerance=0.0,
         text=f"σ_r/σ_(r+1) at the ground truth's rank r: {said}; smallest growth from depth to depth {growth:.3g}",
-        witnesses=usable,
+        witnesses=recorded,
     )
 
 

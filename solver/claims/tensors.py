@@ -108,7 +108,7 @@ def _gaps(witnesses: list[Witness]) -> Measured | Inapplicable | None:
         tolerance=0.0,
         text=f"largest ratio of neighbouring component norms: {said}; from the smallest start {ratio:.3g} times that "
         "from the largest",
-        witnesses=usable,
+        witnesses=every,
     )
 
 

@@ -443,3 +443,26 @@ def test_data_that_predicting_zero_fits_already_are_refused_with_a_cure(tmp_path
     assert (outcome.kind, outcome.cause) == ("failed", "input")
     assert "stop.train_loss is 1e-06" in outcome.reason
     assert "take" in outcome.reason
+
+
+def test_a_claim_is_open_while_a_lane_that_may_change_it_trains() -> None:
+    """Three depths have ended; a second draw of depth 3 has not fitted yet."""
+    run = of("mf-depth", {"problem.shape": [30, 30], "problem.rank": 2, "seeds": 2}, {"model.depth": [1, 2, 3]})
+    history, lanes = run
+    assert judged("gaps-grow-with-depth", run).verdict == "holds"
+    last = history.lanes[-1]
+    last.outcome, last.columns["train_loss"][-1] = None, 0.5
+    (claim,) = claims.judge(["gaps-grow-with-depth"], history, lanes, at_end=False)
+    assert claim.verdict == "pending", claim
+
+
+@pytest.mark.parametrize("loss", [math.inf, math.nan])
+def test_a_lane_that_broke_down_does_not_hide_behind_a_limit_it_has_not_reached(loss: float) -> None:
+    history, lanes = of("det-2x2", {"seeds": 2, "record.rates": 0}, {"model.depth": [3]})
+    broken = next(lane for lane in history.lanes if lane.columns["det_sign"][0] < 0)
+    broken.columns["train_loss"][-1] = loss
+    for name in ("norms-diverge", "rank-minimised"):
+        assert judged(name, (history, lanes)).verdict in ("fails", "holds")
+    for lane in history.lanes:
+        lane.columns["train_loss"][-1] = loss
+    assert judged("norms-diverge", (history, lanes)).verdict == "fails"

@@ -14,6 +14,7 @@ from solver.history import History
 from solver.milestones import Milestone
 from solver.records import AnyRecord, Claim, LaneEnding, Outcome
 from solver.refusal import BadSetting
+from solver.series import BY_NAME
 from tests.tui.histories import ended, made
 
 
@@ -124,3 +125,14 @@ def test_every_preset_says_what_to_look_for_in_a_line_and_has_a_result(name: str
     assert sum(bool(one.when) for one in preset.look_for) >= 3
     assert preset.results
     assert preset.opens
+
+
+def test_every_declared_series_can_be_named() -> None:
+    for name in (*BY_NAME, *expected._SUMMARIES):
+        expected.check([LookFor(say="it", when=f"{name} depth=3 < 1")], [], [], "mine.toml")
+
+
+def test_numbers_beyond_range_are_no_result_and_end_nothing() -> None:
+    history = run(ENDS, (1e308, 1e308, 1e308))
+    assert expected.result([Result(say="{mean reconstruction_error}")], history, str) == ""
+    assert expected.result([Result(say="{mean reconstruction_error}")], run(ENDS, (math.inf, 1.0, 1.0)), str) == ""

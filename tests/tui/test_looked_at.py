@@ -52,6 +52,8 @@ from tui.widgets.lane_table import LaneTable
 from tui.widgets.look_for_list import LookForList
 from tui.widgets.quantity_list import QuantityList
 
+pytestmark = pytest.mark.usefixtures("stand_in")
+
 NUMBERS = re.compile(r"[-−]?\d[\d.]*(?:e[-+]?\d+)?")
 WORDS = st.lists(
     st.one_of(
@@ -207,7 +209,7 @@ def test_a_claim_that_fails_is_named_with_its_numbers_before_anything_else() -> 
     shown = of_preset("mf-depth", history)
     found = verdict.of_claims(history, names)
     assert found is not None
-    assert (found.sign, found.words) == ("✗", "1 of 4 claims fails")
+    assert (found.sign, found.words) == ("✗", f"1 of {len(names)} claims fails")
     assert verdict.outcome(shown, "own").startswith("fails: rate-formula (1.5 ≈ 1 ± 0.1)")
 
 
@@ -438,3 +440,50 @@ def test_every_thing_to_look_for_has_a_row_that_shows_it(name: str, size: preset
         wanted = [part.strip().lower() for part in show.split("|")]
         known = [one for one in wanted if one in BY_NAME or one in order.preset.claims]
         assert known or any(title.lower().startswith(one) for one in wanted for title in titles), show
+
+
+@pytest.mark.parametrize("state", ["killed", "suspended", "waiting-for-disk", "stopped"])
+def test_a_run_that_was_broken_off_has_no_end_that_was_foreseen(state: str) -> None:
+    """One lane ended as foreseen, and then the solver was killed: that is no good end."""
+    lost = Outcome(kind="stopped", reason="the determinant lost its sign", cause="sign")
+    told = {"train_loss": [1.0, 0.1]}
+    lanes = [({"model.depth": depth}, told) for depth in (2, 3)]
+    found = verdict.standing(of_preset("det-2x2", made(lanes, [LaneEnding(lane=0, outcome=lost)])), state)
+    assert found.words == state
+    assert found.colour != GOOD
+
+
+def test_claims_that_are_not_applicable_are_not_waited_for() -> None:
+    history = made([({"model.depth": 3}, {"train_loss": [1.0, 0.1]})], [ended(0)])
+    history.apply(claims({"low-rank-recovery": "holds", "rate-formula": "not-applicable"}))
+    found = verdict.of_claims(history, ["low-rank-recovery", "rate-formula"])
+    assert found is not None
+    assert (found.sign, found.words) == ("✓", "1 of 1 claim holds")
+
+
+async def test_the_chart_that_keys_act_on_stays_when_there_is_room_for_one_and_the_others_come_back() -> None:
+    async with opened((200, 60), run=logs.run_in_state("ended")) as pilot:
+        screen = await caught_up(pilot)
+        charts = screen.query_one(Charts)
+        await until(pilot, lambda: charts.shape == (2, 2) and all(chart.rows for chart in charts.shown))
+        before = sorted(chart.titles[0].removeprefix("▸ ") for chart in charts.shown)
+        await pilot.press("tab", "tab", "tab")
+        await until(pilot, lambda: charts.shown[3].titles[0].startswith("▸ "))
+        title = charts.shown[3].titles[0].removeprefix("▸ ")
+        await pilot.press("z")
+        await until(pilot, lambda: charts.shape == (1, 1) and charts.shown[0].titles[0] == title)
+        await pilot.press("z")
+        await until(pilot, lambda: charts.shape == (2, 2))
+        await until(pilot, lambda: sorted(chart.titles[0].removeprefix("▸ ") for chart in charts.shown) == before)
+
+
+async def test_keys_step_through_quantities_where_the_table_of_lanes_is_out_of_sight() -> None:
+    async with opened((120, 40), run=logs.run_in_state("ended")) as pilot:
+        screen = await caught_up(pilot)
+        await pilot.press("L")
+        await until(pilot, lambda: "Lanes by lane" in text_of(pilot))
+        await pilot.press("z")
+        await until(pilot, lambda: "Lanes by lane" not in text_of(pilot))
+        place = screen.selection.place()
+        await pilot.press("down")
+        await until(pilot, lambda: screen.selection.place() == place + 1)

@@ -207,7 +207,7 @@ def ending(kind: str) -> list[AnyRecord]:
 
 async def test_the_list_says_what_came_of_each_run_and_sorts_by_it() -> None:
     """Claims, error and rank are those of the log; a run without a value stands last whichever way it is sorted."""
-    judged = claims("holds", "holds", "fails", "not-applicable")
+    judged = claims("holds", "holds", "fails", "not-applicable", "not-applicable")
     a_run(1, "good", *judged[:2], *ending("converged"), n_frames=50)
     a_run(2, "bad", *judged, *ending("max-steps"), n_frames=10)
     (logs.made_run("20260103-000000-mf-depth-0003").path / "log.jsonl").write_bytes(b"noise")
@@ -216,7 +216,7 @@ async def test_the_list_says_what_came_of_each_run_and_sorts_by_it() -> None:
         screen = await listed(pilot)
         await until(pilot, lambda: "2/3 ✗" in text_of(pilot))
         shown = text_of(pilot)
-        assert "2/4 …" in shown
+        assert "2/5 …" in shown
         assert "0.02" in shown, "1 / (1 + 49), the last error of every lane"
         assert "1:00" in shown, "60 s"
         screen._sort_by("error")
@@ -269,7 +269,7 @@ async def test_columns_are_ticked_and_remembered() -> None:
     "size", [(40, 12), (80, 24), (80, 40), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}"
 )
 async def test_a_page_on_the_run_stands_beside_the_list_or_below_it_where_there_is_room(size: tuple[int, int]) -> None:
-    made = a_run(1, "x", *claims("fails", "holds", "fails", "holds"), *ending("converged"))
+    made = a_run(1, "x", *claims("fails", "holds", "fails", "holds", "not-applicable"), *ending("converged"))
     order = made.order()
     changed = msgspec.structs.replace(order, spec=msgspec.structs.replace(order.spec, seed=7))
     made.spec.write_bytes(msgspec.json.encode(changed))

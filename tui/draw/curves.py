@@ -188,7 +188,7 @@ def place_ends(body: list[Row], canvas: Canvas, curves: Sequence[Curve], x: Scal
             if column < 0 or not 0 <= row < len(body):
                 continue
             if not curve.points:
-                is_level = all(value == curve.y[0] for value in curve.y)
+                is_level = min(curve.y) == max(curve.y)
                 row, column = _free(taken, row, column, len(curve.mark), len(body), width, is_level=is_level)
             taken.update((row, column + k) for k in range(len(curve.mark)))
             body[row] = put(body[row], column, curve.mark, curve.colour)

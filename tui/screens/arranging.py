@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui import memory
 from tui.screens.looking import LookingScreen
-from tui.shown import lane_rows, look_for, quantities
+from tui.shown import lane_rows, look_for, quantities, traces
 from tui.shown.items import named
 from tui.shown.lane_rows import ORDERS, LaneRow
 from tui.shown.quantities import Quantity
@@ -54,7 +54,10 @@ class ArrangingScreen(LookingScreen):
         if self.has_class("maximised") or not self.charts.fits(wanted, width, height):
             wanted = (1, 1)
         if wanted != self.charts.shape:
+            place = self.charts.place
             self.charts.lay_out(wanted, self.app.marker)
+            if self.charts.place != place and place < len(self._tiles):
+                self._tiles[0], self._tiles[place] = self._tiles[place], self._tiles[0]
             self.call_after_refresh(self.redraw)
 
     def _is_large(self) -> bool:
@@ -79,6 +82,10 @@ class ArrangingScreen(LookingScreen):
             # What there is to look at is known when lanes are.
             self.fit_charts()
         n = len(charts.shown)
+        there = {item.key for item in selection.items}
+        if self.follower.history.lanes:
+            # Remembered from a run that had more.
+            self._tiles = [key for key in self._tiles if key in there]
         proposed = [key for key in self._to_look_at() if key not in self._tiles]
         while len(self._tiles) < n and proposed:
             self._tiles.append(proposed.pop(0))
@@ -98,9 +105,12 @@ class ArrangingScreen(LookingScreen):
         item, cursor = self.selection.item(), self.chart.plot.cursor
         shown = item if isinstance(item, Quantity) else None
         axis = self.selection.drawn_axis(shown) if shown is not None else "step"
-        cursor = cursor if shown is not None and self.chart.is_plot else None
+        # On a path there are many places with one x.
+        cursor = cursor if shown is not None and self.chart.is_plot and not traces.is_plane(axis) else None
+        here = self._rows[self._at].lane if self._at < len(self._rows) else 0
         self._rows = lane_rows.rows(seen, shown, axis, cursor, self._order, falls=self._falls)
-        self._at = max(0, min(self._at, len(self._rows) - 1))
+        # The lane that was chosen, wherever the order has it now.
+        self._at = next((place for place, one in enumerate(self._rows) if one.lane == here), 0)
         what = (shown.short or shown.title.strip()) if shown is not None else "training loss"
         where = "" if cursor is None else f" at {quantities.axis_name(axis)} {cursor:.4g}"
         order = f"{self._order} {'↓' if self._falls else '↑'}"
@@ -125,15 +135,20 @@ class ArrangingScreen(LookingScreen):
     def action_previous_quantity(self) -> None:
         self._move(-1)
 
+    @property
+    def _shows_table(self) -> bool:
+        """Whether the table is there and in sight."""
+        return self.has_table and self.query_one(LaneTable).size.height > 0
+
     def _move(self, by: int) -> None:
-        if self.has_table:
+        if self._shows_table:
             self._at = max(0, min(self._at + by, len(self._rows) - 1))
             self.redraw()
         else:
             self.show(changed=self.selection.step(by))
 
     def _lane_here(self) -> int | None:
-        return self._rows[self._at].lane if self.has_table and self._at < len(self._rows) else None
+        return self._rows[self._at].lane if self._shows_table and self._at < len(self._rows) else None
 
     def action_solo(self) -> None:
         here = self._lane_here()

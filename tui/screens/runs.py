@@ -224,7 +224,7 @@ class RunsScreen(Screen[None]):
             self.app.fork(at.run)
 
     def action_sort(self) -> None:
-        shown, by = self.query_one(RunTable).names, self.app.memory.sort
+        shown, by = self.query_one(RunTable).names or list(COLUMNS), self.app.memory.sort
         self._sort_by(shown[(shown.index(by) + 1) % len(shown)] if by in shown else shown[0])
 
     def _sort_by(self, column: str) -> None:

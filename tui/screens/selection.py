@@ -27,6 +27,7 @@ from tui.widgets.chart import Chart
 
 _CLOSEST = 20
 _DECADE = 10.0
+_MOST_SPANS = 60
 
 
 class Selection:
@@ -39,6 +40,7 @@ class Selection:
         self._whole: Seen | None = None
         """The run as it stands now, where an earlier moment is shown: axes hold all of it."""
         self._known = traces.Known()
+        self._known_spans: dict[tuple[str, int], bool] = {}
         self._known_extents: dict[str, tuple[object, list[Curve]]] = {}
         self._figures = figures(seen.order.spec)
         self._claims = claim_sheets(seen.order)
@@ -340,9 +342,16 @@ class Selection:
 
         Singular values and norms of components are left: that most of them are near zero is what they show.
         """
-        columns = [lane.columns[item.series] for lane in self.seen.history.lanes if lane.columns.get(item.series)]
-        least, most = min(map(min, columns), default=0.0), max(map(max, columns), default=0.0)
-        return 0.0 < _DECADE * least < most < math.inf
+        runs = [self._whole or self.seen, *self.others]
+        lanes = [lane for run in runs for lane in run.history.lanes if lane.columns.get(item.series)]
+        key = item.series, sum(len(lane) for lane in lanes)
+        if key not in self._known_spans:
+            columns = [lane.columns[item.series] for lane in lanes]
+            least, most = min(map(min, columns), default=0.0), max(map(max, columns), default=0.0)
+            self._known_spans = {key: 0.0 < _DECADE * least < most < math.inf, **self._known_spans}
+            if len(self._known_spans) > _MOST_SPANS:
+                self._known_spans = {key: self._known_spans[key]}
+        return self._known_spans[key]
 
     def _log_key(self, item: Figure | Quantity, axis: str) -> str:
         """The x axis is the same for all quantities; a figure has its own."""

@@ -55,7 +55,8 @@ def standing(seen: Seen, state: str) -> Standing:
     outcomes = [lane.outcome for lane in seen.history.lanes if lane.outcome is not None]
     expected_ends = [one for one in outcomes if foreseen(seen.order.preset, one)]
     converged = sum(one.kind == "converged" for one in outcomes)
-    if state in ("starting", "running", "paused", "replayed") or not expected_ends:
+    if len(outcomes) < len(seen.history.lanes) or seen.history.ending is None or not expected_ends:
+        # Killed, suspended or without a disk is none of the ends that were foreseen.
         return Standing(sign, colour, state)
     if len(outcomes) > len(expected_ends) + converged:
         return Standing(sign, colour, state)
@@ -69,7 +70,9 @@ def of_claims(history: History, names: list[str]) -> Standing | None:
     verdicts = Counter(history.claims[name].verdict for name in names if name in history.claims)
     if not names or not verdicts:
         return None
-    holds, fails, n = verdicts["holds"], verdicts["fails"], len(names)
+    holds, fails, n = verdicts["holds"], verdicts["fails"], len(names) - verdicts["not-applicable"]
+    if not n:
+        return Standing("–", TEXT, "no claim is applicable")
     if fails:
         return Standing("✗", BAD, f"{fails} of {n} claims fail{'s' * (fails == 1)}")
     words = f"{holds} of {n} claim{'s' * (n != 1)} hold{'s' * (holds == 1)}"

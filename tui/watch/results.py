@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterable
 
 from solver import results
-from solver.refusal import BadSetting
 from solver.results import Results
 from solver.rundir import RunDirectory
 from tui.text import quantity
@@ -54,13 +54,10 @@ class KnownResults:
             known = self._known.get(run.id)
             if known is not None and known[0] == stamp:
                 continue
-            try:
-                found = results.read(run, run.order(), quantity)
-            except BadSetting:
-                # The list calls it damaged.
-                continue
-            self._known[run.id] = stamp, found
-            self.version += 1
+            # Where one cannot be read, whatever the reason, the list calls it damaged, and the others are read.
+            with contextlib.suppress(Exception):
+                self._known[run.id] = stamp, results.read(run, run.order(), quantity)
+                self.version += 1
             time.sleep(_BREATH_S)
 
 

@@ -46,8 +46,9 @@ class Use:
             self.gpu_memory_bytes.append(gpu[1])
         if max(len(self.cores), len(self.gpu_share)) >= _MOST:
             self._every *= 2.0
-            for column in (self.cores, self.memory_bytes, self.gpu_share, self.gpu_memory_bytes):
-                column[:] = column[::2]
+            # New ones: a screen may be going through the old.
+            self.cores, self.memory_bytes = self.cores[::2], self.memory_bytes[::2]
+            self.gpu_share, self.gpu_memory_bytes = self.gpu_share[::2], self.gpu_memory_bytes[::2]
 
     def _family(self, pid: int) -> list[int]:
         """The process and those it has forked."""

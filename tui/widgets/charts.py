@@ -53,7 +53,10 @@ class Charts(Container):
     def lay_out(self, shape: Shape, marker: Marker) -> None:
         """Shows so many charts; those that are new come later, when they have been mounted."""
         n = shape[0] * shape[1]
-        self.shape, self.place = shape, min(self.place, n - 1)
+        if self.place >= n:
+            # What keys act on stays in sight, in the first place; what was there comes back with the others.
+            self._all[0], self._all[self.place] = self._all[self.place], self._all[0]
+        self.shape, self.place = shape, self.place if self.place < n else 0
         new = [Chart() for _ in range(n - len(self._all))]
         self._all += new
         if new:

@@ -19,7 +19,7 @@ from solver.numerics.methods import method_on
 from solver.numerics.methods.method import Method
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.problems.losses import loss_of
-from solver.numerics.problems.observed import ObservedProblem
+from solver.numerics.problems.observed import ObservedProblem, stable_step
 from solver.numerics.streams import stream
 from solver.records import Event, Picture, Snapshot
 from solver.spec import CP
@@ -61,6 +61,9 @@ class CPLane(LaneRun[ObservedProblem, CP]):
         if self.problem.ground_truth is not None:
             return float(np.linalg.norm(self.problem.ground_truth))
         return float(np.linalg.norm(self.problem.values))
+
+    def stable_step(self) -> float | None:
+        return stable_step(self.problem, self.lane.spec)
 
     def foretold(self) -> list[Event]:
         """Which component the decoupled flow lets escape first, and when; and the one that meets R21's condition."""

@@ -19,7 +19,7 @@ from solver.numerics.methods import method_on
 from solver.numerics.methods.method import Method
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.problems.losses import loss_of
-from solver.numerics.problems.observed import ObservedProblem
+from solver.numerics.problems.observed import ObservedProblem, stable_step
 from solver.numerics.streams import stream
 from solver.records import Event, Outcome, Picture, Snapshot
 from solver.spec import DeepMatrixFactorization
@@ -54,6 +54,9 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
 
     def start(self) -> Tensor:
         return torch.tensor(np.concatenate([layer.reshape(-1) for layer in self._layers()]))
+
+    def stable_step(self) -> float | None:
+        return stable_step(self.problem, self.lane.spec)
 
     def foretold(self) -> list[Event]:
         escape = self._predicted_escape()

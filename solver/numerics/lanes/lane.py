@@ -85,6 +85,10 @@ class LaneRun(ABC, Generic[ProblemT, ModelT]):
         """What is to be said of an accepted state, and the outcome if it ends the lane; called at every look."""
         return [], None
 
+    def stable_step(self) -> float | None:
+        """A step of gradient descent that settles at the solution; None where that is not known."""
+        return None
+
     @property
     def watches(self) -> bool:
         """Whether ``watch`` wants to see the states."""

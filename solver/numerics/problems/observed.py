@@ -14,7 +14,7 @@ import numpy.typing as npt
 from solver import ratings
 from solver.numerics.problems.drawn import Arrays, DrawnProblem
 from solver.numerics.streams import stream
-from solver.spec import Completion, MatrixCompletion, MatrixProblem, TensorProblem
+from solver.spec import Completion, GradientDescent, MatrixCompletion, MatrixProblem, RunSpec, TensorProblem
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -93,6 +93,22 @@ class ObservedProblem(DrawnProblem):
         assert self.indices is not None, "measurements are observed, not entries"
         flat: Indices = np.ravel_multi_index(tuple(self.indices.T), self.shape).astype(np.int64)
         return flat
+
+    def sharpness(self, n_factors: int) -> float:
+        """λ_max of the Hessian over balanced factors at a solution of low rank, by rough count.
+
+        N σ_1^(2−2/N) times what the loss has of the squared distance of end matrices (or tensors); σ_1 is that of what
+        was observed, carried back and scaled up as if it were evenly spread.
+        """
+        n = len(self.values)
+        # Of |W|² the measurements see so much: all entries alike, or Gaussian ones each all of it. Of some matrices few
+        # Gaussian ones see more (Marchenko and Pastur's edge).
+        n_entries = math.prod(self.shape)
+        seen = float(n) if self.measurements is not None else n / n_entries
+        most = seen * (1.0 + math.sqrt(n_entries / n)) ** 2 if self.measurements is not None else seen
+        back = self.back(self.values) / seen
+        largest = float(np.linalg.norm(back, 2) if back.ndim == 2 else np.linalg.norm(back))
+        return float(2.0 * self.loss_coefficient * most * n_factors * largest ** (2.0 - 2.0 / n_factors))
 
     def observe(self, end: Array) -> Array:
         """What would be observed of ``end``."""
@@ -198,3 +214,15 @@ def _from_file(spec: MatrixCompletion, seed: int) -> ObservedProblem:
         test_indices=indices[test],
         test_values=values[test],
     )
+
+
+# Gradient descent settles below 2/λ; a quarter of that leaves room for the way there.
+_SHARE_OF_STABLE = 0.25
+
+
+def stable_step(problem: ObservedProblem, spec: RunSpec) -> float | None:
+    """A step of gradient descent that settles at a solution, in one digit; None for other optimizers and losses."""
+    if not isinstance(spec.optimizer, GradientDescent) or problem.loss == "huber":
+        return None
+    sharpness = problem.sharpness(spec.model.n_factors(spec.problem))
+    return float(f"{_SHARE_OF_STABLE * 2.0 / sharpness:.1g}") if 0.0 < sharpness < math.inf else None

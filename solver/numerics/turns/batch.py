@@ -189,7 +189,7 @@ class Batch:
         method, run = self._method, self._runs[position]
         step, loss = method.steps[position], method.losses[position]
         if not math.isfinite(loss):
-            return [], _diverged(run.lane, step, loss)
+            return [], _diverged(run.lane, step, loss, run.stable_step())
         said = self._hand_overs(position)
         if run.watches:
             events, ending = run.watch(method.parameters(position), step, loss)
@@ -280,7 +280,8 @@ class Batch:
         return records
 
 
-def _diverged(lane: LaneSpec, step: int, loss: float) -> Outcome:
+def _diverged(lane: LaneSpec, step: int, loss: float, stable: float | None = None) -> Outcome:
+    """``stable`` is a step size that settles, where one is known."""
     longest, (name, scale) = lane.spec.optimizer.longest_step, lane.spec.model.start_scale
     if step == 0 or longest is None:
         return Outcome(
@@ -291,7 +292,7 @@ def _diverged(lane: LaneSpec, step: int, loss: float) -> Outcome:
     return Outcome(
         kind="diverged",
         reason=f"train loss became {loss} at step {step}: step_size {longest:g} is too large for {name} {scale:g}",
-        cure=f"try optimizer.step_size {longest / 10:g}",
+        cure=f"try optimizer.step_size {min(longest / 2, stable) if stable is not None else longest / 10:g}",
     )
 
 
