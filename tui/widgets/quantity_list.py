@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import NamedTuple
 
 from textual import events
@@ -24,6 +25,7 @@ from tui.widgets.rows import Rows
 
 _NAME_WIDTH = 21
 _VALUE_WIDTH = 8
+_MOST_SPARKS = 200
 
 
 class _Line(NamedTuple):
@@ -56,6 +58,7 @@ class QuantityList(Rows):
         self.marker: Marker = "braille"
         self._first = 0
         self._fitted = (0, 0)
+        self._sparks: dict[tuple[str, int, int, int, str], tuple[array[float], str]] = {}
         self._drawn: list[_Line] = []
         self._last: tuple[Listed, Seen | None, LaneHistory | None, int] = (Listed([], Listing([]), 0), None, None, 0)
 
@@ -139,7 +142,14 @@ class QuantityList(Rows):
         if not found:
             return "", "–"
         column = found[0]
-        return spark(column, width, item.log_y, self.marker), short(column[-1]) if len(column) else "–"
+        # Most keys change nothing of what has been recorded.
+        key = item.key, lane.index if lane is not None else -1, len(column), width, self.marker
+        known = self._sparks.get(key)
+        if known is None or known[0] is not column:
+            if len(self._sparks) > _MOST_SPARKS:
+                self._sparks.clear()
+            self._sparks[key] = known = column, spark(column, width, item.log_y, self.marker)
+        return known[1], short(column[-1]) if len(column) else "–"
 
     def on_click(self, event: events.Click) -> None:
         if event.y < len(self._drawn) and self._drawn[event.y].place >= 0:
