@@ -54,6 +54,10 @@ class PresetInfo(msgspec.Struct, frozen=True, kw_only=True):
     foresees: dict[str, str] = {}
     """Ends that belong to the experiment, by their cause or kind, with the reason in a sentence."""
 
+    def foreseen(self, outcome: Outcome) -> str:
+        """Why this end belongs to the experiment; empty where it does not."""
+        return self.foresees.get(outcome.cause or outcome.kind, "")
+
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """spec.json: what the front asks of the solver."""

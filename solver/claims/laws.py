@@ -70,6 +70,13 @@ def _rates(witness: Witness, names: tuple[str, ...]) -> Iterator[_Rate]:
             )
 
 
+def _telling(witness: Witness, names: tuple[str, ...]) -> list[_Rate]:
+    """Those whose measured rate is finite and does not drown in the differences it is measured by."""
+    points = [one for one in _rates(witness, names) if math.isfinite(one.measured)]
+    fastest = max((abs(one.measured) for one in points), default=0.0)
+    return [one for one in points if abs(one.measured) > _SMALLEST_RATE * fastest]
+
+
 def law_slope(witness: Witness, names: tuple[str, ...], risen: float = _RISEN) -> list[tuple[float, float]]:
     """(ln σ, ln(measured rate / γ)) of every rising value; by the law a line of slope 2−2/N through ln N at σ = 1.
 
@@ -169,11 +176,10 @@ def _band(witnesses: list[Witness]) -> Measured | None:
     usable = [witness for witness in witnesses if _TENSOR[1] in witness.history.vectors]
     worst, n_points = 0.0, 0
     for witness in usable:
-        n, points = n_factors(witness), list(_rates(witness, _TENSOR))
-        fastest = max((abs(one.measured) for one in points if math.isfinite(one.measured)), default=0.0)
-        for one in points:
-            # γ ≥ 0 is supposed, and a rate that drowns in its differences tells nothing.
-            if not one.law > 0.0 or not math.isfinite(one.measured) or abs(one.measured) <= _SMALLEST_RATE * fastest:
+        n = n_factors(witness)
+        for one in _telling(witness, _TENSOR):
+            # γ ≥ 0 is supposed.
+            if not one.law > 0.0:
                 continue
             share, off = one.size ** (2.0 / n), one.unbalancedness
             gamma = one.law / (n * one.size ** (2.0 - 2.0 / n))
@@ -202,15 +208,12 @@ def _exact(names: tuple[str, ...]) -> Callable[[list[Witness]], Measured | None]
         usable = [witness for witness in witnesses if names[2] in witness.history.vectors]
         worst, n_points = 0.0, 0
         for witness in usable:
-            points = list(_rates(witness, names))
-            fastest = max((abs(one.measured) for one in points if math.isfinite(one.measured)), default=0.0)
-            for one in points:
+            for one in _telling(witness, names):
                 # Where two values nearly meet, the vectors of each turn into the other's within a difference.
                 if names is _MATRIX and one.gap < _LEAST_GAP:
                     continue
-                if math.isfinite(one.measured) and abs(one.measured) > _SMALLEST_RATE * fastest:
-                    n_points += 1
-                    worst = max(worst, abs(one.formula - one.measured) / abs(one.measured))
+                n_points += 1
+                worst = max(worst, abs(one.formula - one.measured) / abs(one.measured))
         if not n_points:
             return None
         return Measured(

@@ -487,3 +487,10 @@ async def test_keys_step_through_quantities_where_the_table_of_lanes_is_out_of_s
         place = screen.selection.place()
         await pilot.press("down")
         await until(pilot, lambda: screen.selection.place() == place + 1)
+
+
+async def test_the_description_of_the_preset_is_reached_on_the_smallest_screen() -> None:
+    async with opened((40, 12), run=logs.run_in_state("ended")) as pilot:
+        await caught_up(pilot)
+        await pilot.press("slash", *"look", "enter")
+        await until(pilot, lambda: "A product of N matrices can fit" in " ".join(chart_text(pilot).split()))

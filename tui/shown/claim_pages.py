@@ -18,7 +18,7 @@ from tui.shown.lines import Line, wrapped
 from tui.text import inert, label, quantity
 from tui.watch.seen import Seen
 
-_VERDICTS = {"holds": ("✓", GOOD), "fails": ("✗", BAD), "pending": ("…", BUSY), "not-applicable": ("–", DIM)}
+VERDICTS = {"holds": ("✓", GOOD), "fails": ("✗", BAD), "pending": ("…", BUSY), "not-applicable": ("–", DIM)}
 
 _RELATIONS = {"about": "≈", "at-least": "≥", "at-most": "≤"}
 
@@ -71,7 +71,7 @@ def in_short(history: History, names: list[str]) -> str:
 
 def _verdict(history: History, name: str) -> str:
     claim = history.claims.get(name)
-    sign = _VERDICTS["pending" if claim is None else claim.verdict][0]
+    sign = VERDICTS["pending" if claim is None else claim.verdict][0]
     return f"{sign} {_shown(claim.measured)}" if claim is not None and claim.measured is not None else sign
 
 
@@ -93,7 +93,7 @@ def _shown(value: float | None) -> str:
 def _headline(history: History, name: str, width: int) -> list[Line]:
     """A claim with its verdict and its numbers, on two lines where they do not fit on one."""
     claim = history.claims.get(name)
-    sign, colour = _VERDICTS["pending" if claim is None else claim.verdict]
+    sign, colour = VERDICTS["pending" if claim is None else claim.verdict]
     verdict = "waiting" if claim is None else claim.verdict
     numbers = "" if claim is None else compared(claim)
     return in_lines(sign, name, f" {verdict}", numbers, colour, width)

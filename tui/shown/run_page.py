@@ -11,14 +11,12 @@ from solver.refusal import BadSetting
 from solver.rundir import Order
 from solver.series import BY_NAME
 from tui.draw.cells import DIM, TEXT, Row, row
-from tui.draw.palette import BAD, BUSY, GOOD
 from tui.shown import claim_pages, run_rows
 from tui.shown.differences import flat
 from tui.shown.lines import Line, wrapped
 from tui.shown.run_rows import Listed
 from tui.text import duration, inert, quantity
 
-_SIGNS = {"holds": ("✓", GOOD), "fails": ("✗", BAD), "pending": ("…", BUSY), "not-applicable": ("–", DIM)}
 _VERSIONS = ("implicit_tui", "torch", "numpy", "python")
 
 
@@ -88,7 +86,7 @@ def _claims(one: Listed, width: int) -> list[Line]:
     lines: list[Line] = []
     for name in names:
         claim = judged.get(name)
-        sign, colour = _SIGNS["pending" if claim is None else claim.verdict]
+        sign, colour = claim_pages.VERDICTS["pending" if claim is None else claim.verdict]
         numbers = "" if claim is None else claim_pages.compared(claim)
         lines += claim_pages.in_lines(sign, name, "", numbers, colour, width)
     return lines or [("no claims are made of it", DIM)]

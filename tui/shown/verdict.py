@@ -8,8 +8,6 @@ from typing import NamedTuple
 from solver import expected
 from solver.history import History
 from solver.progress import Progress
-from solver.records import Outcome
-from solver.rundir import PresetInfo
 from tui.draw.cells import TEXT
 from tui.draw.palette import BAD, BUSY, GOOD
 from tui.shown import claim_pages
@@ -44,16 +42,11 @@ class Standing(NamedTuple):
     words: str
 
 
-def foreseen(preset: PresetInfo, outcome: Outcome) -> str:
-    """Why the preset expects this end; empty where it does not."""
-    return preset.foresees.get(outcome.cause or outcome.kind, "")
-
-
 def standing(seen: Seen, state: str) -> Standing:
     """The state; of a run that has ended, how its lanes did, where the preset foresees ends that look like none."""
     sign, colour = _STATES.get(state, ("?", TEXT))
     outcomes = [lane.outcome for lane in seen.history.lanes if lane.outcome is not None]
-    expected_ends = [one for one in outcomes if foreseen(seen.order.preset, one)]
+    expected_ends = [one for one in outcomes if seen.order.preset.foreseen(one)]
     converged = sum(one.kind == "converged" for one in outcomes)
     if len(outcomes) < len(seen.history.lanes) or seen.history.ending is None or not expected_ends:
         # Killed, suspended or without a disk is none of the ends that were foreseen.
@@ -105,7 +98,7 @@ def outcome(seen: Seen, own: str) -> str:
     result = expected.result(preset.results, history, quantity)
     if result:
         told.append(inert(result, 400))
-    reasons = [foreseen(preset, lane.outcome) for lane in history.lanes if lane.outcome is not None]
+    reasons = [preset.foreseen(lane.outcome) for lane in history.lanes if lane.outcome is not None]
     standing_now = standing(seen, history.state)
     if standing_now.words != history.state:
         told += dict.fromkeys(f"as foreseen: {inert(reason, 200)}" for reason in reasons if reason)
