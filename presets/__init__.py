@@ -20,8 +20,8 @@ from solver.spec import RunSpec
 from solver.spec.base import tag_of
 
 Size = Literal["quick", "default", "paper"]
-# The order of the talk: matrices, the counterexample, tensors, images.
 MOST_BYTES = 1 << 26
+# The order of the talk: matrices, the counterexample, tensors, images; then what goes beyond it.
 _ORDER = (
     "mf-depth",
     "mf-dynamics",
@@ -32,6 +32,7 @@ _ORDER = (
     "tf-rank-1",
     "mnist-rank",
     "fashion-rank",
+    "sharpness",
 )
 SIZES: tuple[Size, ...] = ("quick", "default", "paper")
 

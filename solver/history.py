@@ -224,7 +224,7 @@ class History:
         """The lane's swept fields in short; its seed only where lanes differ in it."""
         seeds = {other.parameters.get("seed") for other in self.lanes}
         told = [(name, value) for name, value in lane.parameters.items() if name != "seed" or len(seeds) > 1]
-        words = [f"{name.rpartition('.')[2].replace('_', ' ')} {_short(value)}" for name, value in told]
+        words = [_worded(name.rpartition(".")[2], value) for name, value in told]
         return " · ".join(words) or f"seed {lane.parameters.get('seed', 0)}"
 
 
@@ -233,6 +233,11 @@ def read(path: Path) -> History:
     history = History()
     history.apply(Reader(path).whole())
     return history
+
+
+def _worded(name: str, value: Any) -> str:
+    """A kind is named by its own word."""
+    return _short(value) if name == "kind" else f"{name.replace('_', ' ')} {_short(value)}"
 
 
 def _short(value: Any) -> str:

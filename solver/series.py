@@ -239,6 +239,20 @@ SERIES = (
         log=True,
     ),
     Series(
+        name="sharpness",
+        shape="scalar",
+        note="λ_max of the Hessian of the loss over all factors, to 1e-4; a lower bound where 40 products do not reach "
+        "that. At a balanced solution of a fully observed matrix N σ_1^(2−2/N) for the half-sum loss.",
+        rows=(Row(place=305, title="sharpness λ_max", short="sharpness"),),
+        predicted="stability_limit",
+        predicted_name="2/η",
+    ),
+    Series(
+        name="stability_limit",
+        shape="scalar",
+        note="2/η with the step size η in effect: gradient descent settles at no solution that is sharper.",
+    ),
+    Series(
         name="gradient_norm",
         shape="scalar",
         note="Over all factors.",

@@ -70,7 +70,8 @@ def encode(spec: s.RunSpec) -> Raw:
 def lanes(spec: s.RunSpec) -> list[LaneSpec]:
     """The lanes of a run in order: the product of the sweep's lists, the last varying fastest, then the seeds.
 
-    Raises BadSetting where a swept value is refused or there are more than MAX_LANES.
+    Where kinds are swept, a lane goes without the swept fields that its own kind does not have, and lanes that are the
+    same then are one. Raises BadSetting where a swept value is refused or there are more than MAX_LANES.
     """
     for field, values in spec.sweep.items():
         _check_swept(spec, field, values)
@@ -83,16 +84,40 @@ def lanes(spec: s.RunSpec) -> list[LaneSpec]:
             "sweep",
         )
     base = encode(spec) | {"sweep": {}, "seeds": 1}
-    result = []
-    for index, (values, offset) in enumerate(
-        itertools.product(itertools.product(*spec.sweep.values()), range(spec.seeds))
-    ):
+    result: list[LaneSpec] = []
+    known: list[dict[str, Any]] = []
+    for values, offset in itertools.product(itertools.product(*spec.sweep.values()), range(spec.seeds)):
         swept = dict(zip(spec.sweep, values, strict=True))
         raw = base | {"seed": spec.seed + offset}
         for field in sorted(swept, key=_kinds_first):
-            raw = with_value(raw, field, swept[field])
-        result.append(LaneSpec(index=index, parameters=swept | {"seed": spec.seed + offset}, spec=_convert(raw)))
+            if _is_of_another_kind(spec, raw, field):
+                del swept[field]
+            else:
+                raw = with_value(raw, field, swept[field])
+        parameters = swept | {"seed": spec.seed + offset}
+        if len(swept) < len(spec.sweep):
+            if parameters in known:
+                continue
+            known.append(parameters)
+        result.append(LaneSpec(index=len(result), parameters=parameters, spec=_convert(raw)))
     return result
+
+
+def _is_of_another_kind(spec: s.RunSpec, raw: Raw, field: str) -> bool:
+    """Whether another of the kinds that are swept has the field, and this lane's does not."""
+    return field not in fields.names(raw) and _is_of_a_swept_kind(spec.sweep, field)
+
+
+def _is_of_a_swept_kind(sweep: Mapping[str, list[Any]], field: str) -> bool:
+    part, _, name = field.partition(".")
+    kinds = [KINDS[part][kind] for kind in sweep.get(f"{part}.kind", []) if kind in KINDS.get(part, {})]
+    return any(name in kind.__struct_fields__ for kind in kinds)
+
+
+def _check_named(raw: Mapping[str, Any], sweep: Mapping[str, list[Any]], field: str) -> None:
+    """Raises BadSetting where neither ``raw``'s own kinds nor those that are swept have the field."""
+    if not _is_of_a_swept_kind(sweep, field):
+        check_field(raw, field)
 
 
 def apply(
@@ -116,15 +141,16 @@ def apply(
         if field.endswith(".kind"):
             result = _with_kind(result, field.removesuffix(".kind"), value)
         elif field in sweep:
-            check_field(result, field)
+            _check_named(result, sweep, field)
             result["sweep"] = sweep | {field: [value]}
         else:
             result = with_value(result, field, value)
         if field in _REPLACES_GROUND_TRUTH and value is not None:
             gone = {f"problem.{name}" for name in _OF_GROUND_TRUTH}
             result["sweep"] = {key: values for key, values in result.get("sweep", {}).items() if key not in gone}
+    swept = result.get("sweep", {}) | dict(sweeps)
     for field, values in sweeps:
-        check_field(result, field)
+        _check_named(result, swept, field)
         result["sweep"] = result.get("sweep", {}) | {field: values}
     return result
 
@@ -216,7 +242,7 @@ def _check_swept(spec: s.RunSpec, field: str, values: list[Any]) -> None:
     if field in ("sweep", "seed", "seeds", "device", "threads", "dtype") or field.split(".")[0] in PARTS:
         cure = "set seeds to run several" if field.startswith("seed") else "set it for the whole run"
         raise BadSetting(f"sweep cannot go over {field}, which belongs to the whole run: {cure}", "sweep")
-    check_field(encode(spec), field)
+    _check_named(encode(spec), spec.sweep, field)
     if field in _REPLACES_GROUND_TRUTH:
         raise BadSetting(f"sweep cannot go over {field}: make a run of each", "sweep")
     if not values:

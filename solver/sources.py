@@ -52,10 +52,27 @@ R21 = Source(
     title="Implicit Regularization in Tensor Factorization",
     where="arXiv 2102.09972",
 )
+C21 = Source(
+    key="C21",
+    authors="Cohen, Kaur, Li, Kolter, Talwalkar",
+    year=2021,
+    title="Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability",
+    where="arXiv 2103.00065",
+    short="Cohen, Kaur et al. 2021",
+)
+M20 = Source(
+    key="M20",
+    authors="Mulayoff, Michaeli",
+    year=2020,
+    title="Unique Properties of Flat Minima in Deep Networks",
+    where="arXiv 2002.04710",
+)
 SOURCES = (
     A19,
     R20,
     R21,
+    C21,
+    M20,
     Source(
         key="the talk",
         authors="Cohen",

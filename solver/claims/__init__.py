@@ -9,6 +9,7 @@ from solver.claims.determinants import DETERMINANTS
 from solver.claims.images import IMAGES
 from solver.claims.laws import LAWS
 from solver.claims.matrices import MATRICES
+from solver.claims.sharpness import SHARPNESS
 from solver.claims.tensors import TENSORS
 from solver.history import History
 from solver.records import Claim
@@ -16,7 +17,7 @@ from solver.refusal import BadSetting
 from solver.settings import LaneSpec
 
 CLAIMS: dict[str, Definition] = {
-    definition.name: definition for definition in (*MATRICES, *LAWS, *DETERMINANTS, *TENSORS, *IMAGES)
+    definition.name: definition for definition in (*MATRICES, *LAWS, *SHARPNESS, *DETERMINANTS, *TENSORS, *IMAGES)
 }
 
 

@@ -30,7 +30,7 @@ class CPCosts(ObservedCosts[TensorProblem, CP]):
         return 4 * OVERHEAD_S + self.operations() / FLOPS * (self.itemsize / 8) + self._half() * 2e-9
 
     def frame_s(self) -> float:
-        return 3 * self.evaluation_s()
+        return 3 * self.evaluation_s() + self.sharpness_s()
 
     def lane(self) -> Need:
         shape, half, itemsize = self.problem.resolved_shape, self._half(), self.itemsize

@@ -38,7 +38,7 @@ class DeepMatrixFactorizationCosts(ObservedCosts[MatrixProblem, DeepMatrixFactor
         """A decomposition, and two more for measured rates."""
         rows, columns = self.problem.resolved_shape
         decompositions = 4.0e-9 if self.spec.record.rates else 1.4e-9
-        return 3e-4 + decompositions * min(rows, columns) ** 2 * max(rows, columns)
+        return 3e-4 + decompositions * min(rows, columns) ** 2 * max(rows, columns) + self.sharpness_s()
 
     def lane(self) -> Need:
         rows, columns = self.problem.resolved_shape

@@ -28,6 +28,10 @@ class ObservedCosts(Costs[ObservedT, ModelT]):
         entries = problem.resolved_observations * math.prod(problem.resolved_shape)
         return Need((2 * 8 + self.itemsize) * entries, 0.0)
 
+    def sharpness_s(self) -> float:
+        """Seconds of a recorded sharpness: half the products that it may take, two gradients each."""
+        return 40 * self.evaluation_s() if self.spec.record.sharpness else 0.0
+
     def batch_key(self) -> Hashable:
         """Equal shapes, loss and method."""
         problem, spec = self.problem, self.spec

@@ -43,6 +43,8 @@ class Record(Settings, frozen=True):
     """How many singular values, or largest components, have their measured and predicted rates recorded; 0 for none."""
     geometric: Annotated[int, Meta(ge=1, le=256)] | None = None
     """Recorded steps in each factor e of steps; 64 for a flow, 4 for images, otherwise as many as cost little."""
+    sharpness: bool = False
+    """Whether matrix and tensor lanes record the largest eigenvalue of the Hessian; up to 80 gradients more a frame."""
     nuclear_norm: bool = False
     """Whether the solution of least nuclear norm is computed for each matrix problem, to stand beside the runs."""
     cp_rank: bool = False

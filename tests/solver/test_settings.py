@@ -129,6 +129,25 @@ def test_lanes_are_the_product_of_the_sweep_and_the_seeds() -> None:
     assert (lanes[7].spec.seed, lanes[7].spec.seeds, lanes[7].spec.sweep) == (6, 1, {})
 
 
+def test_kinds_are_swept_with_settings_that_some_of_them_have() -> None:
+    """The flow has no step size: it is one lane beside one for each step size of gradient descent."""
+    sweep: dict[str, list[Any]] = {
+        "optimizer.kind": ["gradient-flow", "gradient-descent"],
+        "optimizer.step_size": [0.1, 0.2],
+    }
+    for kind in sweep["optimizer.kind"]:
+        spec = settings.decode({"optimizer": {"kind": kind}, "sweep": sweep, "seeds": 2})
+        told = [lane.parameters for lane in settings.lanes(spec)]
+        flow: dict[str, Any] = {"optimizer.kind": "gradient-flow"}
+        steps = [{"optimizer.kind": "gradient-descent", "optimizer.step_size": size} for size in (0.1, 0.2)]
+        assert told == [one | {"seed": seed} for one in (flow, *steps) for seed in (0, 1)]
+        assert [lane.index for lane in settings.lanes(spec)] == list(range(6))
+    (lane, _) = settings.lanes(settings.decode(settings.apply({"sweep": sweep}, [("optimizer.step_size", 0.3)])))
+    assert lane.parameters == {"optimizer.kind": "gradient-flow", "seed": 0}
+    with pytest.raises(BadSetting, match="alpha is a setting of group-rmsprop"):
+        settings.apply({}, [], [("optimizer.kind", sweep["optimizer.kind"]), ("optimizer.alpha", [0.9, 0.99])])
+
+
 def test_setting_a_kind_starts_from_its_defaults_and_drops_sweeps_over_it() -> None:
     raw = {
         "optimizer": {"kind": "gradient-descent", "step_size": 0.7},

@@ -175,7 +175,7 @@ def _swept_curves(history: History, field: str, series: str) -> list[Curve]:
     groups: dict[str, dict[float, list[float]]] = {}
     going: dict[str, list[tuple[float, float]]] = {}
     for lane in history.lanes:
-        if len(lane):
+        if len(lane) and field in lane.parameters:
             value, name, x = newest(lane, series), _others(lane, field), float(lane.parameters[field])
             ended = groups.setdefault(name, {})
             if not math.isfinite(value):

@@ -46,7 +46,7 @@ def rows(
         sign = "▶" if lane.outcome is None else _SIGNS.get(lane.outcome.kind, "✗")
         mark = MARKS[lane.index] if lane.index < len(MARKS) else " "
         value = "–" if math.isnan(number) else quantity(number)
-        values = " · ".join(_text(field, lane.parameters[field]) for field in fields)
+        values = " · ".join(_text(field, lane.parameters[field]) for field in fields if field in lane.parameters)
         found.append(LaneRow(lane.index, mark, label(seen.history, lane), inert(values), sign, value, number))
     if order == "value":
         found.sort(key=lambda one: (math.isnan(one.number), one.number))
@@ -58,7 +58,8 @@ def rows(
 def fields_of(seen: Seen) -> list[str]:
     """The settings in which the lanes differ."""
     lanes = seen.history.lanes
-    told = [name for lane in lanes[:1] for name in lane.parameters]
+    # A lane goes without the settings that its kinds do not have.
+    told = list(dict.fromkeys(name for lane in lanes for name in lane.parameters))
     return [name for name in told if len({str(lane.parameters.get(name)) for lane in lanes}) > 1] or told
 
 

@@ -40,6 +40,8 @@ class CPMetrics(Metrics):
         "predicted_component_rates",
         "predicted_component_rates_balanced",
         "unbalancedness",
+        "sharpness",
+        "stability_limit",
         "gradient_norm",
         "step_size",
         "method",
@@ -51,7 +53,7 @@ class CPMetrics(Metrics):
         self._components = CPObjective(problem.shape, n_components, loss_of([problem], double, cpu), 1, double, cpu)
         self._n_rates = min(record.rates, n_components)
         self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth).reshape(-1)
-        absent = absent_of(optimizer)
+        absent = absent_of(optimizer, record)
         if self._ground_truth is None:
             absent |= {"reconstruction_error", "normalised_reconstruction_error"}
         if not self._n_rates:
@@ -81,6 +83,7 @@ class CPMetrics(Metrics):
             squared = ((end - self._ground_truth).square().sum() / self._ground_truth.square().sum()).item()
             values["reconstruction_error"] = squared
             values["normalised_reconstruction_error"] = math.sqrt(squared)
+        values |= self._sharpness(self._components, parameters, values)
         if self._n_rates:
             values |= self._rates(factors, state, norms, sizes)
         return self._frame(values)

@@ -59,6 +59,8 @@ class DeepMatrixFactorizationMetrics(Metrics):
         "predicted_rates_balanced",
         "truth_alignment",
         "unbalancedness",
+        "sharpness",
+        "stability_limit",
         "gradient_norm",
         "step_size",
         "method",
@@ -83,7 +85,7 @@ class DeepMatrixFactorizationMetrics(Metrics):
         self._is_square = problem.shape[0] == problem.shape[1]
         self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth)
         self._truth = None if self._ground_truth is None else theory.singular_spaces(self._ground_truth)
-        super().__init__(absent_of(optimizer) | self._absent())
+        super().__init__(absent_of(optimizer, record) | self._absent())
 
     def _absent(self) -> set[str]:
         absent: set[str] = set()
@@ -129,6 +131,7 @@ class DeepMatrixFactorizationMetrics(Metrics):
             values["unobserved_entry_bound"] = self._counterexample.bound(half_sum)
         if self.depth > 1:
             values["unbalancedness"] = unbalancedness([layer[0] for layer in factors.parts])
+        values |= self._sharpness(self._layers, parameters, values)
         if self._n_rates:
             values |= self._rates(factors, state, u, singular_values, vt)
             if self._truth is not None:
@@ -234,6 +237,9 @@ class DeepMatrixFactorizationMetrics(Metrics):
         scale = singular_values[0].item()
         if speed == 0.0 or scale == 0.0:
             return torch.zeros(k, dtype=torch.float64)
+        if not speed < math.inf:
+            # A lane about to diverge: its values may be finite when their rates no longer are.
+            return torch.full((k,), math.nan, dtype=torch.float64)
         gaps = _gaps(singular_values)[:k]
         change = _RELATIVE_CHANGE * scale
         usable = gaps * _CHANGE_OF_GAP >= _SMALLEST_CHANGE * scale
