@@ -15,13 +15,22 @@ from solver import spec as s
 from solver.fields import KINDS, PARTS, Raw
 from solver.refusal import BadSetting, check_field, sentence
 
-# Giving one of these replaces the random ground truth, so what describes that no longer applies.
-_REPLACES_GROUND_TRUTH = ("problem.entries", "problem.file")
+# A person's own data: the random ground truth no longer applies, nor does what describes it.
+_OWN_DATA = ("problem.entries", "problem.file")
+_OF_RANDOM = ("shape", "rank", "observations", "frobenius_norm", "noise", "spectrum", "condition_number")
+REPLACES: dict[str, tuple[str, ...]] = {
+    **{
+        field: tuple(f"problem.{name}" for name in _OF_RANDOM) + tuple(other for other in _OWN_DATA if other != field)
+        for field in _OWN_DATA
+    },
+    "problem.spectrum": ("problem.rank", "problem.frobenius_norm", "problem.condition_number"),
+    "problem.condition_number": ("problem.spectrum",),
+}
+"""What is let go where a field is set, unless it is set beside it."""
 # What TOML does not take for a number and a person does: .2, 3., 007.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DEEPEST_LIST = 4
 _LONGEST_NUMBER = 400
-_OF_GROUND_TRUTH = ("rank", "observations", "frobenius_norm", "noise", "shape")
 
 
 class LaneSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,9 +140,10 @@ def apply(
     result: Raw = msgspec.to_builtins(dict(raw))
     if not isinstance(result.get("sweep", {}), dict):
         raise BadSetting('sweep must be a table of lists, as in { "model.depth" = [2, 3] }', "sweep")
-    replacing = [field for field, value in settings if field in _REPLACES_GROUND_TRUTH and value is not None]
-    if len(set(replacing)) > 1:
-        raise BadSetting("problem.entries and problem.file are both set: keep one of the two", "problem.file")
+    given = {field for field, value in settings if value is not None}
+    for one, other in itertools.combinations([field for field in REPLACES if field in given], 2):
+        if one in REPLACES[other] and other in REPLACES[one]:
+            raise BadSetting(f"{one} and {other} are both set: keep one of the two", other)
     for field, value in sorted(settings, key=lambda item: _kinds_first(item[0])):
         sweep = result.get("sweep", {})
         if field == "sweep" and not isinstance(value, dict):
@@ -145,8 +155,8 @@ def apply(
             result["sweep"] = sweep | {field: [value]}
         else:
             result = with_value(result, field, value)
-        if field in _REPLACES_GROUND_TRUTH and value is not None:
-            gone = {f"problem.{name}" for name in _OF_GROUND_TRUTH}
+        if field in REPLACES and value is not None:
+            gone = REPLACES[field]
             result["sweep"] = {key: values for key, values in result.get("sweep", {}).items() if key not in gone}
     swept = result.get("sweep", {}) | dict(sweeps)
     for field, values in sweeps:
@@ -180,9 +190,8 @@ def with_value(raw: Mapping[str, Any], field: str, value: Any) -> Raw:
         # The same kind keeps what was set; another one starts from its defaults.
         if inner.get("kind") != value:
             inner = {}
-    elif field in _REPLACES_GROUND_TRUTH and value is not None:
-        inner = {key: kept for key, kept in inner.items() if key not in _OF_GROUND_TRUTH}
-        inner |= {name: None for name in ("entries", "file") if name in fields.part_type(raw, part).__struct_fields__}
+    elif field in REPLACES and value is not None:
+        inner = {key: kept for key, kept in inner.items() if f"{part}.{key}" not in REPLACES[field]}
     if part in KINDS and name != "kind":
         inner = {"kind": fields.kind(raw, part)} | inner
     inner[name] = value
@@ -235,7 +244,7 @@ def _kinds_first(field: str) -> int:
     if field.endswith(".kind"):
         # A problem's kind brings a model along, which a model's own kind then replaces.
         return 0 if field == "problem.kind" else 1
-    return 2 if field in _REPLACES_GROUND_TRUTH else 3
+    return 2 if field in _OWN_DATA else 3 if field in REPLACES else 4
 
 
 def _check_swept(spec: s.RunSpec, field: str, values: list[Any]) -> None:
@@ -243,7 +252,7 @@ def _check_swept(spec: s.RunSpec, field: str, values: list[Any]) -> None:
         cure = "set seeds to run several" if field.startswith("seed") else "set it for the whole run"
         raise BadSetting(f"sweep cannot go over {field}, which belongs to the whole run: {cure}", "sweep")
     _check_named(encode(spec), spec.sweep, field)
-    if field in _REPLACES_GROUND_TRUTH:
+    if field in _OWN_DATA:
         raise BadSetting(f"sweep cannot go over {field}: make a run of each", "sweep")
     if not values:
         raise BadSetting(f"the sweep over {field} is empty: give at least one value", field)

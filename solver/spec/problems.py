@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from msgspec import Meta
@@ -22,6 +24,10 @@ from solver.spec.base import (
 )
 
 Shape = Annotated[tuple[Dimension, ...], Meta(min_length=2, max_length=8)]
+# Smaller singular values are rounding beside the first, and no longer part of a rank that can be measured.
+_WIDEST_SPECTRUM = 1e8
+Spectrum = Annotated[tuple[Positive, ...], Meta(min_length=1, max_length=1000)]
+ConditionNumber = Annotated[float, Meta(ge=1, le=_WIDEST_SPECTRUM)]
 
 # A permutation of all entries is drawn to choose the observed ones.
 _MOST_ENTRIES = 400_000_000
@@ -54,6 +60,55 @@ class ProblemKind(Settings, frozen=True):
 
 _LAYERS: dict[str, dict[str, Any]] = {"model": {"kind": "deep-matrix-factorization"}}
 _COMPONENTS: dict[str, dict[str, Any]] = {"model": {"kind": "cp"}}
+
+
+class MatrixTruth:
+    """What can be chosen of a matrix's ground truth.
+
+    The kinds that have these fields name them again: msgspec takes fields from one base alone.
+    """
+
+    __slots__ = ()
+
+    spectrum: Spectrum | None
+    """Singular values of the random ground truth, largest first; its rank and Frobenius norm follow from them."""
+    condition_number: ConditionNumber | None
+    """Largest over smallest of the rank's singular values, the others evenly spaced between their logarithms."""
+
+    def _check_spectrum(self, shape: tuple[int, ...], rank: int | None, frobenius_norm: float | None) -> None:
+        """Raises ValueError where what is chosen contradicts itself, the shape, or what is set beside it."""
+        if self.condition_number is not None and self.spectrum is not None:
+            raise ValueError("spectrum and condition_number are both given: keep one of the two")
+        if self.spectrum is None:
+            return
+        shown = " × ".join(str(size) for size in shape)
+        if len(self.spectrum) > min(shape):
+            raise ValueError(
+                f"spectrum has {len(self.spectrum)} values, and shape {shown} at most {min(shape)}: shorten it"
+            )
+        if any(after > before for before, after in itertools.pairwise(self.spectrum)):
+            raise ValueError(f"spectrum {_listed(self.spectrum)} does not fall: write the largest value first")
+        if self.spectrum[0] > _WIDEST_SPECTRUM * self.spectrum[-1]:
+            raise ValueError(
+                f"spectrum falls from {self.spectrum[0]:g} to {self.spectrum[-1]:g}, by more than "
+                f"{_WIDEST_SPECTRUM:g}: leave out what is rounding beside the first"
+            )
+        if rank is not None and rank != len(self.spectrum):
+            raise ValueError(
+                f"rank {rank} is not that of spectrum, which has {len(self.spectrum)} values: leave it out"
+            )
+        norm = math.hypot(*self.spectrum)
+        if frobenius_norm is not None and not math.isclose(frobenius_norm, norm, rel_tol=1e-6):
+            raise ValueError(f"frobenius_norm {frobenius_norm:g} is not that of spectrum, {norm:.6g}: leave it out")
+
+    def _spectrum(self, rank: int, norm: float) -> tuple[float, ...] | None:
+        """The chosen singular values, largest first; None where factors are drawn."""
+        if self.condition_number is None:
+            return self.spectrum
+        exponents = [1.0 - place / (rank - 1) for place in range(rank)] if rank > 1 else [0.0]
+        values = [self.condition_number**exponent for exponent in exponents]
+        scale = norm / math.hypot(*values)
+        return tuple(scale * value for value in values)
 
 
 class Observed(ProblemKind, frozen=True):
@@ -95,6 +150,13 @@ class Observed(ProblemKind, frozen=True):
 
     def _check_random(self) -> None:
         shape, entries = self.resolved_shape, math.prod(self.resolved_shape)
+        if isinstance(self, MatrixTruth):
+            self._check_spectrum(shape, self.rank, self.frobenius_norm)
+            if self.condition_number is not None and self.condition_number > 1 and self.resolved_rank == 1:
+                raise ValueError(
+                    f"condition_number {self.condition_number:g} needs a rank of at least 2, and rank is 1: "
+                    "raise rank, or leave condition_number out"
+                )
         # A matrix has no rank above its smaller dimension, a tensor none above its entries over its largest mode.
         most = entries // max(shape)
         if self.resolved_rank > most:
@@ -141,6 +203,8 @@ class Observed(ProblemKind, frozen=True):
 
     @property
     def resolved_rank(self) -> int:
+        if isinstance(self, MatrixTruth) and self.spectrum is not None:
+            return len(self.spectrum)
         return 5 if self.rank is None else self.rank
 
     @property
@@ -149,7 +213,16 @@ class Observed(ProblemKind, frozen=True):
 
     @property
     def resolved_frobenius_norm(self) -> float:
+        if isinstance(self, MatrixTruth) and self.spectrum is not None:
+            return math.hypot(*self.spectrum)
         return math.sqrt(math.prod(self.resolved_shape)) if self.frobenius_norm is None else self.frobenius_norm
+
+    @property
+    def resolved_spectrum(self) -> tuple[float, ...] | None:
+        """Singular values that the random ground truth has, largest first; None where they come out of its factors."""
+        if not isinstance(self, MatrixTruth):
+            return None
+        return self._spectrum(self.resolved_rank, self.resolved_frobenius_norm)
 
 
 class Completion(Observed, frozen=True):
@@ -170,8 +243,8 @@ class Completion(Observed, frozen=True):
         return "entries"
 
     def _check_given(self) -> None:
-        for name in ("rank", "observations", "frobenius_norm"):
-            if getattr(self, name) is not None:
+        for name in ("rank", "observations", "frobenius_norm", "spectrum", "condition_number"):
+            if getattr(self, name, None) is not None:
                 raise ValueError(
                     f"{name} describes a random ground truth, but {self._given} is given: leave {name} out"
                 )
@@ -215,13 +288,15 @@ class Completion(Observed, frozen=True):
         return super().resolved_shape
 
 
-class MatrixCompletion(Completion, frozen=True, tag_field="kind", tag="matrix-completion"):
+class MatrixCompletion(Completion, MatrixTruth, frozen=True, tag_field="kind", tag="matrix-completion"):
     """Fit some entries of a matrix: of a random low-rank one, of a given list, or of a CSV file."""
 
     file: str | None = None
     """A CSV of row,column,value, indices from zero, relative to the TOML file; replaces the random ground truth."""
     test_fraction: Fraction = 0.0
     """Fraction of the file's entries held out for held_out_error; chosen by the seed."""
+    spectrum: Spectrum | None = None
+    condition_number: ConditionNumber | None = None
 
     def __post_init__(self) -> None:
         if self.entries is not None and self.file is not None:
@@ -243,10 +318,13 @@ class MatrixCompletion(Completion, frozen=True, tag_field="kind", tag="matrix-co
         return self.shape if self.file is not None else self.resolved_shape
 
 
-class MatrixSensing(Observed, frozen=True, tag_field="kind", tag="matrix-sensing"):
+class MatrixSensing(Observed, MatrixTruth, frozen=True, tag_field="kind", tag="matrix-sensing"):
     """Fit inner products of a random low-rank matrix with Gaussian measurement matrices."""
 
     IS_SENSING: ClassVar[bool] = True
+
+    spectrum: Spectrum | None = None
+    condition_number: ConditionNumber | None = None
 
 
 class TensorCompletion(Completion, frozen=True, tag_field="kind", tag="tensor-completion"):
@@ -321,3 +399,9 @@ MatrixProblem = MatrixCompletion | MatrixSensing
 TensorProblem = TensorCompletion | TensorSensing
 check_kinds(Problem)
 PROBLEMS = cast("tuple[type[ProblemKind], ...]", kinds_of(Problem))
+
+
+def _listed(values: Sequence[float]) -> str:
+    """The first of them, as a person reads a list."""
+    shown = ", ".join(f"{value:g}" for value in values[:4])
+    return f"[{shown}, …]" if len(values) > 4 else f"[{shown}]"

@@ -14,6 +14,7 @@ import presets
 from bench.terminal import COMMAND
 from solver import fields, settings
 from solver.refusal import BadSetting
+from solver.spec import MatrixCompletion
 from tests.tui.driving import app_of, opened, text_of, until
 from tests.tui.screen import Watched
 from tui import editor, terminal
@@ -370,3 +371,22 @@ def test_an_editor_that_is_not_there_is_one_sentence(
     with pytest.raises(BadSetting) as refused:
         editor.edited("")
     assert str(refused.value).startswith(said)
+
+
+async def test_a_spectrum_typed_in_the_form_takes_the_place_of_rank_and_norm() -> None:
+    """A list is one value and no sweep; several lists sweep. What the preset says of the rank is let go."""
+    async with form_of() as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, SettingsScreen)
+        await gone_to(pilot, "spectrum")
+        await typed(pilot, "9, 4, 1")
+        await until(pilot, lambda: screen._spec is not None)
+        assert screen._spec is not None
+        problem = screen._spec.problem
+        assert isinstance(problem, MatrixCompletion)
+        assert (problem.spectrum, problem.resolved_rank) == ((9.0, 4.0, 1.0), 3)
+        assert "problem.spectrum" not in screen._spec.sweep
+        setting(pilot, "problem.spectrum").put("[9, 4], [2, 1]")
+        await until(pilot, lambda: screen._spec is not None and "problem.spectrum" in screen._spec.sweep)
+        setting(pilot, "problem.spectrum").put("1, 4")
+        await until(pilot, lambda: "write the largest value first" in text_of(pilot))

@@ -34,9 +34,7 @@ from tui.text import duration, inert
 from tui.widgets.hints import Hints
 from tui.widgets.setting import DIFFERS, Setting
 
-_LISTS = ("problem.shape", "problem.entries", "problem.targets")
-_OWN_DATA = ("problem.file", "problem.entries")
-_OF_RANDOM = ("problem.shape", "problem.rank", "problem.observations", "problem.frobenius_norm", "problem.noise")
+_LISTS = ("problem.shape", "problem.entries", "problem.targets", "problem.spectrum")
 _LEFT_OUT = ("sweep",)
 # From here on there is room for a column beside the form, and for a third line of a note.
 _WIDE, _HIGH = 100, 24
@@ -138,7 +136,10 @@ class SettingsScreen(Screen[None]):
 
     def _collect(self, without: str = "") -> Raw:
         """The settings as they stand in the fields, those of part ``without`` left out. Raises BadSetting."""
-        own_data = any(setting.text and setting.field in _OWN_DATA for setting in self.query(Setting))
+        given = [
+            setting.field for setting in self.query(Setting) if setting.text and setting.field in settings.REPLACES
+        ]
+        replaced = {field for one in given for field in settings.REPLACES[one]}
         plain: list[tuple[str, Any]] = []
         sweeps: list[tuple[str, list[Any]]] = []
         for setting in self.query(Setting):
@@ -149,8 +150,8 @@ class SettingsScreen(Screen[None]):
                 plain.append((field, settings.parse_value(text)))
                 continue
             untouched = text == form.value(field, self._raw)
-            if not text or (own_data and untouched and field in _OF_RANDOM):
-                # Own data take the place of a random ground truth, so what the preset says of that is let go.
+            if not text or (untouched and field in replaced):
+                # As own data take the place of a random ground truth: what the preset says of that is let go.
                 continue
             value: Any = text if field in _PATHS else settings.parse_value(text)
             if field in _PATHS and text not in DATASETS and not untouched:

@@ -81,7 +81,9 @@ def with_part_of(base: Raw, raw: Raw, part: str) -> Raw:
 
 def is_nested(field: str, value: list[Any]) -> bool:
     """Whether a list field holds several lists, which sweeps it: shape = [2, 2], [3, 3]."""
-    return field == "problem.shape" and bool(value) and all(isinstance(item, list) for item in value)
+    return (
+        field in ("problem.shape", "problem.spectrum") and bool(value) and all(isinstance(item, list) for item in value)
+    )
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from solver.numerics.orthonormal import orthonormal
 from solver.spec import DeepMatrixFactorization
 
 Array = npt.NDArray[np.float64]
@@ -34,11 +35,8 @@ def layers(model: DeepMatrixFactorization, shape: tuple[int, ...], generator: np
 
 
 def _orthogonal(outputs: int, inputs: int, generator: np.random.Generator) -> Array:
-    tall = generator.standard_normal((max(outputs, inputs), min(outputs, inputs)))
-    q, r = np.linalg.qr(tall)
-    # The signs of R's diagonal make the distribution uniform (Haar).
-    q = q * np.sign(np.diag(r))
-    return q if outputs >= inputs else q.T
+    tall = orthonormal(max(outputs, inputs), min(outputs, inputs), generator)
+    return tall if outputs >= inputs else tall.T
 
 
 def _balanced(model: DeepMatrixFactorization, sizes: list[int], generator: np.random.Generator) -> list[Array]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solver import ratings
+from solver.numerics.orthonormal import orthonormal
 from solver.numerics.problems.drawn import Arrays, DrawnProblem
 from solver.numerics.streams import stream
 from solver.spec import Completion, GradientDescent, MatrixCompletion, MatrixProblem, RunSpec, TensorProblem
@@ -182,8 +183,15 @@ def sensing_measurements(spec: MatrixProblem | TensorProblem, seed: int) -> Arra
 
 
 def ground_truth_of(spec: MatrixProblem | TensorProblem, seed: int) -> Array:
-    """A sum of rank-1 terms with Gaussian factors, scaled to its Frobenius norm."""
+    """A sum of rank-1 terms with Gaussian factors, scaled to its Frobenius norm; or a matrix of chosen singular values.
+
+    The singular vectors of the latter are orthonormal and uniformly distributed, the same whatever the values are.
+    """
     shape, generator = spec.resolved_shape, stream(seed, "ground truth")
+    spectrum = spec.resolved_spectrum
+    if spectrum is not None:
+        left, right = (orthonormal(size, len(spectrum), generator) for size in shape)
+        return np.ascontiguousarray((left * np.array(spectrum)) @ right.T)
     factors = [generator.standard_normal((size, spec.resolved_rank)) for size in shape]
     if len(factors) == 2:
         ground_truth = factors[0] @ factors[1].T
