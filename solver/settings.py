@@ -17,7 +17,7 @@ from solver.refusal import BadSetting, check_field, sentence
 
 # A person's own data: the random ground truth no longer applies, nor does what describes it.
 _OWN_DATA = ("problem.entries", "problem.file")
-_OF_RANDOM = ("shape", "rank", "observations", "frobenius_norm", "noise", "spectrum", "condition_number")
+_OF_RANDOM = ("shape", "rank", "observations", "frobenius_norm", "noise", "spectrum", "condition_number", "mask")
 REPLACES: dict[str, tuple[str, ...]] = {
     **{
         field: tuple(f"problem.{name}" for name in _OF_RANDOM) + tuple(other for other in _OWN_DATA if other != field)

@@ -32,7 +32,18 @@ def _recovering(witnesses: list[Witness]) -> list[Witness]:
     return [witness for witness in witnesses if "reconstruction_error" in witness.history.columns]
 
 
-def _low_rank_recovery(witnesses: list[Witness]) -> Measured | None:
+def _not_uniform(witnesses: list[Witness]) -> Inapplicable | None:
+    """Why nothing is said of these lanes, where none observes entries that are drawn alike."""
+    if not witnesses or any(witness.observed.is_uniform for witness in witnesses):
+        return None
+    reason = "the experiments observe entries drawn uniformly, and these are not: some may say too little of their rows"
+    return Inapplicable(reason=f'{reason}, so set problem.mask = "uniform"', witnesses=witnesses)
+
+
+def _low_rank_recovery(witnesses: list[Witness]) -> Measured | Inapplicable | None:
+    if (inapplicable := _not_uniform(_recovering(witnesses))) is not None:
+        return inapplicable
+    witnesses = [witness for witness in _recovering(witnesses) if witness.observed.is_uniform]
     deep = (
         [witness for witness in _recovering(witnesses) if depth(witness) >= 3]
         or [witness for witness in _recovering(witnesses) if depth(witness) >= 2]
@@ -60,12 +71,15 @@ def _low_rank_recovery(witnesses: list[Witness]) -> Measured | None:
     )
 
 
-def _nuclear_norm_given_up(witnesses: list[Witness]) -> Measured | None:
+def _nuclear_norm_given_up(witnesses: list[Witness]) -> Measured | Inapplicable | None:
     usable = [
         witness
         for witness in _recovering(witnesses)
         if depth(witness) in (2, 3) and not math.isnan(witness.baseline("nuclear_norm", "nuclear_norm"))
     ]
+    if (inapplicable := _not_uniform(usable)) is not None:
+        return inapplicable
+    usable = [witness for witness in usable if witness.observed.is_uniform]
     # Where the orderings are robust: too few entries and nothing is recovered, more and every method recovers.
     usable = [witness for witness in usable if abs(_oversampling(witness) - _DISAGREEMENT) <= 0.1]
     scales = {witness.layers.init_scale for witness in usable}

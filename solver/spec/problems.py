@@ -167,6 +167,11 @@ class Observed(ProblemKind, frozen=True):
             )
         self._check_observations(entries)
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether every entry of the ground truth is as likely as every other to be observed."""
+        return True
+
     def _check_observations(self, entries: int) -> None:
         if self.resolved_observations > entries:
             raise ValueError(
@@ -297,13 +302,53 @@ class MatrixCompletion(Completion, MatrixTruth, frozen=True, tag_field="kind", t
     """Fraction of the file's entries held out for held_out_error; chosen by the seed."""
     spectrum: Spectrum | None = None
     condition_number: ConditionNumber | None = None
+    mask: Literal["uniform", "symmetric", "rows", "popularity", "block"] = "uniform"
+    """Which entries of the ground truth are observed: all alike; both (i, j) and (j, i); rows, or rows and columns, at
+    unequal rates; or none of a block.
+    """
+    mask_skew: Annotated[float, Meta(ge=0, le=10)] = 1.0
+    """For rows and popularity: the k-th row (and column) of a random order is observed at a rate of k^−mask_skew."""
+    missing_share: Annotated[float, Meta(gt=0, lt=1)] = 0.25
+    """For block: about which share of the entries, in the last rows and columns, is never observed."""
 
     def __post_init__(self) -> None:
         if self.entries is not None and self.file is not None:
             raise ValueError("entries and file are both given: keep one of the two")
         super().__post_init__()
+        if self.mask != "uniform" and not self.is_random:
+            raise ValueError(
+                f"mask chooses entries of a ground truth, but {self._given} is given: leave mask at uniform"
+            )
         if self.test_fraction and self.file is None:
             raise ValueError("test_fraction holds out entries of a file, and no file is given: set file, or leave it 0")
+
+    def _check_observations(self, entries: int) -> None:
+        rows, columns = self.resolved_shape
+        if self.mask == "symmetric" and rows != columns:
+            raise ValueError(
+                f"mask symmetric needs a square matrix, and shape is {self.shown_shape}: make shape square, or take "
+                "another mask"
+            )
+        super()._check_observations(entries)
+        outside = entries - math.prod(self.missing_block)
+        if self.resolved_observations > outside:
+            raise ValueError(
+                f"observations {self.resolved_observations} is more than the {outside} entries of shape "
+                f"{self.shown_shape} outside the missing block: it must be at most {outside}"
+            )
+
+    @property
+    def missing_block(self) -> tuple[int, int]:
+        """Rows and columns, the last ones, whose common entries are never observed."""
+        if self.mask != "block":
+            return 0, 0
+        rows, columns = self.resolved_shape
+        side = math.sqrt(self.missing_share)
+        return max(1, round(side * rows)), min(columns - 1, max(1, round(side * columns)))
+
+    @property
+    def is_uniform(self) -> bool:
+        return self.mask == "uniform"
 
     @property
     def _given(self) -> str:

@@ -10,6 +10,7 @@ from solver import fields, settings
 from solver.refusal import BadSetting
 from solver.schema import of_spec
 from solver.spec import MatrixCompletion, MatrixSensing
+from tests.solver import running
 from tests.solver.small import exported, finished
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
@@ -26,6 +27,12 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"condition_number": 1e9}, "problem.condition_number", "at most 1e+08"),
     ({"condition_number": 2.0, "rank": 1}, "problem.condition_number", "needs a rank of at least 2"),
     ({"entries": [[0, 0, 1.0]], "spectrum": [1.0]}, "problem.spectrum", "leave spectrum out"),
+    ({"mask": "diagonal"}, "problem.mask", "uniform, symmetric, rows, popularity or block"),
+    ({"mask": "rows", "entries": [[0, 0, 1.0]]}, "problem.mask", "leave mask at uniform"),
+    ({"mask": "symmetric", "shape": [9, 8], "observations": 9}, "problem.mask", "needs a square matrix"),
+    ({"mask": "block", "observations": 7501}, "problem.observations", "at most 7500"),
+    ({"mask_skew": 11.0}, "problem.mask_skew", "at most 10"),
+    ({"missing_share": 0.0}, "problem.missing_share", "above 0"),
     ({"file": "a.csv", "condition_number": 2.0}, "problem.condition_number", "leave condition_number out"),
 ]
 
@@ -96,3 +103,14 @@ def test_a_run_recovers_the_spectrum_that_was_chosen() -> None:
     assert document["baselines"]["ground_truth"]["singular_values"][:2] == pytest.approx([6.0, 3.0], rel=1e-10)
     assert document["lanes"][0]["final"]["singular_values"][:2] == pytest.approx([6.0, 3.0], rel=1e-2)
     assert document["spec"]["problem"]["spectrum"] == [6.0, 3.0]
+
+
+@pytest.mark.parametrize("mask", ["rows", "popularity", "block", "symmetric"])
+def test_claims_on_entries_drawn_alike_say_nothing_of_others(mask: str) -> None:
+    """Half the rows hardly observed is no experiment of the paper; what needs no uniform entries is judged as ever."""
+    changes = {"problem.mask": mask, "problem.observations": 800, "record.rates": 2}
+    made = running.ran("mf-depth", changes, {"model.depth": [1, 2]})
+    claims = {claim.name: claim for claim in running.exported(made).claims}
+    assert claims["low-rank-recovery"].verdict == "not-applicable"
+    assert 'set problem.mask = "uniform"' in claims["low-rank-recovery"].text
+    assert claims["rate-formula"].verdict == "holds"

@@ -146,10 +146,10 @@ class SettingsScreen(Screen[None]):
             field, text = setting.field, setting.text
             if without and field.startswith(f"{without}."):
                 continue
-            if isinstance(setting.entry, Select):
+            untouched = text == form.value(field, self._raw)
+            if isinstance(setting.entry, Select) and not (untouched and field in replaced):
                 plain.append((field, settings.parse_value(text)))
                 continue
-            untouched = text == form.value(field, self._raw)
             if not text or (untouched and field in replaced):
                 # As own data take the place of a random ground truth: what the preset says of that is let go.
                 continue

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from solver import ratings
 from solver.numerics.orthonormal import orthonormal
+from solver.numerics.problems import masks
 from solver.numerics.problems.drawn import Arrays, DrawnProblem
 from solver.numerics.streams import stream
 from solver.spec import Completion, GradientDescent, MatrixCompletion, MatrixProblem, RunSpec, TensorProblem
@@ -151,15 +152,18 @@ def observed_problem(spec: MatrixProblem | TensorProblem, seed: int) -> Observed
     shape = spec.resolved_shape
     indices = measurements = None
     if isinstance(spec, Completion):
-        # A prefix of one permutation: a problem with fewer observations observes a subset of the same entries.
-        chosen = stream(seed, "observed entries").permutation(ground_truth.size)[: spec.resolved_observations]
+        chosen = _chosen(spec, ground_truth.size, stream(seed, "observed entries"))
         values = ground_truth.reshape(-1)[chosen]
         indices = np.stack(np.unravel_index(chosen, shape), axis=1).astype(np.int64)
     else:
         measurements = sensing_measurements(spec, seed)
         values = measurements @ ground_truth.reshape(-1)
     if spec.noise:
-        values = values + spec.noise * stream(seed, "noise").standard_normal(len(values))
+        noise = stream(seed, "noise").standard_normal(len(values))
+        if isinstance(spec, MatrixCompletion) and spec.mask == "symmetric":
+            assert indices is not None
+            noise = masks.mirrored(noise, indices)
+        values = values + spec.noise * noise
     return ObservedProblem(
         shape=shape,
         loss=spec.loss,
@@ -169,6 +173,14 @@ def observed_problem(spec: MatrixProblem | TensorProblem, seed: int) -> Observed
         measurements=measurements,
         values=values,
     )
+
+
+def _chosen(spec: Completion, n_entries: int, generator: np.random.Generator) -> Indices:
+    """(observations,): the observed entries, counted row by row."""
+    if isinstance(spec, MatrixCompletion) and not spec.is_uniform:
+        return masks.masked(spec, generator)
+    # A prefix of one permutation: a problem with fewer observations observes a subset of the same entries.
+    return generator.permutation(n_entries)[: spec.resolved_observations]
 
 
 def sensing_measurements(spec: MatrixProblem | TensorProblem, seed: int) -> Array:

@@ -24,7 +24,8 @@ def truth_of(spec: MatrixProblem, seed: int = 0) -> npt.NDArray[np.float64]:
 
 
 def spectrum_of(truth: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.linalg.svd(truth, compute_uv=False)
+    sigma: npt.NDArray[np.float64] = np.linalg.svd(truth, compute_uv=False).astype(np.float64)
+    return sigma
 
 
 @KINDS
