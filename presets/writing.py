@@ -16,7 +16,7 @@ from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_PATHS = ("file", "dataset")
+_PATHS = ("file", "ground_truth", "dataset")
 
 
 def place(name: str) -> Path:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from solver import settings
+from solver import matrix_file, settings
 from solver.files import open_regular
 from solver.paths import typed
 from solver.refusal import BadSetting
-from solver.spec import ImageTensor, MatrixCompletion, RunSpec
+from solver.spec import ImageTensor, MatrixCompletion, MatrixTruth, RunSpec
 
 MAX_DIMENSION = 20_000
 DATASETS = ("mnist", "fashion-mnist")
@@ -91,11 +91,18 @@ def read(path: Path, shape: tuple[int, int] | None = None) -> Ratings:
 def settle(spec: RunSpec, directory: Path) -> RunSpec:
     """``spec`` with the path of its file or dataset made absolute (from ``directory``), and a file's shape filled in.
 
-    A spec without one comes back as it is. Raises BadSetting where the file, or what is held out of it, is no good.
+    So with the file of a ground truth. A spec without one comes back as it is.
+    Raises BadSetting where the file, or what is held out of it, is no good.
     """
     problem = spec.problem
     if isinstance(problem, ImageTensor):
         return _settle_dataset(spec, problem, directory)
+    if isinstance(problem, MatrixTruth) and problem.ground_truth is not None:
+        path = typed(problem.ground_truth, "problem.ground_truth", directory)
+        matrix = matrix_file.of_shape(path, problem.shape)
+        raw = settings.encode(spec)
+        raw["problem"] |= {"ground_truth": str(path), "shape": list(matrix.shape)}
+        return settings.decode(raw)
     if not isinstance(problem, MatrixCompletion) or problem.file is None:
         return spec
     path = typed(problem.file, "problem.file", directory)

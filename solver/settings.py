@@ -16,13 +16,19 @@ from solver.fields import KINDS, PARTS, Raw
 from solver.refusal import BadSetting, check_field, sentence
 
 # A person's own data: the random ground truth no longer applies, nor does what describes it.
-_OWN_DATA = ("problem.entries", "problem.file")
-_OF_RANDOM = ("shape", "rank", "observations", "frobenius_norm", "noise", "spectrum", "condition_number", "mask")
+_OWN_DATA = ("entries", "file", "ground_truth")
+_OF_TRUTH = ("shape", "rank", "frobenius_norm", "spectrum", "condition_number")
+_OF_OBSERVATIONS = ("observations", "noise", "mask")
+
+
+def _of_problem(*names: str) -> tuple[str, ...]:
+    return tuple(f"problem.{name}" for name in names)
+
+
 REPLACES: dict[str, tuple[str, ...]] = {
-    **{
-        field: tuple(f"problem.{name}" for name in _OF_RANDOM) + tuple(other for other in _OWN_DATA if other != field)
-        for field in _OWN_DATA
-    },
+    "problem.entries": _of_problem(*_OF_TRUTH, *_OF_OBSERVATIONS, "file", "ground_truth"),
+    "problem.file": _of_problem(*_OF_TRUTH, *_OF_OBSERVATIONS, "entries", "ground_truth"),
+    "problem.ground_truth": _of_problem(*_OF_TRUTH, "entries", "file", "test_fraction"),
     "problem.spectrum": ("problem.rank", "problem.frobenius_norm", "problem.condition_number"),
     "problem.condition_number": ("problem.spectrum",),
 }
@@ -244,7 +250,7 @@ def _kinds_first(field: str) -> int:
     if field.endswith(".kind"):
         # A problem's kind brings a model along, which a model's own kind then replaces.
         return 0 if field == "problem.kind" else 1
-    return 2 if field in _OWN_DATA else 3 if field in REPLACES else 4
+    return 2 if field in _of_problem(*_OWN_DATA) else 3 if field in REPLACES else 4
 
 
 def _check_swept(spec: s.RunSpec, field: str, values: list[Any]) -> None:
@@ -252,7 +258,7 @@ def _check_swept(spec: s.RunSpec, field: str, values: list[Any]) -> None:
         cure = "set seeds to run several" if field.startswith("seed") else "set it for the whole run"
         raise BadSetting(f"sweep cannot go over {field}, which belongs to the whole run: {cure}", "sweep")
     _check_named(encode(spec), spec.sweep, field)
-    if field in _OWN_DATA:
+    if field in _of_problem(*_OWN_DATA):
         raise BadSetting(f"sweep cannot go over {field}: make a run of each", "sweep")
     if not values:
         raise BadSetting(f"the sweep over {field} is empty: give at least one value", field)

@@ -57,9 +57,10 @@ def idx(path: Path, array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> N
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """What the commands find: a person's ratings, and images under ~/data/kmnist."""
+    """What the commands find: a person's ratings and matrix, and images under ~/data/kmnist."""
     lines = [f"{row},{column},{(row % 3 + 1) * (column % 2 + 1)}" for row in range(12) for column in range(0, 10, 2)]
     (tmp_path / "ratings.csv").write_text("row,column,value\n" + "\n".join(lines) + "\n")
+    np.savetxt(tmp_path / "matrix.csv", np.outer(np.arange(1.0, 11.0), np.arange(-4.0, 6.0)), delimiter=",")
     images = tmp_path / "data" / "kmnist"
     images.mkdir(parents=True)
     for name in IDX:

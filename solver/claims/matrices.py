@@ -20,11 +20,17 @@ def depth(witness: Witness) -> int:
     return witness.layers.depth
 
 
+def _rank(witness: Witness) -> int:
+    """Of the ground truth: as asked for, or as measured where it was read from a file."""
+    measured = witness.baseline("ground_truth", "rank")
+    return witness.observed.resolved_rank if math.isnan(measured) else int(measured)
+
+
 def _oversampling(witness: Witness) -> float:
     """Observations over degrees of freedom."""
     problem = witness.observed
     rows, columns = problem.resolved_shape
-    rank = problem.resolved_rank
+    rank = _rank(witness)
     return problem.resolved_observations / (rank * (rows + columns - rank))
 
 
@@ -40,14 +46,28 @@ def _not_uniform(witnesses: list[Witness]) -> Inapplicable | None:
     return Inapplicable(reason=f'{reason}, so set problem.mask = "uniform"', witnesses=witnesses)
 
 
+def _of_full_rank(witnesses: list[Witness]) -> Inapplicable | None:
+    """Why nothing is said of ground truths that were read and are not of low rank."""
+    full = [
+        witness
+        for witness in witnesses
+        if witness.observed.truth_file is not None and _rank(witness) >= min(witness.observed.resolved_shape)
+    ]
+    if not full:
+        return None
+    reason = f"the ground truth has full rank, {_rank(full[0])}, and the statement supposes one of low rank"
+    return Inapplicable(reason=f"{reason}: give another problem.ground_truth", witnesses=full)
+
+
 def _low_rank_recovery(witnesses: list[Witness]) -> Measured | Inapplicable | None:
-    if (inapplicable := _not_uniform(_recovering(witnesses))) is not None:
+    recovering = _recovering(witnesses)
+    if (inapplicable := _not_uniform(recovering) or _of_full_rank(recovering)) is not None:
         return inapplicable
-    witnesses = [witness for witness in _recovering(witnesses) if witness.observed.is_uniform]
+    usable = [witness for witness in recovering if witness.observed.is_uniform]
     deep = (
-        [witness for witness in _recovering(witnesses) if depth(witness) >= 3]
-        or [witness for witness in _recovering(witnesses) if depth(witness) >= 2]
-        or _recovering(witnesses)
+        [witness for witness in usable if depth(witness) >= 3]
+        or [witness for witness in usable if depth(witness) >= 2]
+        or usable
     )
     if not deep:
         return None
@@ -124,7 +144,7 @@ def _leftover(witness: Witness) -> float:
     A singular value below it says how far the training went, not what it chose.
     """
     problem, loss = witness.observed, witness.last("train_loss")
-    if problem.loss == "huber" or not problem.is_random:
+    if problem.loss == "huber":
         return 0.0
     n_observed = problem.resolved_observations
     squared = loss if problem.loss == "mean" else 2.0 * loss / n_observed
@@ -136,11 +156,7 @@ def _over(above: float, below: float) -> float:
 
 
 def _gaps(witnesses: list[Witness]) -> Measured | Inapplicable | None:
-    recorded = [
-        witness
-        for witness in _recovering(witnesses)
-        if witness.observed.resolved_rank < len(witness.lasts("singular_values"))
-    ]
+    recorded = [witness for witness in _recovering(witnesses) if _rank(witness) < len(witness.lasts("singular_values"))]
     if len(grouped(recorded, depth)) < 2:
         return None
     usable = [witness for witness in recorded if has_fitted(witness)]
@@ -152,7 +168,7 @@ def _gaps(witnesses: list[Witness]) -> Measured | Inapplicable | None:
     for n, members in grouped(usable, depth).items():
         found, sure = [], []
         for witness in members:
-            values, rank, floor = witness.lasts("singular_values"), witness.observed.resolved_rank, _leftover(witness)
+            values, rank, floor = witness.lasts("singular_values"), _rank(witness), _leftover(witness)
             found.append(_over(values[rank - 1], values[rank]))
             sure.append(_over(values[rank - 1], max(values[rank], floor)))
             if values[rank] <= floor:

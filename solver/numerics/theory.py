@@ -20,8 +20,13 @@ def singular_spaces(
 ) -> tuple[Float[Tensor, "rows rank"], Float[Tensor, "columns rank"]] | None:
     """Left and right singular vectors of a matrix of low rank, by falling singular value; None for one of full rank."""
     u, singular_values, vt = torch.linalg.svd(matrix, full_matrices=False)
-    rank = int((singular_values > _NO_RANK * singular_values[0]).sum())
+    rank = numerical_rank(singular_values)
     return (u[:, :rank], vt[:rank].T) if 0 < rank < len(singular_values) else None
+
+
+def numerical_rank(singular_values: Float[Tensor, " values"]) -> int:
+    """How many singular values (the largest first) are no rounding of zero beside the largest."""
+    return int((singular_values > _NO_RANK * singular_values[0]).sum())
 
 
 def balanced_rates(

@@ -74,9 +74,20 @@ class MatrixTruth:
     """Singular values of the random ground truth, largest first; its rank and Frobenius norm follow from them."""
     condition_number: ConditionNumber | None
     """Largest over smallest of the rank's singular values, the others evenly spaced between their logarithms."""
+    ground_truth: str | None
+    """A dense matrix, CSV without a header or NPY, relative to the TOML file; replaces the random ground truth."""
 
-    def _check_spectrum(self, shape: tuple[int, ...], rank: int | None, frobenius_norm: float | None) -> None:
+    def _check_chosen(self, shape: tuple[int, ...], rank: int | None, frobenius_norm: float | None) -> None:
         """Raises ValueError where what is chosen contradicts itself, the shape, or what is set beside it."""
+        beside = {
+            "rank": rank,
+            "frobenius_norm": frobenius_norm,
+            "spectrum": self.spectrum,
+            "condition_number": self.condition_number,
+        }
+        for name, value in beside.items() if self.ground_truth is not None else ():
+            if value is not None:
+                raise ValueError(f"{name} describes a random ground truth, but ground_truth is given: leave {name} out")
         if self.condition_number is not None and self.spectrum is not None:
             raise ValueError("spectrum and condition_number are both given: keep one of the two")
         if self.spectrum is None:
@@ -151,7 +162,7 @@ class Observed(ProblemKind, frozen=True):
     def _check_random(self) -> None:
         shape, entries = self.resolved_shape, math.prod(self.resolved_shape)
         if isinstance(self, MatrixTruth):
-            self._check_spectrum(shape, self.rank, self.frobenius_norm)
+            self._check_chosen(shape, self.rank, self.frobenius_norm)
             if self.condition_number is not None and self.condition_number > 1 and self.resolved_rank == 1:
                 raise ValueError(
                     f"condition_number {self.condition_number:g} needs a rank of at least 2, and rank is 1: "
@@ -165,7 +176,9 @@ class Observed(ProblemKind, frozen=True):
                 f"rank {self.resolved_rank} is larger than {what} of shape {self.shown_shape}: "
                 f"it must be at most {most}"
             )
-        self._check_observations(entries)
+        # The sizes of a file that has not been read are not known yet.
+        if self.known_shape is not None:
+            self._check_observations(entries)
 
     @property
     def is_uniform(self) -> bool:
@@ -187,7 +200,12 @@ class Observed(ProblemKind, frozen=True):
     @property
     def is_random(self) -> bool:
         """Whether the ground truth is drawn from the seed."""
-        return True
+        return self.truth_file is None
+
+    @property
+    def truth_file(self) -> str | None:
+        """The file that the ground truth is read from."""
+        return self.ground_truth if isinstance(self, MatrixTruth) else None
 
     @property
     def resolved_shape(self) -> tuple[int, ...]:
@@ -196,7 +214,7 @@ class Observed(ProblemKind, frozen=True):
 
     @property
     def known_shape(self) -> tuple[int, ...] | None:
-        return self.resolved_shape
+        return self.resolved_shape if self.truth_file is None else self.shape
 
     @property
     def n_modes(self) -> int:
@@ -208,6 +226,9 @@ class Observed(ProblemKind, frozen=True):
 
     @property
     def resolved_rank(self) -> int:
+        """Of a ground truth that is read, the largest that it can have."""
+        if self.truth_file is not None:
+            return min(self.resolved_shape)
         if isinstance(self, MatrixTruth) and self.spectrum is not None:
             return len(self.spectrum)
         return 5 if self.rank is None else self.rank
@@ -238,10 +259,10 @@ class Completion(Observed, frozen=True):
 
     def __post_init__(self) -> None:
         self._check_modes()
-        if self.is_random:
-            self._check_random()
-        else:
+        if self.has_entries_alone:
             self._check_given()
+        else:
+            self._check_random()
 
     @property
     def _given(self) -> str:
@@ -281,8 +302,13 @@ class Completion(Observed, frozen=True):
             seen.add(tuple(index))
 
     @property
+    def has_entries_alone(self) -> bool:
+        """Whether entries are given, and no ground truth that they are taken from."""
+        return self.entries is not None
+
+    @property
     def is_random(self) -> bool:
-        return self.entries is None
+        return not self.has_entries_alone and super().is_random
 
     @property
     def resolved_shape(self) -> tuple[int, ...]:
@@ -302,6 +328,7 @@ class MatrixCompletion(Completion, MatrixTruth, frozen=True, tag_field="kind", t
     """Fraction of the file's entries held out for held_out_error; chosen by the seed."""
     spectrum: Spectrum | None = None
     condition_number: ConditionNumber | None = None
+    ground_truth: str | None = None
     mask: Literal["uniform", "symmetric", "rows", "popularity", "block"] = "uniform"
     """Which entries of the ground truth are observed: all alike; both (i, j) and (j, i); rows, or rows and columns, at
     unequal rates; or none of a block.
@@ -312,10 +339,11 @@ class MatrixCompletion(Completion, MatrixTruth, frozen=True, tag_field="kind", t
     """For block: about which share of the entries, in the last rows and columns, is never observed."""
 
     def __post_init__(self) -> None:
-        if self.entries is not None and self.file is not None:
-            raise ValueError("entries and file are both given: keep one of the two")
+        given = [name for name in ("entries", "file", "ground_truth") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]} and {given[1]} are both given: keep one of the two")
         super().__post_init__()
-        if self.mask != "uniform" and not self.is_random:
+        if self.mask != "uniform" and self.has_entries_alone:
             raise ValueError(
                 f"mask chooses entries of a ground truth, but {self._given} is given: leave mask at uniform"
             )
@@ -355,12 +383,12 @@ class MatrixCompletion(Completion, MatrixTruth, frozen=True, tag_field="kind", t
         return "entries" if self.entries is not None else "file"
 
     @property
-    def is_random(self) -> bool:
-        return self.entries is None and self.file is None
+    def has_entries_alone(self) -> bool:
+        return self.entries is not None or self.file is not None
 
     @property
     def known_shape(self) -> tuple[int, ...] | None:
-        return self.shape if self.file is not None else self.resolved_shape
+        return self.shape if self.file is not None else super().known_shape
 
 
 class MatrixSensing(Observed, MatrixTruth, frozen=True, tag_field="kind", tag="matrix-sensing"):
@@ -370,6 +398,7 @@ class MatrixSensing(Observed, MatrixTruth, frozen=True, tag_field="kind", tag="m
 
     spectrum: Spectrum | None = None
     condition_number: ConditionNumber | None = None
+    ground_truth: str | None = None
 
 
 class TensorCompletion(Completion, frozen=True, tag_field="kind", tag="tensor-completion"):

@@ -66,7 +66,8 @@ def chosen(arguments: argparse.Namespace) -> tuple[Preset, RunSpec]:
 
 def _from_here(field: str, value: object) -> object:
     """A path typed on the command line is meant from the working directory; one in a TOML file from that file."""
-    is_path = field == "problem.file" or (field == "problem.dataset" and value not in DATASETS)
+    is_data = field in ("problem.file", "problem.ground_truth")
+    is_path = is_data or (field == "problem.dataset" and value not in DATASETS)
     return str(typed(value, field)) if is_path and isinstance(value, str) else value
 
 

@@ -38,7 +38,7 @@ _LISTS = ("problem.shape", "problem.entries", "problem.targets", "problem.spectr
 _LEFT_OUT = ("sweep",)
 # From here on there is room for a column beside the form, and for a third line of a note.
 _WIDE, _HIGH = 100, 24
-_PATHS = ("problem.file", "problem.dataset")
+_PATHS = ("problem.file", "problem.ground_truth", "problem.dataset")
 
 
 class SettingsScreen(Screen[None]):

@@ -7,6 +7,7 @@ import math
 import torch
 
 from solver.counterexample import counterexample
+from solver.numerics import theory
 from solver.numerics.baselines.minimisers import minimisers
 from solver.numerics.baselines.nuclear_norm import NuclearNorm
 from solver.numerics.lanes.deep_matrix_factorization_metrics import effective_rank, norms
@@ -22,6 +23,9 @@ def of_matrix(problem: ObservedProblem, spec: MatrixProblem) -> dict[str, dict[s
     if problem.ground_truth is not None:
         sigma = torch.linalg.svdvals(torch.tensor(problem.ground_truth))
         found["ground_truth"] = _numbers(sigma, 0.0)
+        if spec.truth_file is not None:
+            # Of others the settings say it.
+            found["ground_truth"]["rank"] = float(theory.numerical_rank(sigma))
     if example is not None:
         found["minimisers"] = minimisers(example)
     return found

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from solver import ratings
+from solver import matrix_file, ratings
 from solver.numerics.orthonormal import orthonormal
 from solver.numerics.problems import masks
 from solver.numerics.problems.drawn import Arrays, DrawnProblem
@@ -197,8 +197,11 @@ def sensing_measurements(spec: MatrixProblem | TensorProblem, seed: int) -> Arra
 def ground_truth_of(spec: MatrixProblem | TensorProblem, seed: int) -> Array:
     """A sum of rank-1 terms with Gaussian factors, scaled to its Frobenius norm; or a matrix of chosen singular values.
 
-    The singular vectors of the latter are orthonormal and uniformly distributed, the same whatever the values are.
+    The singular vectors of the latter are orthonormal and uniformly distributed, the same whatever the values are. One
+    that is read from a file needs no seed. Raises BadSetting where the file cannot be read, or has another shape.
     """
+    if spec.truth_file is not None:
+        return np.array(matrix_file.of_shape(Path(spec.truth_file), spec.shape).values).reshape(spec.resolved_shape)
     shape, generator = spec.resolved_shape, stream(seed, "ground truth")
     spectrum = spec.resolved_spectrum
     if spectrum is not None:
