@@ -17,7 +17,7 @@ from solver.refusal import BadSetting, check_field, sentence
 
 # A person's own data: the random ground truth no longer applies, nor does what describes it.
 _OWN_DATA = ("entries", "file", "ground_truth")
-_OF_TRUTH = ("shape", "rank", "frobenius_norm", "spectrum", "condition_number")
+_OF_TRUTH = ("shape", "rank", "frobenius_norm", "spectrum", "condition_number", "symmetric")
 _OF_OBSERVATIONS = ("observations", "noise", "mask")
 
 

@@ -74,6 +74,8 @@ class MatrixTruth:
     """Singular values of the random ground truth, largest first; its rank and Frobenius norm follow from them."""
     condition_number: ConditionNumber | None
     """Largest over smallest of the rank's singular values, the others evenly spaced between their logarithms."""
+    symmetric: bool
+    """Whether the random ground truth is symmetric and positive semidefinite, UUᵀ with a Gaussian U."""
     ground_truth: str | None
     """A dense matrix, CSV without a header or NPY, relative to the TOML file; replaces the random ground truth."""
 
@@ -84,15 +86,18 @@ class MatrixTruth:
             "frobenius_norm": frobenius_norm,
             "spectrum": self.spectrum,
             "condition_number": self.condition_number,
+            "symmetric": self.symmetric or None,
         }
         for name, value in beside.items() if self.ground_truth is not None else ():
             if value is not None:
                 raise ValueError(f"{name} describes a random ground truth, but ground_truth is given: leave {name} out")
+        shown = " × ".join(str(size) for size in shape)
+        if self.symmetric and shape[0] != shape[1]:
+            raise ValueError(f"symmetric needs a square matrix, and shape is {shown}: make shape square")
         if self.condition_number is not None and self.spectrum is not None:
             raise ValueError("spectrum and condition_number are both given: keep one of the two")
         if self.spectrum is None:
             return
-        shown = " × ".join(str(size) for size in shape)
         if len(self.spectrum) > min(shape):
             raise ValueError(
                 f"spectrum has {len(self.spectrum)} values, and shape {shown} at most {min(shape)}: shorten it"
@@ -244,6 +249,11 @@ class Observed(ProblemKind, frozen=True):
         return math.sqrt(math.prod(self.resolved_shape)) if self.frobenius_norm is None else self.frobenius_norm
 
     @property
+    def is_symmetric(self) -> bool:
+        """Whether the random ground truth is symmetric and positive semidefinite."""
+        return isinstance(self, MatrixTruth) and self.symmetric
+
+    @property
     def resolved_spectrum(self) -> tuple[float, ...] | None:
         """Singular values that the random ground truth has, largest first; None where they come out of its factors."""
         if not isinstance(self, MatrixTruth):
@@ -269,8 +279,8 @@ class Completion(Observed, frozen=True):
         return "entries"
 
     def _check_given(self) -> None:
-        for name in ("rank", "observations", "frobenius_norm", "spectrum", "condition_number"):
-            if getattr(self, name, None) is not None:
+        for name in ("rank", "observations", "frobenius_norm", "spectrum", "condition_number", "symmetric"):
+            if getattr(self, name, None) not in (None, False):
                 raise ValueError(
                     f"{name} describes a random ground truth, but {self._given} is given: leave {name} out"
                 )
@@ -328,6 +338,7 @@ class MatrixCompletion(Completion, MatrixTruth, frozen=True, tag_field="kind", t
     """Fraction of the file's entries held out for held_out_error; chosen by the seed."""
     spectrum: Spectrum | None = None
     condition_number: ConditionNumber | None = None
+    symmetric: bool = False
     ground_truth: str | None = None
     mask: Literal["uniform", "symmetric", "rows", "popularity", "block"] = "uniform"
     """Which entries of the ground truth are observed: all alike; both (i, j) and (j, i); rows, or rows and columns, at
@@ -398,6 +409,7 @@ class MatrixSensing(Observed, MatrixTruth, frozen=True, tag_field="kind", tag="m
 
     spectrum: Spectrum | None = None
     condition_number: ConditionNumber | None = None
+    symmetric: bool = False
     ground_truth: str | None = None
 
 

@@ -145,6 +145,7 @@ def test_a_file_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytes
         ({"frobenius_norm": 2.0}, "problem.frobenius_norm", "leave frobenius_norm out"),
         ({"spectrum": [2.0]}, "problem.spectrum", "leave spectrum out"),
         ({"condition_number": 2.0}, "problem.condition_number", "leave condition_number out"),
+        ({"symmetric": True}, "problem.symmetric", "leave symmetric out"),
         ({"file": "a.csv"}, "problem.file", "file and ground_truth are both given"),
         ({"entries": [[0, 0, 1.0]]}, "problem.entries", "entries and ground_truth are both given"),
         ({"test_fraction": 0.1}, "problem.test_fraction", "no file is given"),

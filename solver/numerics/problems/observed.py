@@ -204,6 +204,8 @@ def ground_truth_of(spec: MatrixProblem | TensorProblem, seed: int) -> Array:
         return np.array(matrix_file.of_shape(Path(spec.truth_file), spec.shape).values).reshape(spec.resolved_shape)
     shape, generator = spec.resolved_shape, stream(seed, "ground truth")
     spectrum = spec.resolved_spectrum
+    if spec.is_symmetric:
+        return _symmetric(spec, generator)
     if spectrum is not None:
         left, right = (orthonormal(size, len(spectrum), generator) for size in shape)
         return np.ascontiguousarray((left * np.array(spectrum)) @ right.T)
@@ -215,6 +217,18 @@ def ground_truth_of(spec: MatrixProblem | TensorProblem, seed: int) -> Array:
         ground_truth = np.einsum(",".join(f"{mode}z" for mode in modes) + "->" + modes, *factors, optimize=True)
     scaled: Array = np.ascontiguousarray(ground_truth * (spec.resolved_frobenius_norm / np.linalg.norm(ground_truth)))
     return scaled
+
+
+def _symmetric(spec: MatrixProblem | TensorProblem, generator: np.random.Generator) -> Array:
+    """UUᵀ, U Gaussian or of orthonormal columns times the roots of the chosen values; symmetric to the last bit."""
+    size, spectrum = spec.resolved_shape[0], spec.resolved_spectrum
+    if spectrum is None:
+        factor = generator.standard_normal((size, spec.resolved_rank))
+        factor = factor * math.sqrt(spec.resolved_frobenius_norm / np.linalg.norm(factor.T @ factor))
+    else:
+        factor = orthonormal(size, len(spectrum), generator) * np.sqrt(spectrum)
+    product = factor @ factor.T
+    return 0.5 * (product + product.T)
 
 
 def _from_file(spec: MatrixCompletion, seed: int) -> ObservedProblem:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -94,3 +96,29 @@ def test_a_ground_truth_of_gaussian_factors_is_drawn_as_ever(kind: type) -> None
     product = left @ right.T
     expected = product * (math.sqrt(42) / np.linalg.norm(product))
     np.testing.assert_array_equal(truth_of(kind(shape=(7, 6), rank=2, observations=20), 11), expected)
+
+
+@KINDS
+@pytest.mark.parametrize("chosen", [{}, {"spectrum": (7.0, 2.0, 0.5)}, {"condition_number": 30.0, "rank": 3}])
+def test_a_symmetric_ground_truth_is_symmetric_and_positive_semidefinite(kind: type, chosen: dict[str, Any]) -> None:
+    """To the last bit; its eigenvalues are the singular values asked for, and its trace their sum."""
+    spec = kind(shape=(15, 15), observations=100, symmetric=True, **(chosen or {"rank": 3}))
+    truth = truth_of(spec)
+    np.testing.assert_array_equal(truth, truth.T)
+    eigenvalues = np.linalg.eigvalsh(truth)[::-1]
+    assert eigenvalues[2] > 1e-3 > 1e-12 > np.abs(eigenvalues[3:]).max()
+    assert np.linalg.norm(truth) == pytest.approx(spec.resolved_frobenius_norm, rel=1e-12)
+    assert np.trace(truth) == pytest.approx(spectrum_of(truth).sum(), rel=1e-12)
+    if spec.resolved_spectrum is not None:
+        np.testing.assert_allclose(eigenvalues[:3], spec.resolved_spectrum, rtol=1e-10)
+
+
+def test_a_symmetric_ground_truth_can_be_observed_in_pairs_or_not() -> None:
+    spec = MatrixCompletion(shape=(10, 10), rank=2, observations=40, symmetric=True)
+    for mask, n_pairs in (("symmetric", 40), ("uniform", 0)):
+        problem = observed_problem(msgspec.structs.replace(spec, mask=mask), 1)
+        assert problem.indices is not None
+        there = {tuple(index) for index in problem.indices.tolist()}
+        assert sum((j, i) in there for i, j in there) >= n_pairs
+        if mask == "uniform":
+            assert any((j, i) not in there for i, j in there)
