@@ -32,6 +32,7 @@ _ORDER = (
     "tf-rank-1",
     "mnist-rank",
     "fashion-rank",
+    "greedy-rank",
     "sharpness",
 )
 SIZES: tuple[Size, ...] = ("quick", "default", "paper")

@@ -61,7 +61,10 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     nonfinite: dict[str, dict[str, str]]
     """By series and frame (or frame.rank), the values that are null because JSON has no NaN and no infinity."""
     final: dict[str, Any]
-    """Last values, the end matrix or tensor up to 10,000 entries, and what was measured of the final state alone."""
+    """Last values, the end matrix or tensor up to 10,000 entries, and what was measured of the final state alone.
+
+    ``predicted_jump_times`` are the flow times at which the greedy solutions foretell each rank to rise.
+    """
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -110,7 +113,12 @@ class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     problems: list[Problem]
     """Every problem where the lanes have several, else empty."""
     baselines: dict[str, Any]
-    """Of lane 0's problem: the ground truth, the solution of least nuclear norm, linear and constant predictors, …"""
+    """Of lane 0's problem: the ground truth, the solution of least nuclear norm, linear and constant predictors, …
+
+    ``greedy`` has the losses of the greedy solutions of rank 0, 1, 2, …; of the pair that is added for rank k the pulls
+    −u_kᵀ∇ℓ(W_j)v_k at the solutions of rank j = 0 … k − 1, k by k; the second singular values of the gradients; and the
+    sizes that the pairs come to.
+    """
     problem_baselines: list[dict[str, Any]]
     """The same for every problem where the lanes have several, else empty."""
     claims: list[ExportedClaim]

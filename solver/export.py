@@ -13,6 +13,7 @@ import msgspec
 from solver import npz
 from solver.document import FORMAT, VERSION, Export, ExportedClaim, Lane, Problem, Series
 from solver.history import History, LaneHistory
+from solver.jumps import FORETOLD
 from solver.log import Reader
 from solver.records import Claim, number
 from solver.refusal import BadSetting
@@ -33,6 +34,10 @@ def build(directory: RunDirectory) -> Export:
         raise BadSetting(f"run {directory.id} was written by a newer version of implicit-tui: update to export it")
     facts = directory.environment()
     problems = _problems(directory.problem)
+    foretold: dict[int | None, list[float]] = {}
+    for event in history.events:
+        if event.name == FORETOLD and event.time is not None:
+            foretold.setdefault(event.lane, []).append(event.time)
     ending = history.ending
     outcome = None if ending is None else ending.outcome
     if outcome is None and directory.log.exists() and not directory.is_solving():
@@ -48,7 +53,7 @@ def build(directory: RunDirectory) -> Export:
         ended=None if ending is None else ending.wall,
         elapsed_s=history.elapsed_s(),
         outcome=outcome,
-        lanes=[_lane(lane) for lane in history.lanes],
+        lanes=[_lane(lane, foretold.get(lane.index, [])) for lane in history.lanes],
         problem=problems[0] if problems else None,
         problems=problems if len(problems) > 1 else [],
         baselines=_baselines(history, 0),
@@ -94,7 +99,7 @@ def _baselines(history: History, problem: int) -> dict[str, Any]:
     return history.baselines.get(problem, {})
 
 
-def _lane(lane: LaneHistory) -> Lane:
+def _lane(lane: LaneHistory, jump_times: list[float]) -> Lane:
     nonfinite: dict[str, dict[str, str]] = {}
     columns: dict[str, Any] = {}
     # What another version recorded, and this one does not know, stays in the log.
@@ -112,6 +117,8 @@ def _lane(lane: LaneHistory) -> Lane:
     final: dict[str, Any] = {name: column[-1] for name, column in columns.items() if column}
     if indices:
         final["component_indices"] = indices
+    if jump_times:
+        final["predicted_jump_times"] = jump_times
     final |= {name: _none_if_not_finite(value) for name, value in lane.summary.items()}
     for snapshot in lane.snapshots.values():
         flat = [_none_if_not_finite(number(value)) for value in snapshot.values]

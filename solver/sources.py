@@ -60,6 +60,13 @@ C21 = Source(
     where="arXiv 2103.00065",
     short="Cohen, Kaur et al. 2021",
 )
+L21 = Source(
+    key="L21",
+    authors="Li, Luo, Lyu",
+    year=2021,
+    title="Towards Resolving the Implicit Bias of Gradient Descent for Matrix Factorization: Greedy Low-Rank Learning",
+    where="arXiv 2012.09839",
+)
 M20 = Source(
     key="M20",
     authors="Mulayoff, Michaeli",
@@ -72,6 +79,7 @@ SOURCES = (
     R20,
     R21,
     C21,
+    L21,
     M20,
     Source(
         key="the talk",

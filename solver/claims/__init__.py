@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from solver.claims.claim import Definition, witnesses_of
 from solver.claims.determinants import DETERMINANTS
+from solver.claims.greedy import GREEDY
 from solver.claims.images import IMAGES
 from solver.claims.laws import LAWS
 from solver.claims.matrices import MATRICES
@@ -17,7 +18,8 @@ from solver.refusal import BadSetting
 from solver.settings import LaneSpec
 
 CLAIMS: dict[str, Definition] = {
-    definition.name: definition for definition in (*MATRICES, *LAWS, *SHARPNESS, *DETERMINANTS, *TENSORS, *IMAGES)
+    definition.name: definition
+    for definition in (*MATRICES, *LAWS, *GREEDY, *SHARPNESS, *DETERMINANTS, *TENSORS, *IMAGES)
 }
 
 

@@ -13,7 +13,7 @@ from solver.sources import A19, R21
 # A value below this part of the largest of its lane is still part of the noise it started from.
 _RISEN = 1e-4
 # Rates below this part of the largest drown in the differences they are measured by.
-_SMALLEST_RATE = 1e-6
+_SMALLEST_RATE = 1e-5
 # The law is judged where unbalancedness is at most this part of σ^(2/N), over sizes that span such a factor at least.
 _BALANCED, _LEAST_SPAN = 0.5, 1.5
 # Singular values closer than this part of them are about to meet.

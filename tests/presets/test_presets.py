@@ -21,6 +21,7 @@ BUILT_IN = [
     "tf-rank-1",
     "mnist-rank",
     "fashion-rank",
+    "greedy-rank",
     "sharpness",
 ]
 

@@ -146,6 +146,8 @@ FALSE: dict[str, Any] = {
         {"problem.train_images": 2000, "problem.test_images": 500, "optimizer.batch_size": 500, "stop.max_steps": 3},
         {"model.components": [1, 2], "problem.variant": ["original"]},
     ),
+    # A start of a tenth has no plateaus.
+    "greedy-plateaus": lambda _: of("greedy-rank", {"model.init_scale": 0.1}, {"model.depth": [3]}),
     # From a large start the flow ends at a solution sharper than need be, and there are flatter ones to settle at.
     "sharpness-at-end": lambda _: sharp_solution(),
     "step-too-long": lambda _: sharp_solution(),

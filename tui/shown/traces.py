@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from array import array
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from solver.history import History, LaneHistory
+from solver.jumps import FORETOLD, losses
 from solver.records import number
 from solver.series import AXES
 from tui.draw.cells import DIM
@@ -230,16 +232,24 @@ _LEVELS = {
 }
 
 
+# A greedy solution whose loss is this part of that of zero fits its data.
+_NO_LOSS = 1e-9
+
+
 def _levels(item: Quantity, shown: Sequence[Group], axis: str) -> list[Curve]:
-    """Level lines for the baselines, where all lanes of a single run fit one problem."""
+    """Level lines for the baselines, where all lanes of a single run fit one problem; losses by rank for the loss."""
     drawn = [(group.seen.history, lane) for group in shown for lane in group.lanes if len(lane)]
-    if not item.baseline or not drawn or len({(id(history), lane.problem) for history, lane in drawn}) > 1:
+    if not drawn or len({(id(history), lane.problem) for history, lane in drawn}) > 1:
         return []
     history, lane = drawn[0]
     columns = [one.columns[axis] for _, one in drawn]
     ends = array("d", (min(column[0] for column in columns), max(column[-1] for column in columns)))
     curves = []
-    for baseline, name in _LEVELS.items():
+    if item.series == "train_loss":
+        by_rank = losses(history.baselines.get(lane.problem, {}).get("greedy", {}))
+        # What is left at the last rank is rounding, far below any loss that is trained to.
+        curves += [level(f"rank {k}", ends, loss) for k, loss in enumerate(by_rank) if loss > _NO_LOSS * by_rank[0]]
+    for baseline, name in _LEVELS.items() if item.baseline else ():
         value = history.baselines.get(lane.problem, {}).get(baseline, {}).get(item.baseline)
         if value is not None and not isinstance(value, list) and number(value) > 0:
             curves.append(level(name, ends, number(value)))
@@ -247,13 +257,34 @@ def _levels(item: Quantity, shown: Sequence[Group], axis: str) -> list[Curve]:
 
 
 def marks(item: Quantity, history: History, lanes: Sequence[LaneHistory], axis: str) -> list[Mark]:
-    """The predicted escape times, on charts of singular values and component norms."""
-    if item.series not in ("singular_values", "component_norms") or axis not in ("step", "time"):
+    """The predicted escape times, on charts of singular values and component norms, and those of each jump."""
+    if axis not in ("step", "time"):
         return []
-    shown = {lane.index for lane in lanes}
+    shown = {lane.index: lane for lane in lanes}
     found = {}
-    for event in history.events:
-        where = event.step if axis == "step" else event.time
-        if event.name == "predicted-escape" and event.lane in shown and where is not None and math.isfinite(where):
-            found[float(f"{where:.7g}")] = Mark(where, "t*")
+    if item.series in ("singular_values", "component_norms"):
+        for event in history.events:
+            where = event.step if axis == "step" else event.time
+            if event.name == "predicted-escape" and event.lane in shown and where is not None and math.isfinite(where):
+                found[float(f"{where:.7g}")] = Mark(where, "t*")
+    if item.series in ("singular_values", "train_loss"):
+        ranks: dict[int, int] = {}
+        for event in history.events:
+            if event.name == FORETOLD and event.lane in shown and event.time is not None:
+                ranks[event.lane] = rank = ranks.get(event.lane, 0) + 1
+                where = event.time if axis == "time" else step_at(shown[event.lane], event.time)
+                if where is not None:
+                    found[float(f"{where:.7g}")] = Mark(where, f"t{rank}")
     return list(found.values())
+
+
+def step_at(lane: LaneHistory, time: float) -> float | None:
+    """The step at which a lane has come to a flow time; None before that, and where it has no time."""
+    times, steps = lane.columns.get("time"), along(lane, "step")
+    if not times or not times[0] <= time <= times[-1]:
+        return None
+    after = bisect.bisect_left(times, time)
+    if times[after] == time:
+        return steps[after]
+    share = (time - times[after - 1]) / (times[after] - times[after - 1])
+    return steps[after - 1] + share * (steps[after] - steps[after - 1])

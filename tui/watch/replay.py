@@ -23,7 +23,7 @@ def at(history: History, axis: str, place: float) -> History:
     cut.events = [
         event
         for event in history.events
-        if event.name == "predicted-escape" or event.step is None or event.step <= reached.get(event.lane or 0, -1.0)
+        if event.name.startswith("predicted-") or event.step is None or event.step <= reached.get(event.lane or 0, -1.0)
     ]
     cut.baselines, cut.claims = history.baselines, history.claims
     cut.state = "replayed"

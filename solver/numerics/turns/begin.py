@@ -38,7 +38,7 @@ def begun(
     resumed: Content | None,
 ) -> Begun:
     """The parts of a run: at their starts, with problem and schema written, or where a checkpoint has them."""
-    of_lane, first = problem_file.problem_of_lane(lanes), problem_file.first_lanes(lanes)
+    of_lane = problem_file.problem_of_lane(lanes)
     if resumed is None:
         problems = problem_file.build(lanes)
         for lane in lanes:
@@ -50,14 +50,14 @@ def begun(
         for _ in range(2):
             journal.write(_schema(runs, of_lane))
         batches = [_Members([runs[lane.index] for lane in batch], None) for batch in group(lanes, device)]
-        return Begun([Baselines(problems, first), *_batches(batches, device, crew)], {}, 0)
+        return Begun([Baselines(problems, lanes, of_lane), *_batches(batches, device, crew)], {}, 0)
     # What was read and drawn at the start is kept with the run: a file that changed meanwhile does not matter.
     problems = problem_file.read(directory, lanes)
     ear.before_s = resumed["elapsed_s"]
     journal.rewind(resumed["n_records"], resumed["made"], resumed.get("n_lines"))
     parts: list[Turns] = []
     if resumed["baselines"] is not None:
-        baselines = Baselines(problems, first)
+        baselines = Baselines(problems, lanes, of_lane)
         baselines.restore(resumed["baselines"])
         parts.append(baselines)
     saved = [
