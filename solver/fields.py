@@ -54,9 +54,9 @@ def with_fitting_parts(raw: Mapping[str, Any]) -> Raw:
     problem, model = raw.get("problem"), raw.get("model")
     named = problem.get("kind") if isinstance(problem, Mapping) else None
     if problem is None and isinstance(model, Mapping):
-        fits = next((kind.FITS for kind in MODELS if tag_of(kind) == model.get("kind")), ())
-        if fits and type(s.RunSpec().problem) not in fits:
-            return {"problem": {"kind": tag_of(fits[0])}} | dict(raw)
+        kind = next((kind for kind in MODELS if tag_of(kind) == model.get("kind")), None)
+        if kind is not None and (kind.GOES_WITH or type(s.RunSpec().problem) not in kind.FITS):
+            return {"problem": {"kind": tag_of(kind.FITS[0])} | kind.GOES_WITH} | dict(raw)
     return goes_with(str(named)) | dict(raw)
 
 

@@ -182,7 +182,7 @@ SERIES = (
     Series(
         name="predicted_rates_balanced",
         shape="vector",
-        note="N σ_r^(2−2/N) γ_r (A19 Theorem 3), which supposes balanced layers.",
+        note="N σ_r^(2−2/N) γ_r (A19 Theorem 3), which supposes balanced layers; 4 σ_r γ_r of W = UUᵀ.",
     ),
     Series(
         name="truth_alignment",

@@ -74,6 +74,14 @@ M20 = Source(
     title="Unique Properties of Flat Minima in Deep Networks",
     where="arXiv 2002.04710",
 )
+G17 = Source(
+    key="G17",
+    authors="Gunasekar, Woodworth, Bhojanapalli, Neyshabur, Srebro",
+    year=2017,
+    title="Implicit Regularization in Matrix Factorization",
+    where="arXiv 1705.09280",
+    short="Gunasekar et al. 2017",
+)
 SOURCES = (
     A19,
     R20,
@@ -81,6 +89,7 @@ SOURCES = (
     C21,
     L21,
     M20,
+    G17,
     Source(
         key="the talk",
         authors="Cohen",

@@ -30,6 +30,25 @@ def n_factors(witness: Witness) -> int:
     return witness.spec.model.n_factors(witness.spec.problem)
 
 
+class _Law(NamedTuple):
+    """dσ/dt = factor · σ^(2−2/N) γ."""
+
+    n: int
+    factor: int
+
+    def __str__(self) -> str:
+        return f"N={self.n}" if self.factor == self.n else f"N={self.n} tied"
+
+
+def _law_of(witness: Witness) -> _Law:
+    return _Law(n_factors(witness), law_factor(witness))
+
+
+def law_factor(witness: Witness) -> int:
+    """N, or what stands in its place in the law where factors are tied."""
+    return witness.spec.model.law_factor(witness.spec.problem)
+
+
 class _Rate(NamedTuple):
     """One recorded value that has a rate."""
 
@@ -85,7 +104,7 @@ def law_slope(witness: Witness, names: tuple[str, ...], risen: float = _RISEN) -
     which says nothing of the others: ``risen`` has to see to it.
     """
     points = list(_rates(witness, names))
-    n = n_factors(witness)
+    n, factor = _law_of(witness)
     largest = max((one.size for one in points), default=0.0)
     fastest = max((abs(one.measured) for one in points if math.isfinite(one.measured)), default=0.0)
     found = []
@@ -94,7 +113,7 @@ def law_slope(witness: Witness, names: tuple[str, ...], risen: float = _RISEN) -
             continue
         if names is _MATRIX and not one.unbalancedness <= _BALANCED * one.size ** (2.0 / n):
             continue
-        alignment = one.law / (n * one.size ** (2.0 - 2.0 / n))
+        alignment = one.law / (factor * one.size ** (2.0 - 2.0 / n))
         found.append((math.log(one.size), math.log(one.measured / alignment)))
     return found
 
@@ -108,17 +127,17 @@ def law_points(witness: Witness) -> list[tuple[float, float]]:
 
 def _fits(
     witnesses: list[Witness], names: tuple[str, ...], risen: float
-) -> tuple[dict[int, list[tuple[float, float]]], list[Witness]]:
-    """By N the points of the law over a stretch of sizes that has a slope; and the lanes that record rates."""
+) -> tuple[dict[_Law, list[tuple[float, float]]], list[Witness]]:
+    """By law the points of the law over a stretch of sizes that has a slope; and the lanes that record rates."""
     usable = [witness for witness in witnesses if names[1] in witness.history.vectors]
     if names is _TENSOR:
         usable = _smallest_start(usable)
     found = {}
-    for n, members in grouped(usable, n_factors).items():
+    for law, members in grouped(usable, _law_of).items():
         points = [point for witness in members for point in law_slope(witness, names, risen)]
         sizes = [size for size, _ in points]
         if points and max(sizes) - min(sizes) >= math.log(_LEAST_SPAN):
-            found[n] = points
+            found[law] = points
     return found, usable
 
 
@@ -134,14 +153,14 @@ def _law(names: tuple[str, ...], what: str, risen: float) -> Callable[[list[Witn
         fits, usable = _fits(witnesses, names, risen)
         if not fits:
             return _unbalanced(usable)
-        found = {n: (slope(points), 2.0 - 2.0 / n) for n, points in fits.items()}
+        found = {law: (slope(points), 2.0 - 2.0 / law.n) for law, points in fits.items()}
         worst = max(found.values(), key=lambda pair: math.inf if math.isnan(pair[0]) else abs(pair[0] - pair[1]))
         return Measured(
             value=worst[0],
             expected=worst[1],
             tolerance=_LAW_TOLERANCE,
             text=f"slope of ln({what}/γ) over ln σ: "
-            + ", ".join(f"N={n} {measured:.3f} (theory {theory:.3f})" for n, (measured, theory) in found.items()),
+            + ", ".join(f"{law} {measured:.3f} (theory {theory:.3f})" for law, (measured, theory) in found.items()),
             witnesses=usable,
         )
 
@@ -156,8 +175,8 @@ def _factor(
         if not fits:
             return _unbalanced(usable)
         found = {
-            n: math.exp(median(rate - (2.0 - 2.0 / n) * size for size, rate in points)) / n
-            for n, points in fits.items()
+            law: math.exp(median(rate - (2.0 - 2.0 / law.n) * size for size, rate in points)) / law.factor
+            for law, points in fits.items()
         }
         worst = max(found.values(), key=lambda ratio: math.inf if math.isnan(ratio) else abs(ratio - 1.0))
         return Measured(
@@ -165,7 +184,7 @@ def _factor(
             expected=1.0,
             tolerance=_LAW_TOLERANCE,
             text=f"median of {what}/(γ σ^(2−2/N)) over N: "
-            + ", ".join(f"N={n} {n * ratio:.3f}" for n, ratio in found.items()),
+            + ", ".join(f"{law} {law.factor * ratio:.3f}" for law, ratio in found.items()),
             witnesses=usable,
         )
 

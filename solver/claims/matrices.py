@@ -7,6 +7,7 @@ import math
 
 from solver.claims.claim import Definition, Inapplicable, Measured, Witness, grouped, has_fitted, median
 from solver.sources import A19
+from solver.spec import DeepMatrixFactorization
 
 # Observations over degrees of freedom r(m + n − r) of the ground truth.
 _ENOUGH = 1.75
@@ -16,8 +17,8 @@ _LEAST_GROWTH_OF_GAP = 2.5
 
 
 def depth(witness: Witness) -> int:
-    """Layers of the lane's product."""
-    return witness.layers.depth
+    """Factors of the lane's product."""
+    return witness.spec.model.n_factors(witness.spec.problem)
 
 
 def _rank(witness: Witness) -> int:
@@ -42,8 +43,8 @@ def _not_uniform(witnesses: list[Witness]) -> Inapplicable | None:
     """Why nothing is said of these lanes, where none observes entries that are drawn alike."""
     if not witnesses or any(witness.observed.is_uniform for witness in witnesses):
         return None
-    reason = "the experiments observe entries drawn uniformly, and these are not: some may say too little of their rows"
-    return Inapplicable(reason=f'{reason}, so set problem.mask = "uniform"', witnesses=witnesses)
+    reason = "the experiments draw entries uniformly, each by itself, and these are not drawn so"
+    return Inapplicable(reason=f'{reason}: set problem.mask = "uniform"', witnesses=witnesses)
 
 
 def _of_full_rank(witnesses: list[Witness]) -> Inapplicable | None:
@@ -95,7 +96,9 @@ def _nuclear_norm_given_up(witnesses: list[Witness]) -> Measured | Inapplicable 
     usable = [
         witness
         for witness in _recovering(witnesses)
-        if depth(witness) in (2, 3) and not math.isnan(witness.baseline("nuclear_norm", "nuclear_norm"))
+        if isinstance(witness.spec.model, DeepMatrixFactorization)
+        and depth(witness) in (2, 3)
+        and not math.isnan(witness.baseline("nuclear_norm", "nuclear_norm"))
     ]
     if (inapplicable := _not_uniform(usable)) is not None:
         return inapplicable

@@ -8,11 +8,22 @@ from solver.costs.cost import Costs
 from solver.costs.cp import CPCosts
 from solver.costs.deep_matrix_factorization import DeepMatrixFactorizationCosts
 from solver.costs.image_cp import ImageCPCosts
+from solver.costs.symmetric_matrix_factorization import SymmetricMatrixFactorizationCosts
 from solver.kinds import by_pair
-from solver.spec import CP, DeepMatrixFactorization, ImageTensor, MatrixProblem, RunSpec, Settings, TensorProblem
+from solver.spec import (
+    CP,
+    DeepMatrixFactorization,
+    ImageTensor,
+    MatrixProblem,
+    RunSpec,
+    Settings,
+    SymmetricMatrixFactorization,
+    TensorProblem,
+)
 
 _KNOWN: dict[tuple[Any, type[Settings]], type[Costs[Any, Any]]] = {
     (MatrixProblem, DeepMatrixFactorization): DeepMatrixFactorizationCosts,
+    (MatrixProblem, SymmetricMatrixFactorization): SymmetricMatrixFactorizationCosts,
     (TensorProblem, CP): CPCosts,
     (ImageTensor, CP): ImageCPCosts,
 }

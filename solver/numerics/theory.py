@@ -39,6 +39,17 @@ def balanced_rates(
     return depth * singular_values ** (2.0 - 2.0 / depth) * alignment
 
 
+def symmetric_rates(
+    singular_values: Float[Tensor, " values"], alignment: Float[Tensor, " values"]
+) -> Float[Tensor, " values"]:
+    """dσ_r/dt = 4 σ_r γ_r of W = UUᵀ, for any U; ``alignment`` is γ_r = −u_rᵀ ∇ℓ(W) u_r, with ℓ's own normalisation.
+
+    dU/dt = −(∇ℓ + ∇ℓᵀ)U makes dW/dt = −(∇ℓ + ∇ℓᵀ)W − W(∇ℓ + ∇ℓᵀ), and dσ_r/dt = u_rᵀ (dW/dt) u_r. Two layers that are
+    not tied have 2 σ_r γ_r: there each has half of the gradient.
+    """
+    return 4.0 * singular_values * alignment
+
+
 def any_initialisation_rates(
     layers: list[Tensor], gradients: list[Tensor], u: Float[Tensor, "rows values"], v: Float[Tensor, "columns values"]
 ) -> Float[Tensor, " values"]:

@@ -1,7 +1,7 @@
 """The settings of a run: frozen types whose ranges refuse what cannot run."""
 
 from solver.spec.base import Settings
-from solver.spec.models import CP, DeepMatrixFactorization, Model
+from solver.spec.models import CP, DeepMatrixFactorization, Model, SymmetricMatrixFactorization
 from solver.spec.optimizers import FLOW_METHODS, Adam, GradientDescent, GradientFlow, GroupRMSprop, Optimizer
 from solver.spec.problems import (
     Completion,
@@ -41,6 +41,7 @@ __all__ = [
     "RunSpec",
     "Settings",
     "Stop",
+    "SymmetricMatrixFactorization",
     "TensorCompletion",
     "TensorProblem",
     "TensorSensing",

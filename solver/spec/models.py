@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from msgspec import Meta
 
 from solver.spec.base import Dimension, Finite, Positive, Settings, check_kinds, kinds_of
-from solver.spec.problems import ImageTensor, MatrixProblem, Problem, TensorProblem
+from solver.spec.problems import ImageTensor, MatrixProblem, Observed, Problem, TensorProblem
 
 
 class ModelKind(Settings, frozen=True):
@@ -18,6 +18,8 @@ class ModelKind(Settings, frozen=True):
     """The kinds of problems that it can be fitted to."""
     HAS_HESSIAN: ClassVar[bool]
     """Whether its objective has exact second derivatives, which the implicit method needs."""
+    GOES_WITH: ClassVar[dict[str, Any]] = {}
+    """What of the problem it is fitted to, where nothing is said of a problem."""
 
     @property
     @abstractmethod
@@ -27,6 +29,10 @@ class ModelKind(Settings, frozen=True):
     @abstractmethod
     def n_factors(self, problem: Problem) -> int:
         """N of dσ/dt = N σ^(2−2/N) γ: how many trained factors a singular value or component is a product of."""
+
+    def law_factor(self, problem: Problem) -> int:
+        """The factor before σ^(2−2/N) γ: N itself, unless factors are one and the same."""
+        return self.n_factors(problem)
 
     def check_with(self, problem: Problem) -> None:
         """Raises ValueError where a setting does not go with the problem."""
@@ -77,6 +83,49 @@ class DeepMatrixFactorization(ModelKind, frozen=True, tag_field="kind", tag="dee
             )
 
 
+class SymmetricMatrixFactorization(ModelKind, frozen=True, tag_field="kind", tag="symmetric-matrix-factorization"):
+    """A positive semidefinite matrix W = UUᵀ: a factorization of depth 2 whose layers are one (G17)."""
+
+    FITS: ClassVar[tuple[type[Settings], ...]] = kinds_of(MatrixProblem)
+    HAS_HESSIAN: ClassVar[bool] = True
+    GOES_WITH: ClassVar[dict[str, Any]] = {"symmetric": True}
+
+    width: Dimension | None = None
+    """Columns of U; as many as the matrix has, so that the width never limits the rank."""
+    init: Literal["identity", "gaussian"] = "identity"
+    """How U starts: a multiple of the identity (G17), or independent Gaussian entries."""
+    init_scale: Positive = 1e-3
+    """Scale α of W at the start: U is sqrt(α) times the identity, or has standard deviation sqrt(α/width)."""
+
+    def resolved_width(self, shape: tuple[int, ...]) -> int:
+        """Columns of U for a problem of this shape."""
+        return shape[0] if self.width is None else self.width
+
+    @property
+    def start_scale(self) -> tuple[str, float]:
+        return "init_scale", self.init_scale
+
+    def n_factors(self, problem: Problem) -> int:  # noqa: ARG002
+        return 2
+
+    def law_factor(self, problem: Problem) -> int:  # noqa: ARG002
+        """The step of U moves both factors: dσ/dt = 4σγ, with γ = −uᵀ ∇ℓ(W) u."""
+        return 4
+
+    def check_with(self, problem: Problem) -> None:
+        shape = problem.known_shape
+        if shape is not None and shape[0] != shape[1]:
+            raise ValueError(
+                f"model.kind symmetric-matrix-factorization needs a square matrix, and problem.shape is {shape[0]} × "
+                f"{shape[1]}: make the shape square"
+            )
+        if isinstance(problem, Observed) and problem.is_random and not problem.is_symmetric:
+            raise ValueError(
+                "model.kind symmetric-matrix-factorization trains UUᵀ, which no ground truth equals that is drawn "
+                "without symmetry: set problem.symmetric = true"
+            )
+
+
 class CP(ModelKind, frozen=True, tag_field="kind", tag="cp"):
     """A tensor as a sum of R components, each the outer product of one vector a mode (R21)."""
 
@@ -106,6 +155,6 @@ class CP(ModelKind, frozen=True, tag_field="kind", tag="cp"):
             raise ValueError("model.planted needs a tensor and model.balanced, as the proposition does: set balanced")
 
 
-Model = DeepMatrixFactorization | CP
+Model = DeepMatrixFactorization | SymmetricMatrixFactorization | CP
 check_kinds(Model)
 MODELS = cast("tuple[type[ModelKind], ...]", kinds_of(Model))

@@ -43,6 +43,7 @@ from solver.spec import (
     Optimizer,
     Problem,
     Settings,
+    SymmetricMatrixFactorization,
     TensorProblem,
 )
 from solver.spec.base import check_kinds
@@ -89,6 +90,7 @@ def test_an_abstract_class_is_no_entry_of_a_kind() -> None:
 
 PAIRS: dict[tuple[Any, type[Settings]], type[Whatever]] = {
     (MatrixProblem, DeepMatrixFactorization): Answering,
+    (MatrixProblem, SymmetricMatrixFactorization): Answering,
     (TensorProblem, CP): Answering,
     (ImageTensor, CP): Answering,
 }
@@ -96,7 +98,8 @@ PAIRS: dict[tuple[Any, type[Settings]], type[Whatever]] = {
 
 def test_every_pair_that_fits_has_an_entry() -> None:
     found = by_pair(PAIRS)
-    assert {(problem, model) for model in (DeepMatrixFactorization, CP) for problem in model.FITS} == set(found)
+    models = (DeepMatrixFactorization, SymmetricMatrixFactorization, CP)
+    assert {(problem, model) for model in models for problem in model.FITS} == set(found)
 
 
 def test_a_pair_without_an_entry_is_named() -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from solver import settings
 from solver.claims.claim import Witness, witnesses_of
-from solver.claims.laws import law_points, n_factors
+from solver.claims.laws import law_factor, law_points, n_factors
 from solver.counterexample import counterexample
 from solver.history import History, LaneHistory
 from solver.records import number
@@ -142,8 +142,10 @@ def _law(spec: RunSpec) -> list[Figure]:
                 continue
             x, y = array("d", (size for size, _ in cloud)), array("d", (rate for _, rate in cloud))
             along = array("d", (x[0] * (x[-1] / x[0]) ** (k / _LAW_POINTS) for k in range(_LAW_POINTS + 1)))
-            law = array("d", (n * size ** (2.0 - 2.0 / n) for size in along))
-            found.append(Curve(f"N σ^{2.0 - 2.0 / n:.3g}", DIM, along, law))
+            factor = law_factor(witness)
+            law = array("d", (factor * size ** (2.0 - 2.0 / n) for size in along))
+            named = "N" if factor == n else f"{factor}"
+            found.append(Curve(f"{named} σ^{2.0 - 2.0 / n:.3g}", DIM, along, law))
             found.append(Curve(label(history, lane), series_colour(lane.index), x, y, path=True, joined=False))
         return sorted(found, key=lambda curve: curve.colour != DIM)
 

@@ -9,12 +9,22 @@ from solver.numerics.lanes.cp import CPLane
 from solver.numerics.lanes.deep_matrix_factorization import DeepMatrixFactorizationLane
 from solver.numerics.lanes.image_cp import ImageCPLane
 from solver.numerics.lanes.lane import LaneRun
+from solver.numerics.lanes.symmetric_matrix_factorization import SymmetricMatrixFactorizationLane
 from solver.numerics.problems.drawn import DrawnProblem
 from solver.settings import LaneSpec
-from solver.spec import CP, DeepMatrixFactorization, ImageTensor, MatrixProblem, Settings, TensorProblem
+from solver.spec import (
+    CP,
+    DeepMatrixFactorization,
+    ImageTensor,
+    MatrixProblem,
+    Settings,
+    SymmetricMatrixFactorization,
+    TensorProblem,
+)
 
 _KNOWN: dict[tuple[Any, type[Settings]], type[LaneRun[Any, Any]]] = {
     (MatrixProblem, DeepMatrixFactorization): DeepMatrixFactorizationLane,
+    (MatrixProblem, SymmetricMatrixFactorization): SymmetricMatrixFactorizationLane,
     (TensorProblem, CP): CPLane,
     (ImageTensor, CP): ImageCPLane,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ _LARGEST_ENTRY = 1e140
 class DeepMatrixFactorizationMetrics(Metrics):
     """Spectra, norms, errors and rates of the end matrix."""
 
-    SERIES = (
+    SERIES: ClassVar[tuple[str, ...]] = (
         "step",
         "time",
         "elapsed_s",
@@ -104,12 +104,30 @@ class DeepMatrixFactorizationMetrics(Metrics):
             absent.add("truth_alignment")
         return absent if self.depth > 1 else absent | {"unbalancedness"}
 
+    def _factors(self, parameters: Float[Tensor, " parameters"]) -> Factors:
+        """The layers of a state."""
+        return self._layers.factors(parameters.unsqueeze(0))
+
+    def _evaluated(self, factors: Factors) -> Evaluation:
+        """Loss, end matrix and gradients there."""
+        return self._layers.evaluate(factors)
+
+    def _gradient_norm(self, gradient: Factors) -> float:
+        """Over all trained numbers."""
+        return float(torch.linalg.vector_norm(gradient.flat))
+
+    def _balanced_rates(
+        self, singular_values: Float[Tensor, " values"], alignment: Float[Tensor, " values"]
+    ) -> Float[Tensor, " values"]:
+        """dσ/dt by the law."""
+        return theory.balanced_rates(singular_values, alignment, self.depth)
+
     def end_matrix(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, "rows columns"]:
-        return self._layers.end_matrix(self._layers.factors(parameters.unsqueeze(0)))[0].clone()
+        return self._layers.end_matrix(self._factors(parameters))[0].clone()
 
     def measure(self, parameters: Float[Tensor, " parameters"], known: dict[str, float]) -> list[Value]:
-        factors = self._layers.factors(parameters.unsqueeze(0))
-        state = self._layers.evaluate(factors)
+        factors = self._factors(parameters)
+        state = self._evaluated(factors)
         loss, end_matrix = state.losses.item(), state.end[0].view(*self._problem.shape)
         if not end_matrix.abs().max() < _LARGEST_ENTRY:
             return self._not_finite(known | {"train_loss": known.get("train_loss", loss)})
@@ -120,10 +138,10 @@ class DeepMatrixFactorizationMetrics(Metrics):
             singular_values = torch.linalg.svdvals(end_matrix)
         values: dict[str, Any] = {"train_loss": loss, **known}
         values["singular_values"] = singular_values[: self._n_values].tolist()
-        values["gradient_norm"] = torch.linalg.vector_norm(state.gradient.flat).item()
+        values["gradient_norm"] = self._gradient_norm(state.gradient)
         values |= norms(singular_values, self.depth)
         values |= self._errors(end_matrix)
-        if self._is_square:
+        if "det_sign" in self.series:
             values["det_sign"], values["log_abs_det"] = self._determinant(factors, end_matrix)
         if self._counterexample is not None:
             values["unobserved_entry"] = end_matrix[0, 0].item()
@@ -179,12 +197,12 @@ class DeepMatrixFactorizationMetrics(Metrics):
 
     def det_sign(self, parameters: Float[Tensor, " parameters"]) -> float:
         """Sign of the end matrix's determinant (square problems)."""
-        factors = self._layers.factors(parameters.unsqueeze(0))
+        factors = self._factors(parameters)
         return self._determinant(factors, self._layers.end_matrix(factors)[0])[0]
 
     def det_is_rounding(self, parameters: Float[Tensor, " parameters"]) -> bool:
         """Whether a layer's determinant is too small to tell its sign: |det| ≤ 4nε Π‖rows‖ (Hadamard's bound)."""
-        layers = [part[0] for part in self._layers.factors(parameters.unsqueeze(0)).parts]
+        layers = [part[0] for part in self._factors(parameters).parts]
         if any(layer.shape[0] != layer.shape[1] for layer in layers):
             return False
         for layer in layers:
@@ -219,7 +237,7 @@ class DeepMatrixFactorizationMetrics(Metrics):
         predicted = theory.any_initialisation_rates(layers, gradients, top_u, top_v)
         end_gradient = state.end_gradient[0].view(*self._problem.shape)
         alignment = -(top_u * (end_gradient @ top_v)).sum(0)
-        balanced = theory.balanced_rates(singular_values[:k], alignment, self.depth)
+        balanced = self._balanced_rates(singular_values[:k], alignment)
         return {
             "singular_value_rates": self._measured_rates(factors, state.gradient, singular_values).tolist(),
             "predicted_rates": predicted.tolist(),

@@ -96,11 +96,12 @@ class ObservedProblem(DrawnProblem):
         flat: Indices = np.ravel_multi_index(tuple(self.indices.T), self.shape).astype(np.int64)
         return flat
 
-    def sharpness(self, n_factors: int) -> float:
+    def sharpness(self, n_factors: int, law_factor: int | None = None) -> float:
         """λ_max of the Hessian over balanced factors at a solution of low rank, by rough count.
 
-        N σ_1^(2−2/N) times what the loss has of the squared distance of end matrices (or tensors); σ_1 is that of what
-        was observed, carried back and scaled up as if it were evenly spread.
+        N σ_1^(2−2/N), or another factor of the law in the place of N, times what the loss has of the squared distance
+        of end matrices (or tensors); σ_1 is that of what was observed, carried back and scaled up as if it were evenly
+        spread.
         """
         n = len(self.values)
         # Of |W|² the measurements see so much: all entries alike, or Gaussian ones each all of it. Of some matrices few
@@ -110,7 +111,9 @@ class ObservedProblem(DrawnProblem):
         most = seen * (1.0 + math.sqrt(n_entries / n)) ** 2 if self.measurements is not None else seen
         back = self.back(self.values) / seen
         largest = float(np.linalg.norm(back, 2) if back.ndim == 2 else np.linalg.norm(back))
-        return float(2.0 * self.loss_coefficient * most * n_factors * largest ** (2.0 - 2.0 / n_factors))
+        return float(
+            2.0 * self.loss_coefficient * most * (law_factor or n_factors) * largest ** (2.0 - 2.0 / n_factors)
+        )
 
     def observe(self, end: Array) -> Array:
         """What would be observed of ``end``."""
@@ -261,5 +264,6 @@ def stable_step(problem: ObservedProblem, spec: RunSpec) -> float | None:
     """A step of gradient descent that settles at a solution, in one digit; None for other optimizers and losses."""
     if not isinstance(spec.optimizer, GradientDescent) or problem.loss == "huber":
         return None
-    sharpness = problem.sharpness(spec.model.n_factors(spec.problem))
+    model = spec.model
+    sharpness = problem.sharpness(model.n_factors(spec.problem), model.law_factor(spec.problem))
     return float(f"{_SHARE_OF_STABLE * 2.0 / sharpness:.1g}") if 0.0 < sharpness < math.inf else None

@@ -11,13 +11,23 @@ from torch import Tensor
 
 from solver.numerics.lanes import cp_start as initial_components
 from solver.numerics.lanes import deep_matrix_factorization_start as initial
+from solver.numerics.lanes.symmetric_matrix_factorization import factor
 from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
+from solver.numerics.models.symmetric_matrix_factorization import SymmetricMatrixFactorizationObjective
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
 from solver.numerics.streams import stream
-from solver.spec import CP, DeepMatrixFactorization, GradientFlow, MatrixCompletion, MatrixProblem, TensorProblem
+from solver.spec import (
+    CP,
+    DeepMatrixFactorization,
+    GradientFlow,
+    MatrixCompletion,
+    MatrixProblem,
+    SymmetricMatrixFactorization,
+    TensorProblem,
+)
 
 CPU = torch.device("cpu")
 
@@ -50,6 +60,21 @@ def build_components(
     ]
     flat = [torch.tensor(np.concatenate([vector.reshape(-1) for vector in start])) for start in starts]
     return problems, components, torch.stack(flat).to(dtype)
+
+
+def build_symmetric(
+    problem: MatrixProblem,
+    model: SymmetricMatrixFactorization,
+    seeds: tuple[int, ...] = (0,),
+    dtype: torch.dtype = torch.float64,
+) -> tuple[list[ObservedProblem], SymmetricMatrixFactorizationObjective, Tensor]:
+    """The same for a symmetric factorization."""
+    problems = [observed_problem(problem, seed) for seed in seeds]
+    size, width = problems[0].shape[0], model.resolved_width(problems[0].shape)
+    loss = loss_of(problems, dtype, CPU)
+    objective = SymmetricMatrixFactorizationObjective(size, width, loss, len(seeds), dtype, CPU)
+    starts = [factor(model, size, stream(seed, "initialisation")).reshape(-1) for seed in seeds]
+    return problems, objective, torch.tensor(np.stack(starts)).to(dtype)
 
 
 def fully_observed(

@@ -21,6 +21,7 @@ from solver.numerics.methods.image_adam import ImageAdamMethod
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.objective import Objective
+from solver.numerics.models.symmetric_matrix_factorization import SymmetricMatrixFactorizationObjective
 from solver.numerics.problems.images import image_problem
 from solver.numerics.problems.losses import loss_of
 from solver.spec import (
@@ -32,9 +33,10 @@ from solver.spec import (
     GroupRMSprop,
     ImageTensor,
     MatrixCompletion,
+    SymmetricMatrixFactorization,
     TensorCompletion,
 )
-from tests.solver.numerics.building import CPU, build, build_components
+from tests.solver.numerics.building import CPU, build, build_components, build_symmetric
 from tests.solver.running import exported, ran
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is available here")
@@ -67,7 +69,15 @@ def tensors(device: torch.device, dtype: torch.dtype = torch.float64) -> tuple[O
     return CPObjective(components.shape, 6, loss, len(LANES), dtype, device), start.to(device)
 
 
-@pytest.mark.parametrize("make", [matrices, tensors])
+def symmetric(device: torch.device, dtype: torch.dtype = torch.float64) -> tuple[Objective, Tensor]:
+    problem = MatrixCompletion(shape=(20, 20), rank=2, observations=160, symmetric=True)
+    model = SymmetricMatrixFactorization(width=7, init="gaussian", init_scale=0.1)
+    problems, _, start = build_symmetric(problem, model, LANES, dtype)
+    loss = loss_of(problems, dtype, device)
+    return SymmetricMatrixFactorizationObjective(20, 7, loss, len(LANES), dtype, device), start.to(device)
+
+
+@pytest.mark.parametrize("make", [matrices, symmetric, tensors])
 def test_losses_and_gradients_are_those_of_the_cpu(make: object) -> None:
     assert callable(make)
     found = []

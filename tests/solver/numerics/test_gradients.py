@@ -14,16 +14,18 @@ from torch import Tensor
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.objective import Objective
+from solver.numerics.models.symmetric_matrix_factorization import SymmetricMatrixFactorizationObjective
 from solver.numerics.problems.observed import ObservedProblem
 from solver.spec import (
     CP,
     DeepMatrixFactorization,
     MatrixCompletion,
     MatrixSensing,
+    SymmetricMatrixFactorization,
     TensorCompletion,
     TensorSensing,
 )
-from tests.solver.numerics.building import build, build_components
+from tests.solver.numerics.building import build, build_components, build_symmetric
 
 LOSSES = ["mean", "half-sum", "huber"]
 SEEDS = (3, 4, 5)
@@ -33,6 +35,15 @@ def of_matrix(kind: type, shape: tuple[int, int], depth: int, hidden: int | None
     observed = max(1, shape[0] * shape[1] // 2)
     problem = kind(shape=shape, rank=1, observations=observed, noise=0.1, loss=loss, huber_delta=0.3)
     return build(problem, DeepMatrixFactorization(depth=depth, hidden_width=hidden, init_scale=0.5), seeds=SEEDS)
+
+
+def of_symmetric(kind: type, size: int, width: int | None, loss: str) -> Any:
+    """Entries that are not observed in pairs, and a truth with which the gradient is not symmetric."""
+    problem = kind(
+        shape=(size, size), rank=1, observations=max(1, size * size // 2), noise=0.1, loss=loss, huber_delta=0.3
+    )
+    model = SymmetricMatrixFactorization(width=width, init="gaussian", init_scale=0.5)
+    return build_symmetric(problem, model, seeds=SEEDS)
 
 
 def of_tensor(kind: type, shape: tuple[int, ...], components: int, loss: str) -> Any:
@@ -49,7 +60,14 @@ CASES = [
         [1, 2, 3, 5],
         LOSSES,
     )
-] + [
+]
+CASES += [
+    pytest.param((of_symmetric, kind, size, width, loss), id=f"symmetric-{kind.__name__}-{size}-{width}-{loss}")
+    for kind, (size, width), loss in itertools.product(
+        [MatrixCompletion, MatrixSensing], [(5, None), (4, 2), (3, 5), (1, 1)], LOSSES
+    )
+]
+CASES += [
     pytest.param((of_tensor, kind, shape, components, loss), id=f"{kind.__name__}-{shape}-{components}-{loss}")
     for kind, (shape, components), loss in itertools.product(
         [TensorCompletion, TensorSensing],
@@ -68,8 +86,10 @@ def made(case: tuple[Any, ...]) -> Case:
 
 
 def end_by_definition(objective: Objective, flat: Tensor) -> Tensor:
-    """W_N … W_1, or Σ_r ⊗ w_r^n, written out for autograd."""
+    """W_N … W_1, UUᵀ, or Σ_r ⊗ w_r^n, written out for autograd."""
     parts = [part[0] for part in objective.view(flat.unsqueeze(0)).parts]
+    if isinstance(objective, SymmetricMatrixFactorizationObjective):
+        return (parts[0] @ parts[0].T).reshape(-1)
     if isinstance(objective, DeepMatrixFactorizationObjective):
         product = parts[0]
         for layer in parts[1:]:
@@ -148,6 +168,21 @@ def test_the_hessian_is_that_of_autograd(
     for lane, problem in enumerate(problems):
         expected = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
             lambda flat, one=problem: reference_loss(one, layers, flat), start[lane].clone()
+        )
+        torch.testing.assert_close(hessian[lane], expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", [MatrixCompletion, MatrixSensing])
+@pytest.mark.parametrize(("size", "width"), [(2, None), (4, 2), (3, 4)])
+def test_the_hessian_of_a_symmetric_factorization_is_that_of_autograd(
+    kind: type, size: int, width: int | None, loss: str
+) -> None:
+    problems, objective, start = of_symmetric(kind, size, width, loss)
+    hessian = objective.hessian(objective.factors(start))
+    for lane, problem in enumerate(problems):
+        expected = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
+            lambda flat, one=problem: reference_loss(one, objective, flat), start[lane].clone()
         )
         torch.testing.assert_close(hessian[lane], expected, rtol=1e-9, atol=1e-11)
 
