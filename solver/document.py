@@ -118,6 +118,11 @@ class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ``greedy`` has the losses of the greedy solutions of rank 0, 1, 2, …; of the pair that is added for rank k the pulls
     −u_kᵀ∇ℓ(W_j)v_k at the solutions of rank j = 0 … k − 1, k by k; the second singular values of the gradients; and the
     sizes that the pairs come to.
+
+    ``nuclear_norm.slack`` is how far that solution may miss an observed entry, in units of an entry (0 for
+    measurements); ``nuclear_norm.exact_nuclear_norm_at_least`` a lower bound on what fitting them exactly takes, so
+    above ``nuclear_norm.nuclear_norm`` by what the slack saved; ``nuclear_norm.duality_gap`` how far the norm may be
+    above the least one with that slack, relative to it.
     """
     problem_baselines: list[dict[str, Any]]
     """The same for every problem where the lanes have several, else empty."""

@@ -25,6 +25,7 @@ from solver.log import Reader
 from solver.progress import progress
 from solver.records import Event, Frame, Outcome, worst
 from solver.rundir import Order, PresetInfo
+from tests.solver.running import ran
 from tests.solver.small import (
     LONG,
     OPTIMIZERS,
@@ -274,6 +275,22 @@ def test_the_unobserved_entry_of_the_counterexample_outgrows_its_bound() -> None
     assert lane["final"]["det_sign"] == 1.0
     assert (1 - root) ** 2 / root <= unobserved
     assert unobserved * root == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_export_says_how_far_the_least_nuclear_norm_may_miss_an_entry_and_what_that_saved() -> None:
+    """With no slack its solution is the exact one, whose norm is above the bound that the relaxed run reports."""
+    settings = {"problem.shape": [16, 16], "problem.rank": 1, "seeds": 1, "stop.train_loss": 0.1}
+    found = {}
+    for slack in (0.0, 1e-3):
+        changes = settings | {"record.nuclear_norm_slack": slack}
+        sweeps = {"problem.observations": [60], "model.depth": [2]}
+        found[slack] = exported(ran("low-rank-recovery", changes, sweeps))["baselines"]["nuclear_norm"]
+    exact, relaxed = found.values()
+    assert exact["slack"] == 0.0
+    assert relaxed["slack"] == pytest.approx(1e-3, rel=0.5)  # the observed entries' root mean square is about 1
+    assert relaxed["nuclear_norm"] < relaxed["exact_nuclear_norm_at_least"] <= exact["nuclear_norm"]
+    assert exact["duality_gap"] <= 1e-4
+    assert exact["exact_nuclear_norm_at_least"] == pytest.approx(exact["nuclear_norm"], rel=1e-4)
 
 
 def test_a_csv_is_fitted_and_its_held_out_entries_measured(tmp_path: Path) -> None:

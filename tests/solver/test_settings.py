@@ -81,6 +81,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"device": "gpu"}, "device", "auto, cpu, cuda or cuda:N"),
     ({"threads": 0}, "threads", "at least 1"),
     ({"model.dept": 3}, "model.dept", "did you mean model.depth"),
+    ({"record.nuclear_norm_slack": 1.0}, "record.nuclear_norm_slack", "below 1"),
     ({"nonsense": 3}, "nonsense", "schema spec"),
     ({"sweep": {"model.depth": []}}, "model.depth", "at least one value"),
     ({"sweep": {"model.depth": [2, 2]}}, "model.depth", "twice"),

@@ -251,5 +251,5 @@ _WORDS = {
     "component": "one of the R rank-1 tensors whose sum is fitted",
     "CP rank": "the least number of components that fit it",
     "balanced": "W_{j+1}ᵀW_{j+1} = W_jW_jᵀ, which the flow keeps",
-    "least norm": "of all that fit, the least nuclear norm",
+    "least norm": "of all that fit to 1e-3, the least nuclear norm",
 }

@@ -63,6 +63,9 @@ class Baselines(Turns):
         assert isinstance(problem, ObservedProblem), "a matrix is observed"
         return problem
 
+    def _begun(self, k: int) -> NuclearNorm:
+        return NuclearNorm(self._observed(k), slack=self._lanes[k].spec.record.nuclear_norm_slack)
+
     def records(self) -> Iterator[Turn]:
         """The baselines, some work at a time; an empty list where more is to come."""
         while self._next < len(self._problems):
@@ -84,7 +87,7 @@ class Baselines(Turns):
         while self._programs:
             k = self._programs[0]
             if self._program is None:
-                self._program = NuclearNorm(self._observed(k))
+                self._program = self._begun(k)
             self._program.advance(_ITERATIONS_A_TURN)
             if not self._program.is_done:
                 yield []
@@ -136,7 +139,7 @@ class Baselines(Turns):
             self._greedy = Greedy(self._observed(k), self._lanes[k].spec.record.greedy_ranks)
             self._greedy.restore(greedy)
         if state["program"] is not None:
-            self._program = NuclearNorm(self._observed(self._programs[0]))
+            self._program = self._begun(self._programs[0])
             self._program.restore(state["program"])
 
     def _quick(self, k: int) -> list[AnyRecord]:

@@ -42,10 +42,12 @@ _SHARED_NORMS = ("nuclear_norm", "frobenius_norm", "spectral_norm")
 
 
 def of_program(program: NuclearNorm, problem: ObservedProblem) -> dict[str, Value]:
+    """The solution's numbers; how far it may miss an entry, in units of one; what fitting exactly takes at least."""
     solution = program.solution
     error = math.nan
     if problem.ground_truth is not None:
         truth = torch.tensor(problem.ground_truth)
         error = ((solution - truth).square().sum() / truth.square().sum()).item()
     values = _numbers(torch.linalg.svdvals(solution), error)
-    return values | {"duality_gap": plain(program.gap), "iterations": float(program.iterations)}
+    solved: dict[str, Value] = {"slack": program.delta, "exact_nuclear_norm_at_least": plain(program.exact_bound)}
+    return values | solved | {"duality_gap": plain(program.gap), "iterations": float(program.iterations)}

@@ -1,10 +1,11 @@
 """The solution of least nuclear norm: what a norm-minimising explanation of low rank would predict.
 
-minimise ‖W‖_* subject to |W_ij − y_ij| ≤ δ on the observed entries (Candès & Recht 2008; δ is 1e-3 of their root mean
-square, as in A19), or to ⟨A_i, W⟩ = y_i for measurements. Solved by the alternating direction method of multipliers
-(Boyd et al. 2011, §3 and §5) with over-relaxation, until the duality gap is below a stated part of the norm: the
-iterate satisfies the constraints, so its norm is an upper bound, and the multipliers, scaled to spectral norm 1, give a
-lower one.
+minimise ‖W‖_* subject to |W_ij − y_ij| ≤ δ on the observed entries (Candès & Recht 2008; δ is a stated part of their
+root mean square, 1e-3 in A19), or to ⟨A_i, W⟩ = y_i for measurements. Solved by the alternating direction method of
+multipliers (Boyd et al. 2011, §3 and §5) with over-relaxation, until the duality gap is below a stated part of the
+norm: the iterate satisfies the constraints, so its norm is an upper bound, and the multipliers Y, scaled to spectral
+norm 1, give a lower one, ⟨Y, y⟩ − δ Σ|Y_ij|. Without the second term it bounds the least norm of those that fit
+exactly, which says how much norm the slack saved.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from torch import Tensor
 
 from solver.numerics.problems.observed import ObservedProblem
 
-# In units of the observed values' root mean square; A19's values have one of about 1.
-_DELTA = 1e-3
 _RELAXATION = 1.6
 _BETWEEN_LOOKS = 20
 # The weight of the constraint is balanced in the first iterations alone; changed for ever, it need not converge.
@@ -40,7 +39,8 @@ class ProgramState(TypedDict):
 class NuclearNorm:
     """The program of one matrix problem; ``advance`` takes some iterations, so that others get their turn."""
 
-    def __init__(self, problem: ObservedProblem, tolerance: float = 1e-4, delta: float = _DELTA) -> None:
+    def __init__(self, problem: ObservedProblem, tolerance: float = 1e-4, *, slack: float) -> None:
+        """``slack`` is in units of the observed entries' root mean square; measurements are met exactly."""
         assert len(problem.shape) == 2
         self._shape = problem.shape
         self._y = torch.tensor(problem.values)
@@ -48,10 +48,10 @@ class NuclearNorm:
         self._observed = self._measurements = None
         if problem.measurements is None:
             self._observed = torch.tensor(problem.flat_indices)
-            self._delta = delta * float(np.sqrt(np.mean(problem.values**2)))
+            self.delta = slack * float(np.sqrt(np.mean(problem.values**2)))
         else:
             self._measurements = torch.tensor(problem.measurements)
-            self._delta = 0.0
+            self.delta = 0.0
             gram = self._measurements @ self._measurements.T
             self._factor = torch.linalg.cholesky(gram)
         start = torch.tensor(problem.back(problem.values)).reshape(-1)
@@ -62,6 +62,8 @@ class NuclearNorm:
         self.iterations = 0
         self.gap = math.inf
         """Duality gap, relative to the norm."""
+        self.exact_bound = math.nan
+        """No matrix that fits exactly has a smaller nuclear norm; NaN before the first look."""
 
     @property
     def is_done(self) -> bool:
@@ -93,7 +95,7 @@ class NuclearNorm:
         if self._observed is not None:
             result = matrix.clone()
             seen = matrix[self._observed]
-            result[self._observed] = torch.minimum(torch.maximum(seen, self._y - self._delta), self._y + self._delta)
+            result[self._observed] = torch.minimum(torch.maximum(seen, self._y - self.delta), self._y + self.delta)
             return result
         assert self._measurements is not None
         residual = self._measurements @ matrix - self._y
@@ -103,7 +105,7 @@ class NuclearNorm:
     def _look(self) -> None:
         norm = torch.linalg.svdvals(self.solution).sum().item()
         if norm == 0.0:
-            self.gap = 0.0
+            self.gap = self.exact_bound = 0.0
             return
         # The scaled multipliers live on the observations alone; over-relaxation leaves them a little too large.
         back = -self._rho * self._u
@@ -116,7 +118,8 @@ class NuclearNorm:
             multipliers = torch.cholesky_solve((self._measurements @ back).unsqueeze(1), self._factor).squeeze(1)
             spread = self._measurements.T @ multipliers
         multipliers = multipliers / max(1.0, torch.linalg.matrix_norm(spread.view(self._shape), 2).item())
-        bound = (multipliers @ self._y - self._delta * multipliers.abs().sum()).item()
+        self.exact_bound = (multipliers @ self._y).item()
+        bound = self.exact_bound - self.delta * multipliers.abs().sum().item()
         self.gap = (norm - bound) / norm
 
     def _balance(self, primal: float, dual: float) -> None:
