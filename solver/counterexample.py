@@ -2,6 +2,11 @@
 
 W = [[w, z], [z′, ε]], and the identity on further rows and columns. If the determinant starts with the sign of z·z′ it
 keeps it (depth ≥ 2, balanced), and then a falling loss drives |w| and with it every norm up, and the rank down.
+
+The matrix need not be square. One that is not has no determinant, and its matrices of full rank are connected: the
+smallest singular value need not cross zero for its vector to turn round through the surplus columns. But if these are
+zero at the start the flow keeps them so (``DeepMatrixFactorization.starts_in_block``), and all of this is true of the
+leading square block.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
     """The given numbers."""
 
     size: int
-    """Rows, and columns."""
+    """Rows and columns of the leading square block: the smaller dimension."""
     z: float
     """Entry (1, 2)."""
     z_prime: float
@@ -37,17 +42,21 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
         return loss / self.loss_scale
 
     def bound(self, half_sum: float) -> float:
-        """Least |w| at R20's loss ℓ while the determinant has the diverging sign, for 2 × 2 (R20 Theorem 1, proof).
+        """Least |w| at R20's loss ℓ while the determinant has the diverging sign (R20 Theorem 1, proof, for 2 × 2).
 
         (|z|−s)(|z′|−s)/(|ε|+s) with s = √(2ℓ), since no residual is larger than s; 0 where s is too large to say
-        anything, and NaN for larger matrices, to which the proof does not apply as it stands.
+        anything. Of a larger block, for s ≤ ½, the same less s²/(2(1−s)): with I + H where the identity is given,
+        ‖H‖ ≤ s, the determinant has the sign of that of the 2 × 2 Schur complement, whose entries differ from w, z, z′
+        and ε by their own residuals and by products a·(I + H)⁻¹b of those beside them, at most s²/(2(1−s)) each; and
+        a residual r with the root of what is left of s² beside it is r + (s² − r²)/(2(1−s)) ≤ s.
         """
-        if self.size != 2:
-            return math.nan
         s = math.sqrt(2.0 * half_sum)
-        if not s < min(abs(self.z), abs(self.z_prime)):
+        if not s < min(abs(self.z), abs(self.z_prime)) or (self.size > 2 and s > 0.5):
             return 0.0
-        return (abs(self.z) - s) * (abs(self.z_prime) - s) / (abs(self.epsilon) + s) if self.epsilon or s else math.inf
+        if s == 0.0 == self.epsilon:
+            return math.inf
+        least = (abs(self.z) - s) * (abs(self.z_prime) - s) / (abs(self.epsilon) + s)
+        return least if self.size == 2 else max(0.0, least - s * s / (2.0 * (1.0 - s)))
 
     def ratio(self, entry: float, half_sum: float) -> float:
         """|w|·(|ε| + √(2ℓ))/|z·z′|: how far the entry is on the curve that runs follow; 1 on it."""
@@ -66,18 +75,14 @@ def counterexample(problem: Problem) -> Counterexample | None:
     """The counterexample that ``problem`` is; None for any other problem."""
     if not isinstance(problem, MatrixCompletion) or problem.entries is None or problem.loss == "huber":
         return None
-    shape = problem.resolved_shape
-    size = shape[0]
-    if size != shape[1] or size < 2 or len(problem.entries) != size * size - 1:
+    if not problem.is_counterexample:
         return None
     given = {(int(row), int(column)): value for row, column, value in problem.entries}
-    if (0, 0) in given:
-        return None
-    special = {(0, 1), (1, 0), (1, 1)}
-    if any(value != float(i == j) for (i, j), value in given.items() if (i, j) not in special):
-        return None
-    z, z_prime = given[0, 1], given[1, 0]
-    if z == 0.0 or z_prime == 0.0:
-        return None
     scale = 2.0 / len(given) if problem.loss == "mean" else 1.0
-    return Counterexample(size=size, z=z, z_prime=z_prime, epsilon=given[1, 1], loss_scale=scale)
+    return Counterexample(
+        size=min(problem.resolved_shape),
+        z=given[0, 1],
+        z_prime=given[1, 0],
+        epsilon=given[1, 1],
+        loss_scale=scale,
+    )

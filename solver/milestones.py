@@ -152,7 +152,7 @@ class _LaneReader:
         values = self._lane.vectors.get("singular_values", [])
         drawn = self._lane.pictures.get("end_matrix")
         # Only as many singular values are recorded as were asked for: the picture tells how large the matrix is.
-        if not signs or not logs or not drawn or drawn[0].shape != [len(values)] * 2:
+        if not signs or not logs or not drawn or min(drawn[0].shape) != len(values):
             return
         if not 2 <= len(values) <= _LARGEST_WITH_DETERMINANT:
             return

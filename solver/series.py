@@ -161,7 +161,12 @@ SERIES = (
         rows=(Row(place=190, title="Schatten-2/N norm", short="Schatten-2/N"),),
         log=True,
     ),
-    Series(name="det_sign", shape="scalar", rows=(Row(place=290, title="sign of det W"),)),
+    Series(
+        name="det_sign",
+        shape="scalar",
+        note="Of the end matrix; of a counterexample that is not square, of its leading square block.",
+        rows=(Row(place=290, title="sign of det W"),),
+    ),
     Series(
         name="log_abs_det",
         shape="scalar",
@@ -203,8 +208,7 @@ SERIES = (
     Series(
         name="unobserved_entry_bound",
         shape="scalar",
-        note="Its least |value| at this loss while the determinant has the sign of z·z′; null where the proof is "
-        "silent.",
+        note="Its least |value| at this loss while the determinant has the sign of z·z′; 0 where the proof is silent.",
     ),
     Series(
         name="component_norms",

@@ -1,8 +1,9 @@
-"""Claims on the 2 × 2 counterexample: every norm to infinity, rank down, and the determinant's sign that decides."""
+"""Claims on the counterexample: every norm to infinity, rank down, and the determinant's sign that decides."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from solver.claims.claim import Definition, Inapplicable, Measured, Witness
 from solver.counterexample import Counterexample, counterexample
@@ -18,13 +19,45 @@ _DEPTH_2_LEAST_LOSS = 0.2
 _LIMIT = 0.05
 
 
-def _lanes(witnesses: list[Witness]) -> list[tuple[Witness, DeepMatrixFactorization, Counterexample]]:
+_Lane = tuple[Witness, DeepMatrixFactorization, Counterexample]
+_Measure = Callable[[list[Witness]], Measured | Inapplicable | None]
+
+
+def _all_lanes(witnesses: list[Witness]) -> list[_Lane]:
     found = []
     for witness in witnesses:
         example, model = counterexample(witness.spec.problem), witness.spec.model
         if example is not None and isinstance(model, DeepMatrixFactorization):
             found.append((witness, model, example))
     return found
+
+
+def _has_sign(lane: _Lane) -> bool:
+    """Whether the lane has a determinant whose sign can decide: of a square matrix, or of a leading block."""
+    witness, model, _ = lane
+    return model.starts_in_block(witness.observed.resolved_shape)
+
+
+def _lanes(witnesses: list[Witness]) -> list[_Lane]:
+    return [lane for lane in _all_lanes(witnesses) if _has_sign(lane)]
+
+
+def _where_a_sign_decides(measure: _Measure) -> _Measure:
+    """The statistic, or that nothing decides where no lane of the counterexample has a sign."""
+
+    def measured(witnesses: list[Witness]) -> Measured | Inapplicable | None:
+        lanes = _all_lanes(witnesses)
+        if not lanes or any(_has_sign(lane) for lane in lanes):
+            return measure(witnesses)
+        rows, columns = witnesses[0].observed.resolved_shape
+        beside = "columns" if columns > rows else "rows"
+        return Inapplicable(
+            reason=f"a {rows} × {columns} matrix has no determinant, and that of its leading block keeps its sign only "
+            f"where the {beside} beside it start at zero: set model.det_sign, or model.init = identity",
+            witnesses=[witness for witness, _, _ in lanes],
+        )
+
+    return measured
 
 
 def _start_sign(witness: Witness) -> float:
@@ -216,10 +249,8 @@ def _curve(witnesses: list[Witness]) -> Measured | Inapplicable | None:
 
 def _above_bound(witnesses: list[Witness]) -> Measured | None:
     usable, least, frames = [], math.inf, 0
-    for witness, example in _deep(witnesses, diverging=True):
+    for witness, _ in _deep(witnesses, diverging=True):
         columns = witness.history.columns
-        if example.size != 2:
-            continue
         usable.append(witness)
         for entry, bound in zip(columns["unobserved_entry"], columns["unobserved_entry_bound"], strict=True):
             if bound > 0.0:
@@ -291,7 +322,7 @@ DETERMINANTS = [
         statistic="recorded states with another sign than the start's (depth 2: down to a fifth of the first loss)",
         reason="the statement is exact; at depth 2 tolerance takes over, once in twenty starts at a tenth of that loss",
         relation="at-most",
-        measure=_sign_kept,
+        measure=_where_a_sign_decides(_sign_kept),
     ),
     Definition(
         name="depth-1-differs",
@@ -301,7 +332,7 @@ DETERMINANTS = [
         statistic="share of depth-1 lanes with the sign of z·z′ at the start whose entry stays and whose sign changes",
         reason="the entry's gradient is zero, and the given ones alone decide the sign that is reached",
         relation="at-least",
-        measure=_depth_1,
+        measure=_where_a_sign_decides(_depth_1),
     ),
     Definition(
         name="norms-diverge",
@@ -313,17 +344,18 @@ DETERMINANTS = [
         "theory (√10 for 2 × 2)",
         reason="over twenty starts each growth is within 1 % at loss 1e-4; 5 % leaves room for larger losses",
         relation="about",
-        measure=_norms_diverge,
+        measure=_where_a_sign_decides(_norms_diverge),
     ),
     Definition(
         name="entry-above-bound",
         rests_on=("unobserved_entry", "unobserved_entry_bound"),
-        statement="With that sign |w| is never below (|z|−s)(|z′|−s)/(|ε|+s), s = √(2ℓ).",
+        statement="With that sign |w| is never below (|z|−s)(|z′|−s)/(|ε|+s), s = √(2ℓ); of matrices larger than 2 × 2 "
+        "less s²/(2(1−s)), for s ≤ ½.",
         source=R20.cited("Theorem 1"),
         statistic="smallest |w| over the bound, of all recorded states with a loss small enough for one",
         reason="the theorem is exact; 1e-9 is rounding",
         relation="at-least",
-        measure=_above_bound,
+        measure=_where_a_sign_decides(_above_bound),
     ),
     Definition(
         name="unobserved-entry-curve",
@@ -333,7 +365,7 @@ DETERMINANTS = [
         statistic="|w|(|ε| + √(2ℓ))/|z·z′| at the final loss",
         reason="over twenty starts 1 ± .001 at loss 1e-4 for ε = 0, within 1.3 % for ε = .5",
         relation="about",
-        measure=_curve,
+        measure=_where_a_sign_decides(_curve),
     ),
     Definition(
         name="other-sign-bounded",
@@ -343,7 +375,7 @@ DETERMINANTS = [
         statistic="growth of the Frobenius norm over the last decade of the loss",
         reason="over twenty starts at most 1.61; a norm that diverges grows by 3.16",
         relation="at-most",
-        measure=_other_sign,
+        measure=_where_a_sign_decides(_other_sign),
     ),
     Definition(
         name="rank-minimised",
@@ -354,6 +386,6 @@ DETERMINANTS = [
         "lower rank",
         reason="over twenty starts below .001 at loss 1e-4; .05 leaves room for larger losses",
         relation="at-most",
-        measure=_rank_minimised,
+        measure=_where_a_sign_decides(_rank_minimised),
     ),
 ]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from msgspec import Meta
 
 from solver.spec.base import Dimension, Finite, Positive, Settings, check_kinds, kinds_of
-from solver.spec.problems import ImageTensor, MatrixProblem, Observed, Problem, TensorProblem
+from solver.spec.problems import ImageTensor, MatrixCompletion, MatrixProblem, Observed, Problem, TensorProblem
 
 
 class ModelKind(Settings, frozen=True):
@@ -53,12 +53,23 @@ class DeepMatrixFactorization(ModelKind, frozen=True, tag_field="kind", tag="dee
     init_scale: Positive = 1e-3
     """Scale of the end matrix at the start: a Gaussian layer has standard deviation init_scale^(1/N)/sqrt(width)."""
     det_sign: Literal["any", "positive", "negative"] = "any"
-    """Sign of the end matrix's determinant at the start (square problems); one layer is reflected to make it so."""
+    """Sign of the end matrix's determinant at the start (square problems); one layer is reflected to make it so.
+
+    Of R20's counterexample in another shape the sign of the leading square block's, beside which the start is zero.
+    """
 
     def widths(self, shape: tuple[int, ...]) -> list[int]:
         """Widths from the columns of the end matrix to its rows, layer by layer."""
         hidden = min(shape) if self.hidden_width is None else self.hidden_width
         return [shape[1], *[hidden] * (self.depth - 1), shape[0]]
+
+    def starts_in_block(self, shape: tuple[int, ...]) -> bool:
+        """Whether the end matrix starts at zero outside its leading square block; a square one has no outside.
+
+        Where the data are zero there too, as in R20's counterexample, its gradient vanishes there and it stays so: the
+        block is trained as a square matrix is. Any other start leads round the block's singular matrices.
+        """
+        return shape[0] == shape[1] or self.init == "identity" or self.det_sign != "any"
 
     @property
     def start_scale(self) -> tuple[str, float]:
@@ -71,15 +82,16 @@ class DeepMatrixFactorization(ModelKind, frozen=True, tag_field="kind", tag="dee
         shape = problem.known_shape
         if self.det_sign == "any" or shape is None:
             return
-        if shape[0] != shape[1]:
+        is_counterexample = isinstance(problem, MatrixCompletion) and problem.is_counterexample
+        if shape[0] != shape[1] and not is_counterexample:
             raise ValueError(
-                f"model.det_sign needs a square matrix, and problem.shape is {shape[0]} × {shape[1]}: "
-                'make the shape square, or set model.det_sign = "any"'
+                f"model.det_sign needs a square matrix, or R20's entries (all but the first), and problem.shape is "
+                f'{shape[0]} × {shape[1]}: make the shape square, or set model.det_sign = "any"'
             )
-        if self.hidden_width is not None and self.hidden_width < shape[0]:
+        if self.hidden_width is not None and self.hidden_width < min(shape):
             raise ValueError(
                 f"model.det_sign is {self.det_sign}, but model.hidden_width {self.hidden_width} makes the "
-                f"determinant zero: make the width at least {shape[0]}"
+                f"determinant zero: make the width at least {min(shape)}"
             )
 
 

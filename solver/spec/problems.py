@@ -401,6 +401,23 @@ class MatrixCompletion(Completion, MatrixTruth, frozen=True, tag_field="kind", t
     def known_shape(self) -> tuple[int, ...] | None:
         return self.shape if self.file is not None else super().known_shape
 
+    @property
+    def is_counterexample(self) -> bool:
+        """Whether these are R20's entries: all but the first, of a matrix of any shape from 2 × 2 on.
+
+        The first row and column go on with zeros after z and z′ ≠ 0, and from the second row and column on the matrix
+        is the identity but for ε in its corner.
+        """
+        if self.entries is None:
+            return False
+        rows, columns = self.resolved_shape
+        if min(rows, columns) < 2 or len(self.entries) != rows * columns - 1:
+            return False
+        given = {(int(row), int(column)): value for row, column, value in self.entries}
+        special = {(0, 1), (1, 0), (1, 1)}
+        rest = all(value == float(i == j) for (i, j), value in given.items() if (i, j) not in special)
+        return rest and (0, 0) not in given and given[0, 1] != 0.0 and given[1, 0] != 0.0
+
 
 class MatrixSensing(Observed, MatrixTruth, frozen=True, tag_field="kind", tag="matrix-sensing"):
     """Fit inner products of a random low-rank matrix with Gaussian measurement matrices."""

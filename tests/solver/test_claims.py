@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
+import presets
 from solver import claims, settings, sources
 from solver.claims.claim import slope
 from solver.history import History, LaneHistory
@@ -228,6 +230,30 @@ def test_other_targets_and_a_larger_size_hold_too() -> None:
     for name in ("norms-diverge", "unobserved-entry-curve", "rank-minimised", "det-sign-kept"):
         claim = judged(name, large)
         assert claim.verdict == "holds", claim
+
+
+def test_other_shapes_hold_where_the_surplus_starts_at_zero_and_are_no_case_elsewhere() -> None:
+    """5 × 10: the leading block does what a square matrix does.
+
+    From any other start its vector turns through the surplus columns, and the entry stays where the sign was lost.
+    """
+    truth = np.eye(5, 10)
+    truth[:2, :2] = [[0.0, 1.0], [1.0, 0.0]]
+    entries = [[i, j, float(truth[i, j])] for i, j in np.ndindex(5, 10) if (i, j) != (0, 0)]
+    changes = {"problem.entries": entries, "seeds": 1, "record.rates": 0}
+    signed = of("det-2x2", changes, {"model.depth": [1, 3], "model.det_sign": ["positive", "negative"]})
+    for name in presets.load("det-2x2").claims:
+        claim = judged(name, signed)
+        assert claim.verdict == "holds", claim
+    drawn = of("det-2x2", changes, {"model.depth": [3], "model.det_sign": ["any"]})
+    (lane,) = drawn[0].lanes
+    assert not {"det_sign", "unobserved_entry_bound"} & set(lane.columns)
+    bound = 1 / math.sqrt(2 * lane.columns["train_loss"][-1])
+    assert abs(lane.columns["unobserved_entry"][-1]) < 0.5 * bound
+    for name in presets.load("det-2x2").claims:
+        claim = judged(name, drawn)
+        assert claim.verdict == "not-applicable", claim
+        assert "set model.det_sign" in claim.text
 
 
 def lane_with(series: dict[str, list[float]], ended: bool = True) -> History:

@@ -30,6 +30,24 @@ def test_the_problem_is_known_by_its_entries() -> None:
     assert (found.size, found.diverging_sign) == (3, -1.0)
 
 
+def of_shape(rows: int, columns: int) -> list[tuple[int | float, ...]]:
+    """R20's entries with z = z′ = 1, ε = 0 in a matrix of this shape."""
+    truth = np.eye(rows, columns)
+    truth[:2, :2] = [[0.0, 1.0], [1.0, 0.0]]
+    return [(i, j, float(truth[i, j])) for i, j in np.ndindex(rows, columns) if (i, j) != (0, 0)]
+
+
+@pytest.mark.parametrize("shape", [(5, 10), (10, 5), (2, 3), (4, 4)])
+def test_it_need_not_be_square(shape: tuple[int, int]) -> None:
+    """The identity goes on along the diagonal; one entry that is not, or that is not given, makes another problem."""
+    entries = of_shape(*shape)
+    found = counterexample(MatrixCompletion(entries=entries, loss="half-sum"))
+    assert found == Counterexample(size=min(shape), z=1.0, z_prime=1.0, epsilon=0.0, loss_scale=1.0)
+    *_, last = entries
+    others = [[*entries[:-1], (*last[:2], 0.5)], entries[:-2] + entries[-1:]]
+    assert all(counterexample(MatrixCompletion(entries=other, shape=shape)) is None for other in others)
+
+
 @pytest.mark.parametrize(
     "problem",
     [
@@ -39,6 +57,7 @@ def test_the_problem_is_known_by_its_entries() -> None:
         MatrixCompletion(entries=[*ENTRIES, (0, 0, 1.0)]),
         MatrixCompletion(entries=[(0, 0, 1.0), (1, 0, 2.0), (1, 1, 0.5)]),
         MatrixCompletion(entries=[(0, 1, 0.0), (1, 0, 2.0), (1, 1, 0.5)]),
+        MatrixCompletion(entries=[(0, j, 1.0) for j in range(1, 4)]),
         MatrixCompletion(entries=ENTRIES, loss="huber"),
     ],
 )
@@ -68,6 +87,42 @@ def test_no_matrix_of_that_loss_and_sign_is_below_the_bound(
     w_12, w_21, w_22 = z + residual[0], z_prime + residual[1], epsilon + residual[2]
     least = w_12 * w_21 / abs(w_22) if w_12 * w_21 > 0 else 0.0
     assert least >= example.bound(loss) * (1 - 1e-12)
+
+
+@given(
+    st.integers(3, 5),
+    st.floats(0.5, 3),
+    st.floats(0.5, 3),
+    st.floats(-1, 1),
+    st.floats(1e-3, 0.1),
+    st.integers(0, 2**31),
+)
+def test_no_larger_matrix_of_that_loss_and_sign_is_below_the_bound(
+    size: int, z: float, z_prime: float, epsilon: float, loss: float, seed: int
+) -> None:
+    """The determinant is det C·(w − aᵀ C⁻¹ b): random residuals, half of them none on the identity, give its root."""
+    example = Counterexample(size=size, z=z, z_prime=z_prime, epsilon=epsilon, loss_scale=1.0)
+    generator = np.random.default_rng(seed)
+    residual = generator.standard_normal((size, size))
+    residual[0, 0] = 0.0
+    residual[2:, 2:] *= generator.integers(0, 2)
+    residual *= math.sqrt(2 * loss) / np.linalg.norm(residual)
+    matrix = np.eye(size)
+    matrix[:2, :2] = [[0.0, z], [z_prime, epsilon]]
+    matrix += residual
+    c = matrix[1:, 1:]
+    root = matrix[0, 1:] @ np.linalg.solve(c, matrix[1:, 0])
+    # Beyond the root the determinant has the sign of det C; before it, the other.
+    reaches_zero = np.linalg.det(c) * root * z * z_prime <= 0.0
+    least = 0.0 if reaches_zero else abs(root)
+    assert least >= example.bound(loss) * (1 - 1e-12)
+
+
+def test_the_bound_of_a_larger_matrix_is_hardly_less_and_silent_sooner() -> None:
+    square, large = (Counterexample(size=n, z=3.0, z_prime=3.0, epsilon=0.0, loss_scale=1.0) for n in (2, 5))
+    root = math.sqrt(2e-4)
+    assert square.bound(1e-4) - large.bound(1e-4) == pytest.approx(root**2 / (2 * (1 - root)))
+    assert square.bound(0.2) > large.bound(0.2) == 0.0
 
 
 def test_the_table_of_minimisers_is_the_talk_s() -> None:

@@ -277,6 +277,31 @@ def test_the_unobserved_entry_of_the_counterexample_outgrows_its_bound() -> None
     assert unobserved * root == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o["optimizer.kind"])
+@pytest.mark.parametrize("shape", [(2, 4), (4, 2)])
+def test_what_is_beside_the_block_of_a_counterexample_stays_zero(
+    optimizer: dict[str, Any], shape: tuple[int, int]
+) -> None:
+    """Its gradient vanishes exactly, whatever the method; so the block's determinant keeps its sign."""
+    truth = np.eye(*shape)
+    truth[:2, :2] = [[0.0, 1.0], [1.0, 0.0]]
+    changes = {
+        "problem.entries": [[i, j, float(truth[i, j])] for i, j in np.ndindex(shape) if (i, j) != (0, 0)],
+        "model.depth": 3,
+        "model.init": "balanced",
+        "model.init_scale": 0.3,
+        "model.det_sign": "negative",
+        "stop.train_loss": 1e-2,
+    }
+    lane = exported(finished(changes | optimizer))["lanes"][0]
+    assert lane["outcome"]["kind"] == "converged", lane["outcome"]
+    end_matrix = np.array(lane["final"]["end_matrix"])
+    assert not end_matrix[2:].any()
+    assert not end_matrix[:, 2:].any()
+    assert np.linalg.det(end_matrix[:2, :2]) < 0.0
+    assert set(lane["series"]["det_sign"]) == {-1.0}
+
+
 def test_the_export_says_how_far_the_least_nuclear_norm_may_miss_an_entry_and_what_that_saved() -> None:
     """With no slack its solution is the exact one, whose norm is above the bound that the relaxed run reports."""
     settings = {"problem.shape": [16, 16], "problem.rank": 1, "seeds": 1, "stop.train_loss": 0.1}

@@ -60,6 +60,14 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "square",
     ),
     ({"model.det_sign": "negative", "model.hidden_width": 3}, "model.det_sign", "at least 100"),
+    (
+        {
+            "model.det_sign": "negative",
+            "problem.entries": [[0, 1, 1.0], [0, 2, 0.0], [1, 0, 1.0], [1, 1, 0.0], [1, 2, 0.5]],
+        },
+        "model.det_sign",
+        "R20's entries",
+    ),
     ({"optimizer.kind": "sgd"}, "optimizer.kind", "gradient-flow"),
     ({"optimizer.step_size": 0.1}, "optimizer.step_size", "change the kind"),
     ({"optimizer.kind": "gradient-descent", "optimizer.step_size": -0.1}, "optimizer.step_size", "above 0"),

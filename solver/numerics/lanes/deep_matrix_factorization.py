@@ -36,7 +36,12 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
         self._counterexample = counterexample(spec.problem)
         self.widths = self.model.widths(self.problem.shape)
         self._metrics = DeepMatrixFactorizationMetrics(
-            self.problem, self.widths, spec.record, spec.optimizer, self._counterexample
+            self.problem,
+            self.widths,
+            spec.record,
+            spec.optimizer,
+            self._counterexample,
+            starts_in_block=self.model.starts_in_block(self.problem.shape),
         )
 
     @property
@@ -94,7 +99,8 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
             return 0.0
         if self.model.det_sign != "any":
             return 1.0 if self.model.det_sign == "positive" else -1.0
-        is_kept = self._counterexample is not None and self.model.init != "gaussian"
+        balanced = self.model.init != "gaussian" and self.model.starts_in_block(self.problem.shape)
+        is_kept = self._counterexample is not None and balanced
         return self._metrics.det_sign(self.start()) if is_kept else 0.0
 
     @property

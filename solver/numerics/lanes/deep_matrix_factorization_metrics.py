@@ -74,7 +74,10 @@ class DeepMatrixFactorizationMetrics(Metrics):
         record: Record,
         optimizer: Optimizer,
         counterexample: Counterexample | None = None,
+        *,
+        starts_in_block: bool = False,
     ) -> None:
+        """``starts_in_block``: whether a counterexample that is not square is trained in its leading block alone."""
         cpu, double = torch.device("cpu"), torch.float64
         self._problem = problem
         self._counterexample = counterexample
@@ -82,7 +85,9 @@ class DeepMatrixFactorizationMetrics(Metrics):
         self.depth = len(widths) - 1
         self._n_values = min(record.singular_values, *problem.shape)
         self._n_rates = min(record.rates, *problem.shape)
-        self._is_square = problem.shape[0] == problem.shape[1]
+        self._block = min(problem.shape)
+        is_square = problem.shape[0] == problem.shape[1]
+        self._has_determinant = is_square or (counterexample is not None and starts_in_block)
         self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth)
         self._truth = None if self._ground_truth is None else theory.singular_spaces(self._ground_truth)
         super().__init__(absent_of(optimizer, record) | self._absent())
@@ -94,8 +99,8 @@ class DeepMatrixFactorizationMetrics(Metrics):
         if not np.any(self._problem.test_values):
             # Held-out values that are all zero have no scale to measure against.
             absent.add("held_out_error")
-        if not self._is_square:
-            absent |= {"det_sign", "log_abs_det"}
+        if not self._has_determinant:
+            absent |= {"det_sign", "log_abs_det", "unobserved_entry_bound"}
         if self._counterexample is None:
             absent |= {"unobserved_entry", "unobserved_entry_bound"}
         if not self._n_rates:
@@ -196,13 +201,13 @@ class DeepMatrixFactorizationMetrics(Metrics):
         return errors
 
     def det_sign(self, parameters: Float[Tensor, " parameters"]) -> float:
-        """Sign of the end matrix's determinant (square problems)."""
+        """Sign of the determinant of the end matrix, of one that is not square of its leading square block."""
         factors = self._factors(parameters)
         return self._determinant(factors, self._layers.end_matrix(factors)[0])[0]
 
     def det_is_rounding(self, parameters: Float[Tensor, " parameters"]) -> bool:
         """Whether a layer's determinant is too small to tell its sign: |det| ≤ 4nε Π‖rows‖ (Hadamard's bound)."""
-        layers = [part[0] for part in self._factors(parameters).parts]
+        layers = self._of_block(self._factors(parameters))
         if any(layer.shape[0] != layer.shape[1] for layer in layers):
             return False
         for layer in layers:
@@ -212,14 +217,21 @@ class DeepMatrixFactorizationMetrics(Metrics):
                 return True
         return False
 
+    def _of_block(self, factors: Factors) -> list[Tensor]:
+        """The layers whose product is the end matrix's leading square block: all of a square one."""
+        matrices = [layer[0] for layer in factors.parts]
+        matrices[0] = matrices[0][:, : self._block]
+        matrices[-1] = matrices[-1][: self._block]
+        return matrices
+
     def _determinant(self, factors: Factors, end_matrix: Tensor) -> tuple[float, float]:
-        if min(self._layers.widths) < end_matrix.shape[0]:
+        if min(self._layers.widths) < self._block:
             # A narrow layer makes it zero exactly; what would be computed is rounding.
             return 0.0, -math.inf
         # Layer by layer where all are square: a layer's condition is the N-th root of the product's.
-        matrices = [layer[0] for layer in factors.parts]
+        matrices = self._of_block(factors)
         if any(matrix.shape[0] != matrix.shape[1] for matrix in matrices):
-            matrices = [end_matrix]
+            matrices = [end_matrix[: self._block, : self._block]]
         sign, log = 1.0, 0.0
         for matrix in matrices:
             result = torch.linalg.slogdet(matrix)

@@ -19,7 +19,12 @@ def layers(model: DeepMatrixFactorization, shape: tuple[int, ...], generator: np
     With α = init_scale and depth N: gaussian entries have standard deviation α^(1/N)/sqrt(inputs); identity is the
     rectangular identity times α^(1/N); orthogonal layers have orthonormal rows or columns times α^(1/N); balanced draws
     the end matrix with entries of standard deviation α/sqrt(inputs) and splits its singular values evenly (A19 §3).
+    Where a determinant's sign is asked of a matrix that is not square, its leading square block is drawn, and what is
+    beside it starts at zero.
     """
+    if model.det_sign != "any" and shape[0] != shape[1]:
+        block = min(shape)
+        return _padded(layers(model, (block, block), generator), shape)
     sizes = model.widths(shape)
     scale = model.init_scale ** (1.0 / model.depth)
     pairs = list(zip(sizes[1:], sizes, strict=False))
@@ -32,6 +37,15 @@ def layers(model: DeepMatrixFactorization, shape: tuple[int, ...], generator: np
     else:
         result = _balanced(model, sizes, generator)
     return _with_det_sign(result, model.det_sign)
+
+
+def _padded(block: list[Array], shape: tuple[int, ...]) -> list[Array]:
+    """The layers of an end matrix of this shape whose leading block is theirs and whose other entries are zero."""
+    rows, columns = shape
+    first = np.pad(block[0], ((0, 0), (0, columns - block[0].shape[1])))
+    result = [first, *block[1:]]
+    result[-1] = np.pad(result[-1], ((0, rows - result[-1].shape[0]), (0, 0)))
+    return result
 
 
 def _orthogonal(outputs: int, inputs: int, generator: np.random.Generator) -> Array:

@@ -83,3 +83,20 @@ def test_reflecting_keeps_the_balance() -> None:
     layers = made((5, 5), depth=3, init="balanced", init_scale=0.5, det_sign="negative")
     for below, above in itertools.pairwise(layers):
         np.testing.assert_allclose(above.T @ above, below @ below.T, atol=1e-12)
+
+
+@pytest.mark.parametrize("init", ["gaussian", "identity", "orthogonal", "balanced"])
+@pytest.mark.parametrize(("shape", "depth"), [((3, 7), 3), ((7, 3), 3), ((3, 7), 1), ((7, 3), 2)])
+def test_a_sign_asked_of_a_matrix_that_is_not_square_is_its_block_s_and_the_rest_is_zero(
+    init: str, shape: tuple[int, int], depth: int
+) -> None:
+    """The block is drawn as a square matrix is, so its balance and scale are those of one."""
+    for sign in ("positive", "negative"):
+        layers = made(shape, depth=depth, init=init, init_scale=0.1, det_sign=sign)
+        block = made((3, 3), depth=depth, init=init, init_scale=0.1, det_sign=sign)
+        end = product(layers)
+        assert end.shape == shape
+        np.testing.assert_allclose(end[:3, :3], product(block), atol=1e-15)
+        assert np.sign(np.linalg.det(end[:3, :3])) == (1.0 if sign == "positive" else -1.0)
+        assert not end[3:].any()
+        assert not end[:, 3:].any()
