@@ -17,7 +17,7 @@ from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.turns.turn import Turn, Turns
 from solver.records import AnyRecord, Baseline, Event, Outcome, Value
 from solver.settings import LaneSpec
-from solver.spec import ImageTensor, MatrixProblem, Problem, TensorProblem
+from solver.spec import DeepMatrixFactorization, ImageTensor, MatrixProblem, Problem, TensorProblem
 
 _ITERATIONS_A_TURN = 20
 
@@ -100,10 +100,10 @@ class Baselines(Turns):
         """When lanes of the problem leave their plateaus, as its greedy solutions foretell it."""
         for lane, problem in self._every_lane:
             model, optimizer = lane.spec.model, lane.spec.optimizer
-            n, (_, start) = model.n_factors(lane.spec.problem), model.start_scale
-            if problem != k or n < 2 or not optimizer.HAS_TIME:
+            if problem != k or not isinstance(model, DeepMatrixFactorization) or not optimizer.HAS_TIME:
                 continue
-            for rank, time in enumerate(jumps.jump_times(greedy, start, n), start=1):
+            times = jumps.jump_times(greedy, model.init_scale, model.depth) if model.depth > 1 else []
+            for rank, time in enumerate(times, start=1):
                 step = optimizer.step_at(time)
                 where = f"step {step:.0f}" if step is not None else f"time {time:.4g}"
                 text = f"the greedy solution of rank {rank} is foretold to rise at {where} (t{rank})"

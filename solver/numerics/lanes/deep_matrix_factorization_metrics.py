@@ -16,7 +16,7 @@ from solver.numerics import theory
 from solver.numerics.lanes.frames import written
 from solver.numerics.lanes.metrics import Metrics, absent_of
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
-from solver.numerics.models.objective import Evaluation, Factors
+from solver.numerics.models.objective import Evaluation, Factors, Objective
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
 from solver.records import Value, plain
@@ -82,6 +82,7 @@ class DeepMatrixFactorizationMetrics(Metrics):
         self._problem = problem
         self._counterexample = counterexample
         self._layers = DeepMatrixFactorizationObjective(widths, loss_of([problem], double, cpu), 1, double, cpu)
+        self._trained: Objective = self._layers
         self.depth = len(widths) - 1
         self._n_values = min(record.singular_values, *problem.shape)
         self._n_rates = min(record.rates, *problem.shape)
@@ -154,7 +155,7 @@ class DeepMatrixFactorizationMetrics(Metrics):
             values["unobserved_entry_bound"] = self._counterexample.bound(half_sum)
         if self.depth > 1:
             values["unbalancedness"] = unbalancedness([layer[0] for layer in factors.parts])
-        values |= self._sharpness(self._layers, parameters, values)
+        values |= self._sharpness(self._trained, parameters, values)
         if self._n_rates:
             values |= self._rates(factors, state, u, singular_values, vt)
             if self._truth is not None:

@@ -9,6 +9,8 @@ from torch import Tensor
 from solver.numerics import theory
 from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
 from solver.numerics.models.objective import Evaluation, Factors
+from solver.numerics.models.symmetric_matrix_factorization import SymmetricMatrixFactorizationObjective
+from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
 from solver.spec import Optimizer, Record
 
@@ -28,6 +30,9 @@ class SymmetricMatrixFactorizationMetrics(DeepMatrixFactorizationMetrics):
     def __init__(self, problem: ObservedProblem, width: int, record: Record, optimizer: Optimizer) -> None:
         self._shape = problem.shape[0], width
         super().__init__(problem, [problem.shape[0], width, problem.shape[0]], record, optimizer)
+        cpu, double = torch.device("cpu"), torch.float64
+        loss = loss_of([problem], double, cpu)
+        self._trained = SymmetricMatrixFactorizationObjective(problem.shape[0], width, loss, 1, double, cpu)
 
     def _factors(self, parameters: Float[Tensor, " parameters"]) -> Factors:
         factor = parameters.view(self._shape)

@@ -63,6 +63,15 @@ def test_at_a_balanced_solution_it_is_the_closed_form(depth: int) -> None:
     assert sharpness(layers, flat) == pytest.approx(depth * sigma[0].item() ** (2.0 - 2.0 / depth), rel=1e-6)
 
 
+def test_of_a_tied_factor_it_is_that_of_the_one_factor() -> None:
+    """At UUᵀ = M, ½‖UUᵀ − M‖² has the largest curvature 4σ_1 in U, along the top vector."""
+    changes = {"problem.shape": [6, 6], "problem.spectrum": [2.0, 1.0], "problem.observations": 36}
+    changes |= {"problem.symmetric": True, "problem.loss": "half-sum", "model.kind": "symmetric-matrix-factorization"}
+    made = ran("mf-depth", changes | {"record.sharpness": True, "stop.train_loss": 1e-10}, {})
+    (lane,) = history_of(made).lanes
+    assert lane.columns["sharpness"][-1] == pytest.approx(8.0, rel=1e-4)
+
+
 def test_where_the_loss_is_not_finite_it_is_no_number() -> None:
     _, layers, start = build(MatrixCompletion(shape=(4, 4), rank=1, observations=9), DeepMatrixFactorization(depth=3))
     assert math.isnan(sharpness(layers, torch.full_like(start[0], 1e200)))
