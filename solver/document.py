@@ -11,7 +11,7 @@ from solver.records import Outcome
 from solver.spec import RunSpec
 
 FORMAT = "implicit-tui/run"
-VERSION = 1
+VERSION = 2
 
 Number = float | None
 Column = list[Number]
@@ -36,6 +36,7 @@ def _fields() -> list[Any]:
     return [
         (one.name, _TYPES[one.shape]) if one.always else (one.name, _TYPES[one.shape] | None, None)
         for one in series.SERIES
+        if one.exported
     ]
 
 
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 else:
     Series = msgspec.defstruct("Series", _fields(), bases=(_Recorded,), module=__name__, frozen=True, kw_only=True)
     Series.__doc__ = _Recorded.__doc__
-SERIES_NOTES = {("Series", one.name): one.note for one in series.SERIES}
+SERIES_NOTES = {("Series", one.name): one.note for one in series.SERIES if one.exported}
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

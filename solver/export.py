@@ -108,8 +108,12 @@ def _lane(lane: LaneHistory, jump_times: list[float]) -> Lane:
             continue
         columns[name] = _column(name, column, nonfinite)
     indices = _largest_components(lane)
+    rated = _rated(lane) if "component_norms" in lane.vectors else []
     for name, found in lane.vectors.items():
-        if name not in BY_NAME:
+        if name not in BY_NAME or not BY_NAME[name].exported:
+            continue
+        if BY_NAME[name].rated:
+            columns[name] = _by_identity(name, found, rated, indices, nonfinite)
             continue
         ranks = [found[index] for index in indices] if BY_NAME[name].by_identity else found
         by_rank = [_finite(column, name, f".{rank}", nonfinite) for rank, column in enumerate(ranks)]
@@ -148,6 +152,35 @@ def _largest_components(lane: LaneHistory) -> list[int]:
     """The components that are exported, the largest at the end first."""
     norms = [column[-1] if len(column) else 0.0 for column in lane.vectors.get("component_norms", [])]
     return sorted(range(len(norms)), key=lambda index: (-norms[index], index))[:MOST_COMPONENTS]
+
+
+def _rated(lane: LaneHistory) -> list[list[int]]:
+    """Of each frame the components that its rates belong to, in the order of the record."""
+    if "rate_components" in lane.vectors:
+        return [[int(index) for index in frame] for frame in zip(*lane.vectors["rate_components"], strict=True)]
+    # Logs of older versions do not name them: the largest of each frame, the largest first.
+    sizes = [
+        [-value if math.isfinite(value) else 0.0 for value in column] for column in lane.vectors["component_norms"]
+    ]
+    return [sorted(range(len(frame)), key=frame.__getitem__) for frame in zip(*sizes, strict=True)]
+
+
+def _by_identity(
+    name: str,
+    found: list[array[float]],
+    rated: list[list[int]],
+    indices: list[int],
+    nonfinite: dict[str, dict[str, str]],
+) -> list[list[float | None]]:
+    """Rates in the order of the exported components; null for one that was not among the largest of a frame."""
+    rows: list[list[float | None]] = []
+    for frame, (values, components) in enumerate(zip(zip(*found, strict=True), rated, strict=True)):
+        of_component = dict(zip(components, values, strict=False))
+        for rank, index in enumerate(indices):
+            if index in of_component and not math.isfinite(of_component[index]):
+                nonfinite.setdefault(name, {})[f"{frame}.{rank}"] = str(of_component[index])
+        rows.append([_none_if_not_finite(of_component.get(index, math.nan)) for index in indices])
+    return rows
 
 
 def _finite(column: array[float], name: str, suffix: str, nonfinite: dict[str, dict[str, str]]) -> list[float | None]:

@@ -51,6 +51,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     """The number keys that show it, where it is the first in the list of theirs that is recorded."""
     log: bool = False
     """Whether its y axis starts out logarithmic."""
+    rated: bool = False
+    """Whether its vector has a number for each component that rate_components names in the same frame."""
     predicted: str = ""
     """The series with the theory's value of the same quantity, drawn dim beside it."""
     predicted_name: str = "law"
@@ -59,6 +61,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     """The number in baselines that is drawn as a level line, where the lanes' problem has one."""
     unless: str = ""
     """A series whose lanes do not show this one: the same number is there in another form."""
+    exported: bool = True
+    """Whether the export has it; not where the others are put in its order instead."""
     told: str = ""
     """What ``run`` calls it when it says how a lane ended; empty for what is not said."""
 
@@ -69,7 +73,15 @@ def _ranks(place: int, n: int) -> tuple[Row, ...]:
 
 
 SERIES = (
-    Series(name="step", shape="count", note="Accepted steps.", always=True, axis="step", axis_place=1),
+    Series(
+        name="step",
+        shape="count",
+        note="Accepted steps. Frames are in the order of the flow; those inside a step (record.per_step) carry the number "
+        "of the step before, and time tells them apart.",
+        always=True,
+        axis="step",
+        axis_place=1,
+    ),
     Series(name="time", shape="scalar", note="Flow time; absent for adam.", axis="time", axis_place=2),
     Series(
         name="elapsed_s",
@@ -219,20 +231,30 @@ SERIES = (
         keys=(1,),
     ),
     Series(
+        name="rate_components",
+        shape="vector",
+        note="Which components the recorded rates belong to: the largest of each frame, the largest first.",
+        exported=False,
+    ),
+    Series(
         name="component_rates",
         shape="vector",
-        note="dσ_r/dt measured, of the largest components of each frame, the largest first.",
+        note="dσ_r/dt measured, of the components of component_norms in their order; null for all but the largest of "
+        "each frame (record.rates).",
         rows=(Row(place=260, title="dσ/dt of the largest, law", short="dσ₁/dt, law", rank=0),),
         predicted="predicted_component_rates_balanced",
+        rated=True,
     ),
     Series(
         name="predicted_component_rates",
         shape="vector",
         note="The same by the formula for any initialisation.",
+        rated=True,
     ),
     Series(
         name="predicted_component_rates_balanced",
         shape="vector",
+        rated=True,
         note="N σ_r^(2−2/N) γ_r (R21 Theorem 1), which supposes balanced components.",
     ),
     Series(

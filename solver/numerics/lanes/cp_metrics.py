@@ -22,6 +22,9 @@ from solver.spec import Optimizer, Record
 # Rates are differences over a step of the flow that moves each vector by this fraction of itself at most.
 _RELATIVE_CHANGE = 1e-4
 
+RATES = ("component_rates", "predicted_component_rates", "predicted_component_rates_balanced")
+"""The series of rates, each with one number for each component of ``rate_components``."""
+
 
 class CPMetrics(Metrics):
     """Component norms by identity, their rates, and errors of the end tensor."""
@@ -36,6 +39,7 @@ class CPMetrics(Metrics):
         "normalised_reconstruction_error",
         "component_norms",
         "frobenius_norm",
+        "rate_components",
         "component_rates",
         "predicted_component_rates",
         "predicted_component_rates_balanced",
@@ -57,7 +61,7 @@ class CPMetrics(Metrics):
         if self._ground_truth is None:
             absent |= {"reconstruction_error", "normalised_reconstruction_error"}
         if not self._n_rates:
-            absent |= {"component_rates", "predicted_component_rates", "predicted_component_rates_balanced"}
+            absent |= {"rate_components", *RATES}
         super().__init__(absent)
 
     def end_tensor(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, " entries"]:
@@ -96,6 +100,7 @@ class CPMetrics(Metrics):
         alignment = theory.component_alignment(state.end_gradient[0].view(self._components.shape), vectors)
         n_modes, norms, sizes = len(vectors), norms[:, largest], sizes[largest]
         return {
+            "rate_components": [float(index) for index in largest.tolist()],
             "component_rates": _measured_rates(vectors, slopes).tolist(),
             "predicted_component_rates": theory.any_component_rates(norms, alignment).tolist(),
             "predicted_component_rates_balanced": theory.balanced_rates(sizes, alignment, n_modes).tolist(),
