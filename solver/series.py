@@ -76,8 +76,8 @@ SERIES = (
     Series(
         name="step",
         shape="count",
-        note="Accepted steps. Frames are in the order of the flow; those inside a step (record.per_step) carry the number "
-        "of the step before, and time tells them apart.",
+        note="Accepted steps. Frames are in the order of the flow; those inside a step (record.per_step) carry the "
+        "number of the step before, and time tells them apart.",
         always=True,
         axis="step",
         axis_place=1,
