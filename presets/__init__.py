@@ -27,6 +27,7 @@ _ORDER = (
     "mf-dynamics",
     "low-rank-recovery",
     "det-2x2",
+    "diagonal-2x2",
     "tf-rank",
     "tf-components",
     "tf-rank-1",

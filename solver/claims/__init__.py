@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from solver.claims.claim import Definition, witnesses_of
 from solver.claims.determinants import DETERMINANTS
+from solver.claims.diagonal import DIAGONAL
 from solver.claims.greedy import GREEDY
 from solver.claims.images import IMAGES
 from solver.claims.laws import LAWS
@@ -19,7 +20,7 @@ from solver.settings import LaneSpec
 
 CLAIMS: dict[str, Definition] = {
     definition.name: definition
-    for definition in (*MATRICES, *LAWS, *GREEDY, *SHARPNESS, *DETERMINANTS, *TENSORS, *IMAGES)
+    for definition in (*MATRICES, *LAWS, *GREEDY, *SHARPNESS, *DETERMINANTS, *DIAGONAL, *TENSORS, *IMAGES)
 }
 
 

@@ -16,6 +16,7 @@ BUILT_IN = [
     "mf-dynamics",
     "low-rank-recovery",
     "det-2x2",
+    "diagonal-2x2",
     "tf-rank",
     "tf-components",
     "tf-rank-1",

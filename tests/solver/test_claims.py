@@ -148,6 +148,9 @@ FALSE: dict[str, Any] = {
         {"problem.train_images": 2000, "problem.test_images": 500, "optimizer.batch_size": 500, "stop.max_steps": 3},
         {"model.components": [1, 2], "problem.variant": ["original"]},
     ),
+    # From starts as large as what is given depth has nothing to choose.
+    "nearer-to-rank-1": lambda _: of("diagonal-2x2", {"model.init_scale": 1.0, "seeds": 3}),
+    "norm-cannot-tell": lambda _: of("diagonal-2x2", {"model.init_scale": 1.0, "seeds": 3}),
     # A start of a tenth has no plateaus.
     "greedy-plateaus": lambda _: of("greedy-rank", {"model.init_scale": 0.1}, {"model.depth": [3]}),
     # From a large start the flow ends at a solution sharper than need be, and there are flatter ones to settle at.
