@@ -104,7 +104,7 @@ DIAGONAL = [
         statement="Of the completions of a positive diagonal each layer more selects one nearer to rank 1: a small "
         "singular value at N σ^(2−2/N) γ falls behind a large one with the same γ, and the more so with depth.",
         source=A19.cited("Theorem 3"),
-        statistic="the largest ratio of σ_2/σ_1 at a depth to that at the depth before, from the same start; where it is "
+        statistic="largest ratio of σ_2/σ_1 at a depth to that at the depth before, from the same start; where it is "
         "above a hundredth",
         reason="from balanced starts of .01 it is .71 at most in twenty draws, most often below .1",
         relation="at-most",
