@@ -10,6 +10,7 @@ from solver import jumps
 from solver.claims.claim import Definition, Inapplicable, Measured, Witness, has_fitted
 from solver.claims.matrices import depth
 from solver.sources import L21
+from solver.spec import DeepMatrixFactorization
 
 _TOLERANCE = 0.05
 # Between two plateaus the loss falls so many times as fast as on the slower of them.
@@ -62,7 +63,8 @@ def _levels(witness: Witness) -> list[float]:
 
 
 def _plateaus(witnesses: list[Witness]) -> Measured | Inapplicable | None:
-    usable = [one for one in witnesses if _levels(one) and "time" in one.history.columns]
+    layered = [one for one in witnesses if isinstance(one.spec.model, DeepMatrixFactorization)]
+    usable = [one for one in layered if _levels(one) and "time" in one.history.columns]
     deep = [one for one in usable if depth(one) >= 3]
     if not usable:
         return None

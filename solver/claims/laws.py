@@ -191,6 +191,12 @@ def _factor(
     return measure
 
 
+def unbalanced_bounds(size: float, law: float, n: int, unbalancedness: float) -> tuple[float, float]:
+    """Least and largest rate of a component of size σ > 0 and order N whose balanced law is N σ^(2−2/N) γ > 0 (R21)."""
+    share, pull = size ** (2.0 / n), law / size ** (2.0 - 2.0 / n)
+    return pull * size**2 / (share + unbalancedness), pull * (share + unbalancedness) ** (n - 1)
+
+
 def _band(witnesses: list[Witness]) -> Measured | None:
     usable = [witness for witness in witnesses if _TENSOR[1] in witness.history.vectors]
     worst, n_points = 0.0, 0
@@ -200,9 +206,7 @@ def _band(witnesses: list[Witness]) -> Measured | None:
             # γ ≥ 0 is supposed.
             if not one.law > 0.0:
                 continue
-            share, off = one.size ** (2.0 / n), one.unbalancedness
-            gamma = one.law / (n * one.size ** (2.0 - 2.0 / n))
-            low, high = n * gamma * one.size**2 / (share + off), n * gamma * (share + off) ** (n - 1)
+            low, high = unbalanced_bounds(one.size, one.law, n, one.unbalancedness)
             n_points += 1
             worst = max(worst, low / one.measured - 1.0 if one.measured > 0.0 else math.inf, one.measured / high - 1.0)
     if not n_points:

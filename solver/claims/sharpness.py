@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from solver.claims.claim import Definition, Inapplicable, Measured, Witness
-from solver.claims.laws import n_factors
+from solver.claims.laws import law_factor, n_factors
 from solver.sources import C21, M20
 from solver.spec import GradientDescent, Observed
 from solver.spec.problems import Completion
@@ -42,7 +42,7 @@ def _at_end(witnesses: list[Witness]) -> Measured | Inapplicable | None:
     found = []
     for one in settled:
         n, largest = n_factors(one), one.lasts("singular_values")[0]
-        said = _curvature(one.observed) * n * largest ** (2.0 - 2.0 / n)
+        said = _curvature(one.observed) * law_factor(one) * largest ** (2.0 - 2.0 / n)
         found.append((one.last("sharpness") / said, n))
     worst, _ = max(found, key=lambda pair: math.inf if math.isnan(pair[0]) else abs(pair[0] - 1.0))
     by_depth = {n: [ratio for ratio, other in found if other == n] for n in sorted({n for _, n in found})}

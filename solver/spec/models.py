@@ -52,6 +52,10 @@ class DeepMatrixFactorization(ModelKind, frozen=True, tag_field="kind", tag="dee
     """How the layers start: independent Gaussian, multiples of the identity, orthogonal, or balanced (A19 §3)."""
     init_scale: Positive = 1e-3
     """Scale of the end matrix at the start: a Gaussian layer has standard deviation init_scale^(1/N)/sqrt(width)."""
+    layer_scales: Annotated[tuple[Positive, ...], Meta(min_length=1, max_length=32)] | None = None
+    """Factors that the layers W_1 … W_N are multiplied by at the start; the end matrix changes by their product."""
+    unbalancedness: Positive | None = None
+    """How large ‖W_{j+1}ᵀ W_{j+1} − W_j W_jᵀ‖_F is made at the start, by enlarging W_1 and reducing W_N."""
     det_sign: Literal["any", "positive", "negative"] = "any"
     """Sign of the end matrix's determinant at the start (square problems); one layer is reflected to make it so.
 
@@ -79,6 +83,15 @@ class DeepMatrixFactorization(ModelKind, frozen=True, tag_field="kind", tag="dee
         return self.depth
 
     def check_with(self, problem: Problem) -> None:
+        if self.layer_scales is not None and len(self.layer_scales) != self.depth:
+            raise ValueError(
+                f"model.layer_scales has {len(self.layer_scales)} values, and model.depth is {self.depth}: give one "
+                "for each layer, W_1 first"
+            )
+        if self.unbalancedness is not None and self.depth == 1:
+            raise ValueError(
+                "model.unbalancedness is between neighbouring layers, and model.depth is 1: take 2 or more"
+            )
         shape = problem.known_shape
         if self.det_sign == "any" or shape is None:
             return
@@ -150,6 +163,10 @@ class CP(ModelKind, frozen=True, tag_field="kind", tag="cp"):
     """Mean of a factor's entries at the start; 1 for images, whose components are products of 784 factors."""
     init_std: Positive = 1e-2
     """Standard deviation of a factor's entries at the start (of each factor, not of the product)."""
+    mode_scales: Annotated[tuple[Positive, ...], Meta(min_length=2, max_length=16)] | None = None
+    """Factors that the vectors of each mode are multiplied by at the start; components change by their product."""
+    unbalancedness: Positive | None = None
+    """How large |‖w_r^n‖² − ‖w_r^m‖²| is made at the start, by enlarging the first mode and reducing the second."""
     balanced: bool = False
     """Whether the vectors of a component start with equal norms, their product kept (the premise of R21 Theorem 1)."""
     planted: bool = False
@@ -163,6 +180,14 @@ class CP(ModelKind, frozen=True, tag_field="kind", tag="cp"):
         return problem.n_modes
 
     def check_with(self, problem: Problem) -> None:
+        if self.mode_scales is not None and len(self.mode_scales) != problem.n_modes:
+            raise ValueError(
+                f"model.mode_scales has {len(self.mode_scales)} values, and the tensor has {problem.n_modes} modes: "
+                "give one for each"
+            )
+        if (self.mode_scales is not None or self.unbalancedness is not None) and problem.known_shape is None:
+            name = "mode_scales" if self.mode_scales is not None else "unbalancedness"
+            raise ValueError(f"model.{name} is for tensors that are observed, not for images: leave it out")
         if self.planted and (problem.known_shape is None or not self.balanced):
             raise ValueError("model.planted needs a tensor and model.balanced, as the proposition does: set balanced")
 

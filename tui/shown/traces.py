@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from solver.claims.laws import unbalanced_bounds
 from solver.history import History, LaneHistory
 from solver.jumps import FORETOLD, losses
 from solver.records import number
@@ -221,7 +222,25 @@ def _of_lane(
     if predicted is not None:
         # Under the measurement: where the law holds its curve hides behind.
         curves.insert(0, Curve(item.declared.predicted_name, DIM, x, predicted, path=path))
+        curves = [*_unbalanced_band(item, group, lane, x, predicted, path=path), *curves]
     return curves
+
+
+def _unbalanced_band(
+    item: Quantity, group: Group, lane: LaneHistory, x: array[float], law: array[float], *, path: bool
+) -> list[Curve]:
+    """Between which rates the largest component moves, for the unbalancedness that the lane has (R21)."""
+    norms, off = lane.vectors.get("component_norms", []), lane.columns.get("unbalancedness")
+    if item.series != "component_rates" or path or not norms or off is None:
+        return []
+    n, low, high = group.seen.order.spec.problem.n_modes, array("d"), array("d")
+    for foretold, spread, sizes in zip(law, off, zip(*norms, strict=True), strict=False):
+        size = max(sizes)
+        is_known = foretold > 0.0 and size > 0.0
+        least, most = unbalanced_bounds(size, foretold, n, spread) if is_known else (math.nan, math.nan)
+        low.append(least)
+        high.append(most)
+    return [Curve("band of the unbalanced", DIM, x, law, "", low, high, band=True)]
 
 
 _LEVELS = {

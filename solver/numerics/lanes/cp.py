@@ -36,6 +36,9 @@ class CPLane(LaneRun[ObservedProblem, CP]):
 
     def prepare(self) -> None:
         spec = self.lane.spec
+        if self.model.unbalancedness is not None:
+            # Refused here, before anything trains, where the start cannot have it.
+            self._vectors()
         self._metrics = CPMetrics(self.problem, self.model.components, spec.record, spec.optimizer)
 
     @property

@@ -35,6 +35,9 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
         spec = self.lane.spec
         self._counterexample = counterexample(spec.problem)
         self.widths = self.model.widths(self.problem.shape)
+        if self.model.unbalancedness is not None:
+            # Refused here, before anything trains, where the start cannot have it.
+            self._layers()
         self._metrics = DeepMatrixFactorizationMetrics(
             self.problem,
             self.widths,

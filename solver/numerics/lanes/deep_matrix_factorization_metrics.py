@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from solver.counterexample import Counterexample
 from solver.numerics import theory
+from solver.numerics.lanes.balance import unbalancedness
 from solver.numerics.lanes.frames import written
 from solver.numerics.lanes.metrics import Metrics, absent_of
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
@@ -317,15 +317,6 @@ def effective_rank(singular_values: Float[Tensor, " values"]) -> float:
     if total == 0:
         return 0.0
     return float(torch.special.entr(singular_values / total).sum().exp())
-
-
-def unbalancedness(layers: list[Tensor]) -> float:
-    """The largest ‖W_{j+1}ᵀ W_{j+1} − W_j W_jᵀ‖_F over neighbouring layers; gradient flow conserves each difference."""
-    differences = [
-        float(torch.linalg.matrix_norm(above.T @ above - below @ below.T))
-        for below, above in itertools.pairwise(layers)
-    ]
-    return max(differences)
 
 
 def _gaps(singular_values: Tensor) -> Tensor:

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from solver.numerics.lanes.balance import stretch, unbalancedness
 from solver.numerics.orthonormal import orthonormal
 from solver.spec import DeepMatrixFactorization
 
@@ -19,6 +21,7 @@ def layers(model: DeepMatrixFactorization, shape: tuple[int, ...], generator: np
     With α = init_scale and depth N: gaussian entries have standard deviation α^(1/N)/sqrt(inputs); identity is the
     rectangular identity times α^(1/N); orthogonal layers have orthonormal rows or columns times α^(1/N); balanced draws
     the end matrix with entries of standard deviation α/sqrt(inputs) and splits its singular values evenly (A19 §3).
+    Then each is multiplied by its layer scale, and W_1 by c and W_N by 1/c so that unbalancedness is what was asked.
     Where a determinant's sign is asked of a matrix that is not square, its leading square block is drawn, and what is
     beside it starts at zero.
     """
@@ -36,7 +39,16 @@ def layers(model: DeepMatrixFactorization, shape: tuple[int, ...], generator: np
         result = [scale * _orthogonal(outputs, inputs, generator) for outputs, inputs in pairs]
     else:
         result = _balanced(model, sizes, generator)
+    if model.layer_scales is not None:
+        result = [factor * layer for factor, layer in zip(model.layer_scales, result, strict=True)]
+    if model.unbalancedness is not None:
+        c = stretch(model.unbalancedness, lambda c: unbalancedness(list(map(torch.from_numpy, _stretched(result, c)))))
+        result = _stretched(result, c)
     return _with_det_sign(result, model.det_sign)
+
+
+def _stretched(layers: list[Array], c: float) -> list[Array]:
+    return [c * layers[0], *layers[1:-1], layers[-1] / c]
 
 
 def _padded(block: list[Array], shape: tuple[int, ...]) -> list[Array]:
