@@ -36,7 +36,7 @@ soak: install
 gpu-check:
 	$(PYTHON) -m bench.gpu
 
-# Six minutes on two cores; writes docs/reproduction.md.
+# Eight minutes on two cores; writes docs/reproduction.md.
 reproduction: install
 	$(BIN)/python -m reproduction
 

@@ -9,6 +9,7 @@ from solver.rundir import Order
 def orders() -> dict[str, Order]:
     """Every run by its name, the longest first."""
     recovery = {"seeds": 4, "stop.max_steps": 20_000, "record.geometric": 4}
+    beyond = {"seeds": 20, "stop.train_loss": None, "record.every": 100, "record.cp_rank": False, "record.rates": 0}
     return {
         "mnist": order_of(
             "mnist-rank",
@@ -48,6 +49,19 @@ def orders() -> dict[str, Order]:
                 "problem.observations": [50, 100, 150, 200],
             },
         ),
+        # The authors' rule to stop looks at every hundredth step: they are recorded, and nothing else stops a lane.
+        "order-3 rule": order_of(
+            "tf-rank",
+            "paper",
+            {**beyond, "stop.max_steps": 1_500},
+            {"model.init_std": [1e-3], "problem.observations": [100, 150, 200]},
+        ),
+        "order-3 rule, 50": order_of(
+            "tf-rank",
+            "paper",
+            {**beyond, "stop.max_steps": 10_000},
+            {"model.init_std": [1e-3], "problem.observations": [50]},
+        ),
         "order-3 flow": order_of(
             "tf-rank",
             "default",
@@ -61,12 +75,12 @@ def orders() -> dict[str, Order]:
             "tf-rank",
             "paper",
             {
+                **beyond,
                 "seeds": 2,
+                "stop.max_steps": 45_000,
                 "dtype": "float32",
                 "problem.shape": [8, 8, 8, 8],
                 "model.components": 512,
-                "record.cp_rank": False,
-                "record.rates": 0,
             },
             {"model.init_std": [1e-3], "problem.observations": [1000]},
         ),
