@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 
 import msgspec
 
+from tui.draw import page
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve, Mark, drawable, visible
 from tui.draw.labels import Box, placed
 from tui.draw.palette import on_paper
 from tui.draw.paper import PAPERS, Origin, Paper, Width
 from tui.draw.scale import Scale, labels, ticks
-from tui.text import inert, inert_lines
 
-_FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
-# Parts of the size of the letters: the width of the mean and of the broadest one.
-_LETTER, _BROADEST = 0.57, 1.0
+# Parts of the size of the letters, the first the width of the broadest one.
+_BROADEST = 1.0
 _ASCENT, _LABEL_HEIGHT = 0.95, 1.2
 _TOUCHING = 1e-6
-_PALE, _GREY = "#e4e4e4", "#707070"
+_PALE = "#e4e4e4"
 # So many times the page away is far enough: what lies between is cut at the frame, and a line keeps its slope.
 _FAR = 1e5
 # More points than this cannot be told apart on paper.
@@ -58,32 +56,26 @@ def chart(
     """The curves over these axes on a white page, with a legend, and below them where they come from."""
     paper = PAPERS[width]
     margin, font = paper.margin, paper.font
-    caption = _caption(origin, paper)
+    caption = page.caption(origin, paper)
     y_ticks = ticks(y, paper.y_ticks)
     y_labels = labels(y_ticks)
-    left = margin + 1.6 * font + max((_LETTER * font * len(text) for text in y_labels), default=0.0) + 0.6 * font
+    left = margin + 1.6 * font + max((page.LETTER * font * len(text) for text in y_labels), default=0.0) + 0.6 * font
     right = paper.width - margin - 0.8 * font
     legend, top = _legend(curves, paper, left, right)
     below = 2.8 * font + len(caption) * 1.3 * paper.caption + margin
     height = max(paper.height, top + paper.least + below)
     bottom = height - below
     frame = _Frame(x, y, Box(left, top, right - left, bottom - top), paper)
-    told = f"{title} · {origin.preset} · {origin.run}" if origin else title
     middle = (top + bottom) / 2
     body = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {_size(paper.width, height, paper)} '
-        f'viewBox="0 0 {paper.width:g} {height:.1f}" '
-        f'font-family="{_FONT}" font-size="{font:g}">',
-        f"<title>{_said(told)}</title>",
-        *([f"<desc>{escape(inert_lines(origin.text()), quote=False)}</desc>"] if origin else []),
-        f'<rect width="{paper.width:g}" height="{height:.1f}" fill="#ffffff"/>',
-        f'<clipPath id="inside">{_rectangle(frame.box)}</clipPath>',
-        _text(left, margin + paper.title, _cut(title, right - left, paper.title), size=paper.title),
-        _text((left + right) / 2, bottom + 2.6 * font, _cut(x_name, right - left, font), anchor="middle"),
-        _text(
+        *page.begun(title, origin, paper, height),
+        f'<clipPath id="inside">{page.rectangle(frame.box)}</clipPath>',
+        page.text(left, margin + paper.title, page.cut_to(title, right - left, paper.title), size=paper.title),
+        page.text((left + right) / 2, bottom + 2.6 * font, page.cut_to(x_name, right - left, font), anchor="middle"),
+        page.text(
             margin + font,
             middle,
-            _cut(_measured(title), bottom - top, font),
+            page.cut_to(_measured(title), bottom - top, font),
             anchor="middle",
             more=f' transform="rotate(-90 {margin + font:.1f} {middle:.1f})"',
         ),
@@ -94,66 +86,16 @@ def chart(
         *(line for curve in curves for line in _curve(curve, frame)),
         "</g>",
         *_ends(curves, marks, frame),
-        _rectangle(frame.box, ' fill="none" stroke="#404040"'),
-        *(
-            _text(margin, bottom + 2.8 * font + (k + 1) * 1.3 * paper.caption, line, size=paper.caption, colour=_GREY)
-            for k, line in enumerate(caption)
-        ),
+        page.rectangle(frame.box, ' fill="none" stroke="#404040"'),
+        *page.told(caption, paper, bottom + 2.8 * font),
         "</svg>",
     ]
     return "\n".join(body) + "\n"
 
 
-def _size(width: float, height: float, paper: Paper) -> str:
-    return f'width="{width / paper.per_unit:.4g}{paper.unit}" height="{height / paper.per_unit:.4g}{paper.unit}"'
-
-
-def _said(text: str) -> str:
-    return escape(inert(text, 1000), quote=False)
-
-
-def _text(
-    x: float, y: float, text: str, *, size: float = 0, anchor: str = "", colour: str = "#202020", more: str = ""
-) -> str:
-    given = f' font-size="{size:g}"' if size else ""
-    given += f' text-anchor="{anchor}"' if anchor else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}"{given} fill="{colour}"{more}>{_said(text)}</text>'
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, stroke: str, more: str = "") -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}"{more}/>'
-
-
-def _rectangle(box: Box, more: str = "") -> str:
-    return f'<rect x="{box.left:.1f}" y="{box.top:.1f}" width="{box.width:.1f}" height="{box.height:.1f}"{more}/>'
-
-
-def _cut(text: str, width: float, size: float) -> str:
-    """As much of the text as such a width holds."""
-    return inert(text, max(2, int(width / (_LETTER * size))))
-
-
 def _measured(title: str) -> str:
     """What the y axis measures, by the title: "rank (log) against step" says where it is drawn over, too."""
     return title.partition(" against ")[0].removesuffix(" (log)")
-
-
-def _caption(origin: Origin | None, paper: Paper) -> list[str]:
-    """Preset, run and telling settings, on as many lines as there may be."""
-    if origin is None:
-        return []
-    most = int((paper.width - 2 * paper.margin) / (_LETTER * paper.caption))
-    lines = [""]
-    for piece in (origin.preset, f"run {origin.run}", *origin.telling):
-        longer = f"{lines[-1]} · {piece}" if lines[-1] else piece
-        if len(longer) <= most or not lines[-1]:
-            lines[-1] = longer
-        elif len(lines) < paper.caption_lines:
-            lines.append(piece)
-        else:
-            lines[-1] = inert(f"{lines[-1]} · …", most)
-            break
-    return [inert(line, most) for line in lines]
 
 
 def _legend(curves: Sequence[Curve], paper: Paper, left: float, right: float) -> tuple[list[str], float]:
@@ -164,24 +106,24 @@ def _legend(curves: Sequence[Curve], paper: Paper, left: float, right: float) ->
     lines: list[str] = []
     x, y, n_rows = left, paper.margin + paper.title + row, 1
     names = [name for name, _ in entries]
-    if sum(2.6 * font + _LETTER * font * (len(name) + 2) for name in names) > right - left:
+    if sum(2.6 * font + page.LETTER * font * (len(name) + 2) for name in names) > right - left:
         shared, names = _shortened(entries)
         if shared:
-            lines.append(_text(x, y, _cut(shared, right - left, font), colour=_GREY))
-            x += _LETTER * font * (len(shared) + 2)
+            lines.append(page.text(x, y, page.cut_to(shared, right - left, font), colour=page.GREY))
+            x += page.LETTER * font * (len(shared) + 2)
     for index, (name, entry) in enumerate(zip(names, entries, strict=True)):
         mark = marks.get(entry, "")
-        said = _cut(f"{mark} {name}" if mark else name, right - left - 2.6 * font, font)
-        length = 2.6 * font + _LETTER * font * len(said)
+        said = page.cut_to(f"{mark} {name}" if mark else name, right - left - 2.6 * font, font)
+        length = 2.6 * font + page.LETTER * font * len(said)
         if x > left and x + length > right:
             if n_rows == paper.legend_rows:
-                lines.append(_text(left, y + row, f"… {len(entries) - index} more"))
+                lines.append(page.text(left, y + row, f"… {len(entries) - index} more"))
                 y += row
                 break
             x, y, n_rows = left, y + row, n_rows + 1
         stroke = f' stroke-width="{1.7 * paper.stroke:.1f}"'
-        lines.append(_line(x, y - 0.3 * font, x + 1.5 * font, y - 0.3 * font, on_paper(entry[1]), stroke))
-        lines.append(_text(x + 2 * font, y, said))
+        lines.append(page.line(x, y - 0.3 * font, x + 1.5 * font, y - 0.3 * font, on_paper(entry[1]), stroke))
+        lines.append(page.text(x + 2 * font, y, said))
         x += length
     return lines, (y if entries else paper.margin + paper.title) + 0.9 * font
 
@@ -203,18 +145,18 @@ def _grid(frame: _Frame, y_ticks: Sequence[float], y_labels: Sequence[str]) -> I
     values = ticks(frame.x, frame.paper.x_ticks)
     for value, text in zip(values, labels(values), strict=True):
         x = frame.across(value)
-        yield _line(x, box.top, x, box.bottom, _PALE, thin)
-        yield _text(x, box.bottom + 1.3 * font, text, anchor="middle")
+        yield page.line(x, box.top, x, box.bottom, _PALE, thin)
+        yield page.text(x, box.bottom + 1.3 * font, text, anchor="middle")
     for value, text in zip(y_ticks, y_labels, strict=True):
         y = frame.up(value)
-        yield _line(box.left, y, box.right, y, _PALE, thin)
-        yield _text(box.left - 0.6 * font, y + 0.35 * font, text, anchor="end")
+        yield page.line(box.left, y, box.right, y, _PALE, thin)
+        yield page.text(box.left - 0.6 * font, y + 0.35 * font, text, anchor="end")
 
 
 def _mark(mark: Mark, frame: _Frame) -> Iterator[str]:
     if drawable(mark.x, frame.x.log):
         x, dash = frame.across(mark.x), f"{2 * frame.paper.stroke:g}"
-        yield _line(x, frame.box.top, x, frame.box.bottom, on_paper(DIM), f' stroke-dasharray="{dash} {dash}"')
+        yield page.line(x, frame.box.top, x, frame.box.bottom, on_paper(DIM), f' stroke-dasharray="{dash} {dash}"')
 
 
 def _curve(curve: Curve, frame: _Frame) -> Iterator[str]:
@@ -232,7 +174,7 @@ def _curve(curve: Curve, frame: _Frame) -> Iterator[str]:
         for x, low, high in zip(curve.x, curve.low, curve.high, strict=False):
             if _fits(frame, x, low, high):
                 at = frame.across(x)
-                yield _line(at, frame.up(low), at, frame.up(high), colour)
+                yield page.line(at, frame.up(low), at, frame.up(high), colour)
     if curve.joined:
         dash = f' stroke-dasharray="{3.3 * stroke:.1f} {2.2 * stroke:.1f}"' if curve.colour == DIM else ""
         for piece in points:
@@ -277,7 +219,7 @@ def _ends(curves: Sequence[Curve], marks: Sequence[Mark], frame: _Frame) -> Iter
     yield f'<g id="ends" paint-order="stroke" stroke="#ffffff" stroke-width="{0.15 * font:.2g}">'
     for (text, colour, _), box in zip(wanted, places, strict=True):
         if box is not None:
-            yield _text(box.left + box.width / 2, box.top + _ASCENT * font, text, anchor="middle", colour=colour)
+            yield page.text(box.left + box.width / 2, box.top + _ASCENT * font, text, anchor="middle", colour=colour)
     yield "</g>"
 
 
