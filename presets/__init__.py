@@ -35,6 +35,7 @@ _ORDER = (
     "fashion-rank",
     "greedy-rank",
     "sharpness",
+    "phase-map",
 )
 SIZES: tuple[Size, ...] = ("quick", "default", "paper")
 

@@ -26,6 +26,8 @@ class Look(msgspec.Struct, kw_only=True):
     """The keys of the rows that charts show, the first of all charts first."""
     shape: list[int] = []
     """Charts side by side, and below each other; empty for what fits the screen."""
+    map: list[str] = []
+    """Fields along x and y of the map, its series and which of its numbers; empty for what it starts with."""
     bands: bool = True
     """Whether lanes of one setting are drawn as a median with its quartiles, where there are enough seeds."""
 

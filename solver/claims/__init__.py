@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from solver.claims.boundaries import BOUNDARIES
 from solver.claims.claim import Definition, witnesses_of
 from solver.claims.determinants import DETERMINANTS
 from solver.claims.diagonal import DIAGONAL
@@ -20,7 +21,7 @@ from solver.settings import LaneSpec
 
 CLAIMS: dict[str, Definition] = {
     definition.name: definition
-    for definition in (*MATRICES, *LAWS, *GREEDY, *SHARPNESS, *DETERMINANTS, *DIAGONAL, *TENSORS, *IMAGES)
+    for definition in (*MATRICES, *BOUNDARIES, *LAWS, *GREEDY, *SHARPNESS, *DETERMINANTS, *DIAGONAL, *TENSORS, *IMAGES)
 }
 
 

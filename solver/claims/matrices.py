@@ -12,7 +12,8 @@ from solver.spec import DeepMatrixFactorization
 # Observations over degrees of freedom r(m + n − r) of the ground truth.
 _ENOUGH = 1.75
 _DISAGREEMENT = 1.795
-_RECOVERED = 1e-3
+RECOVERED = 1e-3
+"""The reconstruction error from which down a matrix counts as recovered; the zero matrix scores 1."""
 _LEAST_GROWTH_OF_GAP = 2.5
 
 
@@ -27,7 +28,7 @@ def _rank(witness: Witness) -> int:
     return witness.observed.resolved_rank if math.isnan(measured) else int(measured)
 
 
-def _oversampling(witness: Witness) -> float:
+def oversampling(witness: Witness) -> float:
     """Observations over degrees of freedom."""
     problem = witness.observed
     rows, columns = problem.resolved_shape
@@ -35,7 +36,8 @@ def _oversampling(witness: Witness) -> float:
     return problem.resolved_observations / (rank * (rows + columns - rank))
 
 
-def _recovering(witnesses: list[Witness]) -> list[Witness]:
+def recovering(witnesses: list[Witness]) -> list[Witness]:
+    """Those that have a ground truth to recover."""
     return [witness for witness in witnesses if "reconstruction_error" in witness.history.columns]
 
 
@@ -61,10 +63,10 @@ def _of_full_rank(witnesses: list[Witness]) -> Inapplicable | None:
 
 
 def _low_rank_recovery(witnesses: list[Witness]) -> Measured | Inapplicable | None:
-    recovering = _recovering(witnesses)
-    if (inapplicable := _not_uniform(recovering) or _of_full_rank(recovering)) is not None:
+    with_truth = recovering(witnesses)
+    if (inapplicable := _not_uniform(with_truth) or _of_full_rank(with_truth)) is not None:
         return inapplicable
-    usable = [witness for witness in recovering if witness.observed.is_uniform]
+    usable = [witness for witness in with_truth if witness.observed.is_uniform]
     deep = (
         [witness for witness in usable if depth(witness) >= 3]
         or [witness for witness in usable if depth(witness) >= 2]
@@ -72,8 +74,8 @@ def _low_rank_recovery(witnesses: list[Witness]) -> Measured | Inapplicable | No
     )
     if not deep:
         return None
-    most = max(_oversampling(witness) for witness in deep)
-    enough = [witness for witness in deep if _oversampling(witness) >= min(_ENOUGH, most)]
+    most = max(oversampling(witness) for witness in deep)
+    enough = [witness for witness in deep if oversampling(witness) >= min(_ENOUGH, most)]
     errors = {
         key: median(witness.last("reconstruction_error") for witness in members)
         for key, members in grouped(
@@ -84,7 +86,7 @@ def _low_rank_recovery(witnesses: list[Witness]) -> Measured | Inapplicable | No
     ranks = [witness.last("effective_rank") for witness in enough]
     return Measured(
         value=worst,
-        expected=_RECOVERED,
+        expected=RECOVERED,
         tolerance=0.0,
         text=f"median reconstruction error of depth {n} at {observed} observations: {worst:.3g}; effective rank "
         f"{min(ranks):.2f} to {max(ranks):.2f}",
@@ -95,7 +97,7 @@ def _low_rank_recovery(witnesses: list[Witness]) -> Measured | Inapplicable | No
 def _nuclear_norm_given_up(witnesses: list[Witness]) -> Measured | Inapplicable | None:
     usable = [
         witness
-        for witness in _recovering(witnesses)
+        for witness in recovering(witnesses)
         if isinstance(witness.spec.model, DeepMatrixFactorization)
         and depth(witness) in (2, 3)
         and not math.isnan(witness.baseline("nuclear_norm", "nuclear_norm"))
@@ -104,11 +106,11 @@ def _nuclear_norm_given_up(witnesses: list[Witness]) -> Measured | Inapplicable 
         return inapplicable
     usable = [witness for witness in usable if witness.observed.is_uniform]
     # Where the orderings are robust: too few entries and nothing is recovered, more and every method recovers.
-    usable = [witness for witness in usable if abs(_oversampling(witness) - _DISAGREEMENT) <= 0.1]
+    usable = [witness for witness in usable if abs(oversampling(witness) - _DISAGREEMENT) <= 0.1]
     scales = {witness.layers.init_scale for witness in usable}
     usable = [witness for witness in usable if witness.layers.init_scale == min(scales)]
     # And where the two do disagree: the solution of least norm is not itself the ground truth.
-    usable = [witness for witness in usable if witness.baseline("nuclear_norm", "reconstruction_error") > _RECOVERED]
+    usable = [witness for witness in usable if witness.baseline("nuclear_norm", "reconstruction_error") > RECOVERED]
     margins = []
     told: dict[int, list[tuple[float, float]]] = {0: [], 2: [], 3: []}
     by_seed = grouped(usable, lambda witness: (witness.layers.init_scale, witness.spec.seed))
@@ -159,7 +161,7 @@ def _over(above: float, below: float) -> float:
 
 
 def _gaps(witnesses: list[Witness]) -> Measured | Inapplicable | None:
-    recorded = [witness for witness in _recovering(witnesses) if _rank(witness) < len(witness.lasts("singular_values"))]
+    recorded = [witness for witness in recovering(witnesses) if _rank(witness) < len(witness.lasts("singular_values"))]
     if len(grouped(recorded, depth)) < 2:
         return None
     usable = [witness for witness in recorded if has_fitted(witness)]

@@ -24,6 +24,7 @@ BUILT_IN = [
     "fashion-rank",
     "greedy-rank",
     "sharpness",
+    "phase-map",
 ]
 
 

@@ -100,10 +100,15 @@ def small_components(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+BORDER: dict[str, list[Any]] = {"problem.observations": [160, 250, 400], "model.init_scale": [1e-3, 0.1, 1.0]}
+
+
 # Each claim with a run in which it is false, small enough to wait for.
 FALSE: dict[str, Any] = {
     "low-rank-recovery": lambda _: large_start(),
     "gaps-grow-with-depth": lambda _: large_start((1, 2, 3)),
+    # One layer recovers from no start, however small.
+    "recovery-boundary": lambda _: of("phase-map", {"model.depth": 1}, BORDER),
     # Rates that grow with a smaller power of σ, and rates that are a tenth too large.
     "singular-value-law": lambda _: slowed(
         of("mf-depth", {}, {"model.depth": [2]}), "singular_values", "singular_value_rates", "predicted_rates_balanced"
@@ -505,3 +510,108 @@ def test_a_lane_that_broke_down_does_not_hide_behind_a_limit_it_has_not_reached(
     for lane in history.lanes:
         lane.columns["train_loss"][-1] = loss
     assert judged("norms-diverge", (history, lanes)).verdict == "fails"
+
+
+def mapped(
+    errors: dict[tuple[int, float], list[float]], fitted: bool = True, others: dict[str, list[Any]] | None = None
+) -> Run:
+    """Lanes of a map with these errors at their ends, by number of entries and scale, one for each seed."""
+    sweep: dict[str, list[Any]] = {
+        "problem.observations": sorted({n for n, _ in errors}),
+        "model.init_scale": sorted({scale for _, scale in errors}),
+    }
+    n_seeds = max(map(len, errors.values()))
+    lanes = settings.lanes(presets.order_of("phase-map", "quick", {"seeds": n_seeds}, sweep | (others or {})).spec)
+    history = History()
+    for lane in lanes:
+        scale, n = lane.parameters["model.init_scale"], lane.parameters["problem.observations"]
+        series = ["step", "train_loss", "reconstruction_error"]
+        recorded = LaneHistory(LaneSchema(index=lane.index, parameters=lane.parameters, series=series, problem=0))
+        error = errors[n, scale][lane.parameters["seed"]]
+        for name, values in zip(series, ([0.0, 1.0], [1.0, 1e-7 if fitted else 0.9], [1.0, error]), strict=True):
+            recorded.columns[name].extend(values)
+        recorded.outcome = Outcome(kind="converged" if fitted else "max-steps", reason="")
+        history.lanes.append(recorded)
+    return history, lanes
+
+
+GOOD, BAD = [1e-5], [0.5]
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "measured"),
+    [
+        # Errors at 160, 250 and 400 entries, by scale.
+        ({1e-3: [GOOD, GOOD, GOOD], 0.1: [BAD, BAD, GOOD], 1.0: [BAD, BAD, BAD]}, "holds", 3),
+        ({1e-3: [BAD, GOOD, GOOD], 0.1: [BAD, GOOD, GOOD], 1.0: [BAD, BAD, GOOD]}, "holds", 1),
+        # It stays where it is, from nothing recovered, or falls on the way.
+        ({1e-3: [BAD, GOOD, GOOD], 1.0: [BAD, GOOD, GOOD]}, "fails", 0),
+        ({1e-3: [BAD, BAD, BAD], 1.0: [BAD, BAD, BAD]}, "fails", 0),
+        ({1e-3: [BAD, BAD, GOOD], 0.1: [GOOD, GOOD, GOOD], 1.0: [BAD, BAD, BAD]}, "fails", -2),
+        # From few entries by chance is not from there on.
+        ({1e-3: [GOOD, BAD, GOOD], 1.0: [BAD, GOOD, GOOD]}, "fails", -1),
+        ({1e-3: [GOOD, [math.nan], GOOD], 1.0: [BAD, BAD, BAD]}, "holds", 1),
+        # A fall by errors that lie about the limit is none.
+        ({1e-3: [[1.5e-3], GOOD, GOOD], 0.1: [[0.9e-3], GOOD, GOOD], 1.0: [BAD, BAD, BAD]}, "holds", 2),
+        ({1e-3: [[2.1e-3], GOOD, GOOD], 0.1: [[0.4e-3], GOOD, GOOD], 1.0: [BAD, BAD, BAD]}, "fails", -1),
+        # The median of three draws.
+        ({1e-3: [[1e-5, 1e-4, 0.5], GOOD * 3, GOOD * 3], 1.0: [BAD * 3, [0.5, 1e-5, 0.1], GOOD * 3]}, "holds", 2),
+        # Where no border can be seen.
+        ({1e-3: [GOOD, GOOD, GOOD], 1.0: [GOOD, GOOD, GOOD]}, "not-applicable", None),
+        ({1e-3: [BAD, GOOD, GOOD], 0.1: [BAD, BAD, GOOD]}, "not-applicable", None),
+        ({0.1: [BAD, GOOD, GOOD], 1.0: [BAD, BAD, GOOD]}, "not-applicable", None),
+        ({1e-3: [BAD, GOOD, GOOD]}, "not-applicable", None),
+    ],
+)
+def test_the_border_of_recovery_is_where_the_error_stays_below_its_limit(
+    rows: dict[float, list[list[float]]], verdict: str, measured: int | None
+) -> None:
+    errors = {(n, scale): found for scale, row in rows.items() for n, found in zip((160, 250, 400), row, strict=True)}
+    claim = judged("recovery-boundary", mapped(errors))
+    assert (claim.verdict, claim.measured) == (verdict, measured), claim
+
+
+def test_a_border_beyond_the_map_is_said_and_not_judged() -> None:
+    """Of 24 × 24 at rank 2 nobody recovers from 120 entries; with 400 a small start that does not is against theory."""
+    errors = {(n, scale): BAD for n in (100, 120) for scale in (1e-3, 1.0)}
+    claim = judged("recovery-boundary", mapped(errors))
+    assert claim.verdict == "not-applicable"
+    assert "sweep more" in claim.text
+    claim = judged("recovery-boundary", mapped({(n, scale): GOOD for n in (250, 400) for scale in (1e-3, 1.0)}))
+    assert "every scale recovers from 250 entries on" in claim.text
+    claim = judged("recovery-boundary", mapped({(n, s): GOOD for n in (250, 400) for s in (1e-3, 1.0)}, fitted=False))
+    assert claim.verdict == "not-applicable"
+    assert "have not been fitted" in claim.text
+
+
+def test_borders_are_of_lanes_that_differ_in_nothing_else() -> None:
+    """Each depth has a border of its own: a single layer is left out, and the worst of the others counts."""
+    history, lanes = mapped(
+        {
+            (160, 1e-3): GOOD,
+            (250, 1e-3): GOOD,
+            (400, 1e-3): GOOD,
+            (160, 1.0): BAD,
+            (250, 1.0): BAD,
+            (400, 1.0): GOOD,
+        },
+        others={"model.depth": [1, 2, 3]},
+    )
+    for lane in history.lanes:
+        n, scale = lane.parameters["problem.observations"], lane.parameters["model.init_scale"]
+        if lane.parameters["model.depth"] == 1:
+            lane.columns["reconstruction_error"][-1] = 0.9
+        elif lane.parameters["model.depth"] == 2 and (n, scale) == (250, 1.0):
+            lane.columns["reconstruction_error"][-1] = 1e-5
+    claim = judged("recovery-boundary", (history, lanes))
+    assert (claim.verdict, claim.measured) == ("holds", 1)
+    assert claim.text.endswith("0.001 160, 1 250")
+
+
+@pytest.mark.slow
+def test_the_border_of_recovery_moves_to_more_entries_as_the_start_grows() -> None:
+    """Nine lanes of the map, and the numbers that the map was foretold by: 160 entries at .001, 400 at .1."""
+    history, lanes = of("phase-map", {}, BORDER)
+    claim = judged("recovery-boundary", (history, lanes))
+    assert (claim.verdict, claim.measured) == ("holds", 3.0)
+    assert claim.text.endswith("0.001 160, 0.1 400, 1 none")

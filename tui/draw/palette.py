@@ -30,6 +30,23 @@ LEAST_CONTRAST, LEAST_OF_GRID = 4.5, 3.0
 HEAT = (117, 75, 33, 26, 18, 235, 52, 94, 130, 172, 215)
 HEAT_ON_LIGHT = (17, 19, 26, 33, 117, 254, 223, 215, 208, 130, 88)
 
+FIRST_SHADE, SHADES = 221, 10
+"""Grounds of a map from the least number to the largest, each with an ink that can be read on it."""
+# Viridis (van der Walt, Smith 2015) at equal distances: ever lighter, to colour-blind eyes too.
+RAMP: tuple[Rgb, ...] = (
+    (68, 1, 84),
+    (72, 40, 120),
+    (62, 73, 137),
+    (49, 104, 142),
+    (38, 130, 142),
+    (31, 158, 137),
+    (53, 183, 121),
+    (110, 206, 88),
+    (181, 222, 43),
+    (253, 231, 37),
+)
+_RAMP_CODES = (53, 54, 60, 61, 31, 36, 72, 113, 148, 220)
+
 DARK: Rgb = (18, 18, 18)
 LIGHT: Rgb = (224, 224, 224)
 """Grounds of the two themes that there are without configuration."""
@@ -133,6 +150,18 @@ def heat(ground: Rgb, *, is_true: bool) -> list[str]:
     shares = [step / half for step in range(half + 1)]
     found = [_mixed(middle, cold, share) for share in shares[:0:-1]] + [_mixed(middle, warm, share) for share in shares]
     return [f"rgb({red},{green},{blue})" for red, green, blue in found]
+
+
+def shades(*, is_true: bool) -> list[tuple[str, str]]:
+    """Ink and ground of each shade of a map, as Rich names colours: the same on every theme."""
+    if is_true:
+        return [(f"rgb{ink_on(ground)}".replace(" ", ""), f"rgb{ground}".replace(" ", "")) for ground in RAMP]
+    return [(f"color({16 if is_light(rgb(code)) else 231})", f"color({code})") for code in _RAMP_CODES]
+
+
+def ink_on(ground: Rgb) -> Rgb:
+    """Black or white, whichever can be read on a ground."""
+    return (0, 0, 0) if is_light(ground) else (255, 255, 255)
 
 
 def on_paper(colour: int) -> str:

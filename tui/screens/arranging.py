@@ -7,6 +7,7 @@ from tui.screens.looking import LookingScreen
 from tui.shown import lane_rows, look_for, quantities, traces
 from tui.shown.items import named
 from tui.shown.lane_rows import ORDERS, LaneRow
+from tui.shown.maps import MapRow
 from tui.shown.quantities import Quantity
 from tui.watch.seen import Follower, Seen
 from tui.widgets.chart import Chart
@@ -103,7 +104,7 @@ class ArrangingScreen(LookingScreen):
     def draw_table(self, seen: Seen) -> None:
         """The lanes, with the value of the chosen quantity at the cursor or at their ends."""
         item, cursor = self.selection.item(), self.chart.plot.cursor
-        shown = item if isinstance(item, Quantity) else None
+        shown = item if isinstance(item, Quantity) else item.quantity if isinstance(item, MapRow) else None
         axis = self.selection.drawn_axis(shown) if shown is not None else "step"
         # On a path there are many places with one x.
         cursor = cursor if shown is not None and self.chart.is_plot and not traces.is_plane(axis) else None

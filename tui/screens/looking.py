@@ -7,6 +7,7 @@ import time
 from textual.screen import Screen
 
 from solver import claims, settings
+from solver.maps import offered
 from solver.records import Claim
 from solver.refusal import BadSetting
 from tui import memory
@@ -15,9 +16,8 @@ from tui.host import Host
 from tui.screens.dialogs import AskDialog
 from tui.screens.finder import Entry, Finder
 from tui.screens.selection import Selection
-from tui.shown import quantities
-from tui.shown.figures import Figure
-from tui.shown.items import Item, title
+from tui.shown import maps, quantities
+from tui.shown.items import FIGURES, Item, title
 from tui.shown.pictures import Pictures
 from tui.shown.quantities import Quantity
 from tui.shown.sheets import Sheet
@@ -105,6 +105,10 @@ class LookingScreen(Screen[None]):
     def on_quantity_list_chosen(self, message: QuantityList.Chosen) -> None:
         self.show(changed=self.selection.choose(message.index))
 
+    def on_chart_pressed(self, message: Chart.Pressed) -> None:
+        if self.selection.press_on_map(self.chart, message.column, message.row):
+            self.redraw()
+
     def on_chart_wheeled(self, message: Chart.Wheeled) -> None:
         if self.selection.turn_page(self.chart, message.lines):
             self.redraw()
@@ -113,7 +117,13 @@ class LookingScreen(Screen[None]):
         self.show(changed=self.selection.choose_view(number))
 
     def action_figure(self) -> None:
-        self._choose_kind(Figure, "this run has no figure")
+        self._choose_kind(FIGURES, "this run has no figure")
+
+    def action_map(self) -> None:
+        if self.selection.choose_map():
+            self.show(changed=True)
+        else:
+            self.notify("a map needs two fields with several values each: give lists in a new run")
 
     def action_claims(self) -> None:
         self._choose_kind(Sheet, "this run's preset makes no claims")
@@ -121,7 +131,7 @@ class LookingScreen(Screen[None]):
     def action_pictures(self) -> None:
         self._choose_kind(Pictures, "there is no picture of this run yet, or its matrices are too large")
 
-    def _choose_kind(self, kind: type[Item], none: str) -> None:
+    def _choose_kind(self, kind: type[Item] | tuple[type[Item], ...], none: str) -> None:
         item = self.selection.item()
         already = isinstance(item, kind) and not (isinstance(item, Sheet) and item.claim)
         if (already and self.selection.turn_page(self.chart)) or self.selection.choose_kind(kind):
@@ -182,11 +192,23 @@ class LookingScreen(Screen[None]):
         else:
             lanes = []
         found += [Entry(f"x axis  {quantities.axis_name(axis)}", "axis", axis) for axis in quantities.axes(history)]
+        found += self._map_entries()
         fitting = [entry for entry in found if entry.fits(words)]
         matching = [entry.key for entry in lanes if entry.fits(words)]
         if words and 1 < len(matching) < len(lanes):
             fitting.insert(0, Entry(f"lanes  only these {len(matching)}: {words}", "lanes", ",".join(matching)))
         return fitting
+
+    def _map_entries(self) -> list[Entry]:
+        """What a map can show, and over which settings."""
+        if self.selection.map_row() is None:
+            return []
+        axes = [
+            Entry(f"map axes  {maps.field_name(x)} →, {maps.field_name(y)} ↑", "map axes", f"{x} {y}")
+            for x, y in self.selection.map.axes()
+        ]
+        there = offered(self.follower.history)
+        return axes + [Entry(f"map  {maps.name_of(one)}", "map", one.name) for one in there]
 
     def _found(self, entry: Entry | None) -> None:
         if entry is None:
@@ -196,9 +218,21 @@ class LookingScreen(Screen[None]):
         elif entry.kind == "axis":
             self.selection.choose_axis(entry.key)
             self._keep_moment()
+        elif entry.kind in ("map", "map axes"):
+            self._found_map(entry)
         else:
             self.selection.lanes = frozenset(int(index) for index in entry.key.split(",")) if entry.key else None
         self.show(changed=True)
+
+    def _found_map(self, entry: Entry) -> None:
+        choice, row = self.selection.map, self.selection.map_row()
+        if row is None:
+            return
+        if entry.kind == "map axes":
+            choice.choose_axes(*entry.key.split())
+        else:
+            choice.choose_statistic(next(one for one in offered(self.follower.history) if one.name == entry.key))
+        self.selection.choose_key(row.key)
 
     def action_log_x(self) -> None:
         self.show(changed=self.selection.toggle_log("x"))
@@ -226,8 +260,10 @@ class LookingScreen(Screen[None]):
         self.redraw()
 
     def action_cursor(self, where: str) -> None:
-        if self.chart.is_plot:
-            cells = _FAR if where.startswith("far") else 1
+        cells = _FAR if where.startswith("far") else 1
+        if self.selection.move_on_map(across=-cells if where.endswith("left") else cells):
+            self.redraw()
+        elif self.chart.is_plot:
             self.chart.plot.move_cursor(-cells if where.endswith("left") else cells)
             self.chart.redraw()
             self.read_cursor()
@@ -236,12 +272,13 @@ class LookingScreen(Screen[None]):
         plot = self.chart.plot
         if how == "all":
             plot.reset()
+            self.selection.map.cursor = None
             self.selection.view = type(self.selection.view)()
         elif self.selection.move_view(closer=1 if how.startswith("in") else -1):
             self.redraw()
             return
         elif not self.chart.is_plot:
-            self.notify("a page of text has nothing to zoom")
+            self.notify("a map or a page of text has nothing to zoom")
             return
         elif how in ("in y", "out y"):
             plot.zoom_y(_ZOOM if how == "in y" else 1.0 / _ZOOM)
@@ -251,6 +288,9 @@ class LookingScreen(Screen[None]):
 
     def action_pan(self, where: str) -> None:
         across, up = {"left": (-1, 0), "right": (1, 0), "up": (0, 1), "down": (0, -1)}[where]
+        if self.selection.move_on_map(across, up):
+            self.redraw()
+            return
         if not self.selection.move_view(across=across, down=-up):
             if not self.chart.is_plot or not self.chart.plot.is_zoomed:
                 self.notify("all of it is shown: + zooms in")

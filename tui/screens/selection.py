@@ -7,16 +7,19 @@ import math
 import msgspec
 
 from solver.history import History, LaneHistory
+from solver.maps import Table
 from solver.refusal import BadSetting
 from solver.series import AXES
+from tui.draw import heatmap, heatmap_svg
 from tui.draw.curves import Curve, Mark
 from tui.draw.matrix import View
 from tui.memory import Look
-from tui.shown import look_for, quantities, traces
+from tui.shown import look_for, maps, quantities, traces
 from tui.shown.bands import FEWEST_SEEDS
 from tui.shown.figures import HOLLOW, Figure, figures
 from tui.shown.items import Item, first, items, named
 from tui.shown.listing import Listing, listing, matcher
+from tui.shown.maps import MapRow
 from tui.shown.pictures import Pictures, Scene
 from tui.shown.quantities import Quantity
 from tui.shown.sheets import Sheet, claim_sheets
@@ -44,6 +47,8 @@ class Selection:
         self._known_extents: dict[str, tuple[object, list[Curve]]] = {}
         self._figures = figures(seen.order.spec)
         self._claims = claim_sheets(seen.order)
+        self.map = maps.Choice(seen.order.spec, look.map)
+        """Which map is shown, where two fields are swept."""
         self.items: list[Item] = []
         self.lanes: frozenset[int] | None = None
         """The lanes that are shown; None for all."""
@@ -61,7 +66,7 @@ class Selection:
     def look(self) -> Look:
         """The choices that another run of the same preset begins with."""
         # A page or a picture is read once; a chart is what one comes back to.
-        item = self._chosen if isinstance(self.item(), Figure | Quantity) else ""
+        item = self._chosen if isinstance(self.item(), Quantity | Figure | MapRow) else ""
         return Look(
             item=item,
             axis=self._axis,
@@ -69,12 +74,14 @@ class Selection:
             bands=self._bands,
             pinned=list(self._pinned),
             asked=self._asked,
+            map=self.map.remembered(),
         )
 
     def update(self, seen: Seen, others: list[Seen], whole: Seen | None = None) -> None:
         """Takes up what the runs have by now; in a replay ``whole`` is all of the run."""
         self.seen, self.others, self._whole = seen, others, whole
-        self.items = items(seen, self._figures, self._claims, others)
+        row = self.map.row(seen.history)
+        self.items = items(seen, [*self._figures, *([] if row is None else [row])], self._claims, others)
         if self.item() is None and any(len(lane) for lane in seen.history.lanes):
             self._chosen = first(self.items, seen.order.preset.opens)
 
@@ -149,7 +156,7 @@ class Selection:
             return True
         return False
 
-    def choose_kind(self, kind: type[Item], *, explaining: bool = False) -> bool:
+    def choose_kind(self, kind: type[Item] | tuple[type[Item], ...], *, explaining: bool = False) -> bool:
         """The first row of a kind, or from there the next one; False where there is none."""
         places = [
             place
@@ -192,7 +199,11 @@ class Selection:
         self.lanes = frozenset({following}) if following < len(self.seen.history.lanes) else None
 
     def next_axis(self) -> None:
-        """Steps, flow time, evaluations, seconds: those that every lane has."""
+        """Steps, flow time, evaluations, seconds: those that every lane has; on a map the next pair of fields."""
+        item = self.item()
+        if isinstance(item, MapRow):
+            self.map.next_axes(item)
+            return
         usable = [axis for axis in AXES if axis in quantities.axes(self.seen.history)]
         self._axis = usable[(usable.index(self._axis) + 1) % len(usable)] if self._axis in usable else "step"
 
@@ -209,6 +220,9 @@ class Selection:
     def toggle_log(self, axis: str) -> bool:
         """A logarithmic axis, or a linear one; False where what is shown has no axes."""
         item = self.item()
+        if isinstance(item, MapRow) and axis == "y":
+            self._log_by_hand[item.log_key] = not self._heat_map(item).log
+            return True
         if not isinstance(item, Figure | Quantity):
             return False
         self._log_by_hand[self._log_key(item, axis)] = not self._log(item, axis)
@@ -253,8 +267,59 @@ class Selection:
             start, view = (0, View()) if key else (self._start, self.view)
             scene = Scene(self.seen.history, self.chosen_lane(), self.seen.truths, start, view)
             chart.paint(lambda width, height: item.rows(scene, width, height))
+        elif isinstance(item, MapRow):
+            self._draw_map(chart, item, prefix)
         else:
             self.draw_curves(chart, item, prefix)
+
+    def _draw_map(self, chart: Chart, item: MapRow, prefix: str) -> None:
+        """The fields of the lanes that are shown, and as a figure the same on paper."""
+        heat, cursor = self._heat_map(item), item.cursor
+        on_screen = msgspec.structs.replace(heat, title=prefix + heat.title)
+        chart.paint(
+            lambda width, height: heatmap.rows(on_screen, cursor, chart.plot.marker, width, height),
+            lambda origin, width: heatmap_svg.figure(heat, origin, width),
+        )
+
+    def _heat_map(self, item: MapRow) -> heatmap.HeatMap:
+        return maps.heat_map(self.cells(item), self._log_by_hand.get(item.log_key))
+
+    def cells(self, item: MapRow) -> Table:
+        """The cells of a map, over the lanes that are shown."""
+        lanes = [lane for lane in self.seen.history.lanes if self.lanes is None or lane.index in self.lanes]
+        return self.map.table(item, lanes)
+
+    def map_row(self) -> MapRow | None:
+        """The map of the run; None where fewer than two fields are swept."""
+        return next((item for item in self.items if isinstance(item, MapRow)), None)
+
+    def choose_map(self) -> bool:
+        """The map of the chosen quantity, on a map that of the next number; False where there is none."""
+        item, row = self.item(), self.map_row()
+        if row is None:
+            return False
+        if isinstance(item, MapRow):
+            self.map.next_statistic(item, self.seen.history)
+        elif isinstance(item, Quantity):
+            self.map.choose_statistic(maps.statistic_of(item))
+        return self.choose_key(row.key)
+
+    def move_on_map(self, across: int = 0, up: int = 0) -> bool:
+        """Another field is read out; False where no map is shown."""
+        item = self.item()
+        if not isinstance(item, MapRow):
+            return False
+        self.map.move_cursor(item, across, up)
+        return True
+
+    def press_on_map(self, chart: Chart, column: int, row: int) -> bool:
+        """The field at a cell of the chart is read out; False where none is there."""
+        item = self.item()
+        if not isinstance(item, MapRow):
+            return False
+        found = heatmap.place_at(self._heat_map(item), item.cursor, *chart.size, column, row)
+        self.map.cursor = found or self.map.cursor
+        return found is not None
 
     def draw_curves(self, chart: Chart, item: Figure | Quantity, prefix: str = "") -> None:
         """The curves of a row; a chart that showed another one has limits of its own."""

@@ -1,4 +1,4 @@
-"""The rows of the live view's list: figures, pictures, series and pages of text."""
+"""The rows of the live view's list: figures, maps, pictures, series and pages of text."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from collections.abc import Sequence
 
 from tui.shown import pictures, quantities
 from tui.shown.figures import Figure
+from tui.shown.maps import MapRow
 from tui.shown.pictures import Pictures
 from tui.shown.quantities import Quantity
 from tui.shown.sheets import Sheet, sheets
 from tui.watch.seen import Seen
 
-Item = Figure | Quantity | Pictures | Sheet
+Item = Figure | MapRow | Quantity | Pictures | Sheet
+FIGURES = (Figure, MapRow)
+"""What lanes make together."""
 
 
-def items(seen: Seen, own: Sequence[Figure], claims: Sequence[Sheet], others: Sequence[Seen] = ()) -> list[Item]:
-    """The rows of the list: figures, pages and pictures first, then every quantity that a lane records, then claims."""
+def items(
+    seen: Seen, own: Sequence[Figure | MapRow], claims: Sequence[Sheet], others: Sequence[Seen] = ()
+) -> list[Item]:
+    """The rows of the list: figures, maps, pages and pictures, then every quantity that a lane records, then claims."""
     found: list[Item] = []
     if seen.history.lanes:
         found += own
@@ -54,7 +59,7 @@ def key_of(found: Sequence[Item], item: Item) -> str:
             None,
         )
         return str(item.declared.keys[0]) if first_of == item else ""
-    kinds: list[tuple[type[Item], str]] = [(Figure, "6"), (Pictures, "7")]
+    kinds: list[tuple[tuple[type[Item], ...], str]] = [(FIGURES, "6"), ((Pictures,), "7")]
     for kind, key in kinds:
         if isinstance(item, kind):
             return key if next(one for one in found if isinstance(one, kind)) == item else ""

@@ -58,7 +58,8 @@ class Quantity(msgspec.Struct, frozen=True):
         return f"{self.series} {self.rank}"
 
 
-_ALL = tuple(sorted((Quantity(series, row) for series in SERIES for row in series.rows), key=lambda one: one.row.place))
+ALL = tuple(sorted((Quantity(series, row) for series in SERIES for row in series.rows), key=lambda one: one.row.place))
+"""Every quantity there is, in the order of the list."""
 
 
 def axis_name(axis: str) -> str:
@@ -74,7 +75,7 @@ def axes(history: History) -> list[str]:
     if not history.lanes:
         return ["step"]
     every = [name for name in history.lanes[0].columns if all(name in lane.columns for lane in history.lanes)]
-    named = {quantity.series for quantity in _ALL}
+    named = {quantity.series for quantity in ALL}
     return [name for name in every if name in AXES or name in named]
 
 
@@ -82,7 +83,7 @@ def available(histories: Sequence[History]) -> list[Quantity]:
     """The quantities that any lane of the runs records."""
     found = []
     lanes = [lane for history in histories for lane in history.lanes]
-    for quantity in _ALL:
+    for quantity in ALL:
         for lane in lanes:
             if quantity.series not in lane.series or quantity.declared.unless in lane.series:
                 continue

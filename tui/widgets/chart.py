@@ -17,6 +17,8 @@ from tui.widgets.rows import Rows
 
 Painter = Callable[[int, int], list[Row]]
 """Rows for a width and a height."""
+Figure = Callable[[Origin, Width], str]
+"""The same as a picture for a talk or a paper."""
 
 _ZOOM = 0.8
 
@@ -31,6 +33,13 @@ class Chart(Rows):
             super().__init__()
             self.lines = lines
 
+    class Pressed(Message):
+        """A picture or a page was clicked: column and row."""
+
+        def __init__(self, column: int, row: int) -> None:
+            super().__init__()
+            self.column, self.row = column, row
+
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.plot = Plot()
@@ -43,6 +52,7 @@ class Chart(Rows):
         """What is drawn, and the name of its x axis."""
         self._extent: Sequence[Curve] = ()
         self._painter: Painter = self._plotted
+        self._figure: Figure | None = None
         self._held: tuple[int, int] | None = None
         """The cell under a pressed button."""
         self._was_dragged = False
@@ -65,9 +75,9 @@ class Chart(Rows):
     def _plotted(self, width: int, height: int) -> list[Row]:
         return self.plot.draw(width, height, self.curves, self.marks, *self.titles, self._extent)
 
-    def paint(self, painter: Painter) -> None:
-        """Shows what ``painter`` makes, now and at every other size."""
-        self._painter = painter
+    def paint(self, painter: Painter, figure: Figure | None = None) -> None:
+        """Shows what ``painter`` makes, now and at every other size; exported as ``figure`` says, else as shown."""
+        self._painter, self._figure = painter, figure
         self.redraw()
 
     def redraw(self) -> None:
@@ -77,7 +87,9 @@ class Chart(Rows):
             self.show(self._painter(width, height))
 
     def as_svg(self, origin: Origin, width: Width = "talk") -> str:
-        """What is shown as a picture for a talk or a paper: curves as lines, anything else cell by cell."""
+        """What is shown as a picture for a talk or a paper: curves as lines, maps as fields, the rest cell by cell."""
+        if self._figure is not None:
+            return self._figure(origin, width)
         drawn = self.plot.drawn
         if self.is_plot and drawn is not None:
             return svg.chart(self.curves, self.marks, *self.titles, drawn.x, drawn.y, origin, width)
@@ -114,7 +126,9 @@ class Chart(Rows):
         self._wheel(event, 1.0 / _ZOOM, 3)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        if self.is_plot and self.plot.drawn is not None:
+        if not self.is_plot:
+            self.post_message(self.Pressed(*self._cell(event)))
+        elif self.plot.drawn is not None:
             self._held, self._was_dragged = self._cell(event), False
             self.capture_mouse()
 

@@ -11,13 +11,16 @@ from textual.widget import Widget
 
 from tui.draw.cells import STRONG, TEXT, Row, changed_spans
 from tui.draw.heat import FIRST_HEAT, LEVELS
-from tui.draw.palette import CHOSEN, DARK, LIGHT, SIGNS, Rgb, heat, inks
+from tui.draw.palette import CHOSEN, DARK, FIRST_SHADE, LIGHT, SHADES, SIGNS, Rgb, heat, inks
+from tui.draw.palette import shades as map_shades
 
 
 def _styles_on(ground: Rgb, *, is_true: bool) -> dict[int, Style]:
     """How each colour number is painted on a ground, in 256 colours or, for pictures, more."""
     shades = heat(ground, is_true=is_true)
     styles = {colour: Style(color=f"color({code})", bold=colour in SIGNS) for colour, code in inks(ground).items()}
+    of_maps = enumerate(map_shades(is_true=is_true), FIRST_SHADE)
+    styles |= {colour: Style(color=ink, bgcolor=under) for colour, (ink, under) in of_maps}
     styles |= {TEXT: Style.null(), STRONG: Style(bold=True), CHOSEN: Style(reverse=True)}
     return styles | {
         FIRST_HEAT + LEVELS * above + below: Style(color=shades[above], bgcolor=shades[below])
@@ -27,7 +30,7 @@ def _styles_on(ground: Rgb, *, is_true: bool) -> dict[int, Style]:
 
 
 # Colours with a ground of their own, which a blank beside them must not take.
-_BACKED = {CHOSEN, *range(FIRST_HEAT, FIRST_HEAT + LEVELS**2)}
+_BACKED = {CHOSEN, *range(FIRST_HEAT, FIRST_HEAT + LEVELS**2), *range(FIRST_SHADE, FIRST_SHADE + SHADES)}
 
 # Textual paints a changed span from the left edge of its widget (textual issue 5625), so the rows are shown by a few
 # narrow widgets side by side. Measured on live runs: a third of the bytes with eight of them, little more with three,
