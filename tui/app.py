@@ -15,6 +15,7 @@ import presets
 from presets import Preset
 from solver import estimate, machine, runs, settings
 from solver.fields import Raw
+from solver.maps import Table
 from solver.progress import progress
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
@@ -237,10 +238,12 @@ class ImplicitApp(Host):
             self.pop_screen()
         self.set_timer(0.3, self._warm_up)
 
-    def ask_export(self, directory: RunDirectory, chart_svg: Callable[[Origin, Width], str] | None) -> None:
+    def ask_export(
+        self, directory: RunDirectory, chart_svg: Callable[[Origin, Width], str] | None, cells: Table | None = None
+    ) -> None:
         from tui import exporting
 
-        exporting.ask(self, directory, chart_svg)
+        exporting.ask(self, directory, chart_svg, cells)
 
     def _live_screens(self) -> dict[str, LiveScreen]:
         """What shows runs under way, by run; one that waits is not."""

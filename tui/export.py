@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from solver import export
+from solver import export, history, maps
+from solver.maps import Table
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui.draw import png
 
-Format = Literal["json", "jsonl", "csv", "svg", "png", "screen", "screen-png"]
+Format = Literal["json", "jsonl", "csv", "map", "svg", "png", "screen", "screen-png"]
 FORMATS: dict[Format, str] = {
     "json": "the run whole, as implicit-tui/run",
     "csv": "a row for each recorded state",
+    "map": "the map of a sweep, a row for each field",
     "jsonl": "the log, line by line",
     "svg": "the chart, for a talk or a paper",
     "png": "the chart, as pixels",
@@ -21,7 +23,7 @@ FORMATS: dict[Format, str] = {
 }
 CHARTS: tuple[Format, ...] = ("svg", "png")
 PICTURES: tuple[Format, ...] = (*CHARTS, "screen", "screen-png")
-_SUFFIXES: dict[Format, str] = {"screen": ".screen.svg", "screen-png": ".screen.png"}
+_SUFFIXES: dict[Format, str] = {"map": ".map.csv", "screen": ".screen.svg", "screen-png": ".screen.png"}
 # Of a chart, whatever its size in print: 570 dots an inch in a column of a paper.
 _PIXELS_ACROSS = 1920
 
@@ -51,12 +53,23 @@ def picture(kind: Format, drawn: str) -> bytes:
     return png.png(drawn) if kind == "screen-png" else drawn.encode()
 
 
+def table(directory: RunDirectory, asked: str) -> Table:
+    """The cells of the map that is asked for, as ``maps.read`` takes it. Raises BadSetting."""
+    order = directory.order()
+    found = history.read(directory.log)
+    if not found.lanes:
+        raise BadSetting(f"run {directory.id} has recorded nothing yet: there is no map of it")
+    return maps.read(asked, order.spec, found)
+
+
 def data(directory: RunDirectory, kind: Format) -> bytes:
-    """The run as JSON, JSON lines or CSV. Raises BadSetting."""
+    """The run as JSON, JSON lines or CSV, or the map that it starts with. Raises BadSetting."""
     if kind == "jsonl":
         try:
             return directory.log.read_bytes()
         except OSError as error:
             raise BadSetting(f"run {directory.id} has no readable log ({error.strerror}): nothing to export") from None
+    if kind == "map":
+        return maps.to_csv(table(directory, ""))
     exported = export.build(directory)
     return export.to_json(exported) if kind == "json" else export.to_csv(exported)

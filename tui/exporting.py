@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.segment import Segment
 
-from solver import files
+from solver import files, maps
 from solver.machine import readable_bytes
+from solver.maps import Table
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui.draw import cell_svg
@@ -23,8 +24,13 @@ from tui.text import inert
 _MOST_COPIED = 74_000
 
 
-def ask(host: Host, directory: RunDirectory, chart_svg: Callable[[Origin, Width], str] | None) -> None:
-    """Asks for a format and a place, writes there, and says where it went."""
+def ask(
+    host: Host,
+    directory: RunDirectory,
+    chart_svg: Callable[[Origin, Width], str] | None,
+    cells: Table | None = None,
+) -> None:
+    """Asks for a format and a place, writes there, and says where it went; offers the map where there are cells."""
 
     def chosen(wanted: Wanted | None) -> None:
         if wanted is not None:
@@ -33,8 +39,7 @@ def ask(host: Host, directory: RunDirectory, chart_svg: Callable[[Origin, Width]
             host.call_after_refresh(write, wanted)
 
     def write(wanted: Wanted) -> None:
-        drawn = None
-        chart = None
+        drawn, chart, table = None, None, None
         try:
             if chart_svg is not None:
                 chart = chart_svg(origin(directory.id, directory.order()), host.config.figure_width)
@@ -42,12 +47,15 @@ def ask(host: Host, directory: RunDirectory, chart_svg: Callable[[Origin, Width]
                 drawn = chart
             elif wanted.kind in PICTURES and chart_svg is not None:
                 drawn = screen_svg(host)
+            elif wanted.kind == "map" and cells is not None:
+                table = maps.to_csv(cells)
         except BadSetting as error:
             host.complain(f"nothing was written: {error}")
             return
-        host.run_worker(lambda: _export(host, directory, wanted, drawn, chart), thread=True, exit_on_error=False)
+        host.run_worker(lambda: _export(host, directory, wanted, drawn, chart, table), thread=True, exit_on_error=False)
 
-    host.push_screen(ExportDialog(Path.cwd() / directory.id, with_pictures=chart_svg is not None), chosen)
+    dialog = ExportDialog(Path.cwd() / directory.id, with_pictures=chart_svg is not None, with_map=cells is not None)
+    host.push_screen(dialog, chosen)
 
 
 def screen_svg(host: Host) -> str:
@@ -58,10 +66,15 @@ def screen_svg(host: Host) -> str:
     return cell_svg.picture(lines, host.ansi_theme, "implicit-tui")
 
 
-def _export(host: Host, directory: RunDirectory, wanted: Wanted, drawn: str | None, chart: str | None) -> None:
+def _export(
+    host: Host, directory: RunDirectory, wanted: Wanted, drawn: str | None, chart: str | None, table: bytes | None
+) -> None:
     path = wanted.path
     try:
-        document = data(directory, wanted.kind) if drawn is None else picture(wanted.kind, drawn)
+        if drawn is not None:
+            document = picture(wanted.kind, drawn)
+        else:
+            document = data(directory, wanted.kind) if table is None else table
         if path is not None:
             files.replace_file(path, document)
     except (BadSetting, OSError) as error:

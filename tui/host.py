@@ -10,6 +10,7 @@ from textual.app import App
 from presets import Preset
 from solver import control
 from solver.fields import Raw
+from solver.maps import Table
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
 from solver.spec import RunSpec
@@ -136,5 +137,10 @@ class Host(App[None]):
         """Back to where the run was opened from: the list of runs, or the presets."""
 
     @abstractmethod
-    def ask_export(self, directory: RunDirectory, chart_svg: Callable[[Origin, Width], str] | None) -> None:
-        """Asks for a format and a place, writes there, and says where it went; with pictures where a chart is shown."""
+    def ask_export(
+        self, directory: RunDirectory, chart_svg: Callable[[Origin, Width], str] | None, cells: Table | None = None
+    ) -> None:
+        """Asks for a format and a place, writes there, and says where it went.
+
+        With pictures where a chart is shown, and with a map where the run has these cells.
+        """

@@ -6,12 +6,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from solver import client, files, runs
+from solver import client, files, maps, runs
 from solver.refusal import BadSetting
+from solver.rundir import RunDirectory
 from tui.commands import output
-from tui.draw.paper import WIDTHS
-from tui.export import CHARTS, FORMATS, PICTURES, check, data
+from tui.draw import heatmap_svg
+from tui.draw.paper import WIDTHS, Width
+from tui.export import CHARTS, FORMATS, PICTURES, Format, check, data, picture, table
+from tui.shown.maps import heat_map
+from tui.shown.origin import origin
 
+_OF_MAPS: tuple[Format, ...] = ("csv", "map", *CHARTS)
 _LEAST, _MOST = (40, 12), (400, 200)
 
 
@@ -23,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(FORMATS),
         default="json",
         help="; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items()),
+    )
+    parser.add_argument(
+        "--map",
+        metavar="x=FIELD,y=FIELD,value=SERIES",
+        help="with csv, svg or png: the map of a sweep, as told or else as it starts; singular_values.2 is σ₂, and "
+        "depth=3 takes such lanes alone",
     )
     parser.add_argument("--keys", default="", metavar="K,K,…", help="pressed before a picture is taken, as in 3,x")
     parser.add_argument(
@@ -39,8 +50,16 @@ def main(arguments: argparse.Namespace) -> int:
         raise BadSetting(
             f"--width is of a chart, not of {arguments.format}: give --format {' or '.join(CHARTS)} with it", "width"
         )
+    if arguments.map is not None:
+        if arguments.format not in _OF_MAPS:
+            kinds = f"{', '.join(_OF_MAPS[:-1])} or {_OF_MAPS[-1]}"
+            raise BadSetting(f"--map goes with --format {kinds}, not with {arguments.format}", "map")
+        if arguments.keys:
+            raise BadSetting("--keys choose what is shown, which --map says already: leave one of the two out", "keys")
     path = None if arguments.out == "-" else client.check_export_path(Path(arguments.out))
-    if arguments.format in PICTURES:
+    if arguments.map is not None or arguments.format == "map":
+        written = _map(directory, arguments.format, arguments.map or "", arguments.width)
+    elif arguments.format in PICTURES:
         check(arguments.format)
         size = _size(arguments.size)
         directory.order()
@@ -61,6 +80,19 @@ def main(arguments: argparse.Namespace) -> int:
         raise BadSetting(f"--out {path} could not be written ({error.strerror}): what was there is unchanged") from None
     print(f"export {path}", file=sys.stderr)
     return 0
+
+
+def _map(directory: RunDirectory, kind: Format, asked: str, width: Width | None) -> bytes:
+    """The map of a run as CSV, or drawn so wide. Raises BadSetting."""
+    check(kind)
+    cells = table(directory, asked)
+    if kind not in CHARTS:
+        return maps.to_csv(cells)
+    from tui import config
+
+    order = directory.order()
+    drawn = heatmap_svg.figure(heat_map(cells), origin(directory.id, order), width or config.read().figure_width)
+    return picture(kind, drawn)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -35,13 +35,15 @@ class ExportDialog(ModalScreen[Wanted | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("export")
 
-    def __init__(self, proposed: Path, *, with_pictures: bool) -> None:
+    def __init__(self, proposed: Path, *, with_pictures: bool, with_map: bool = False) -> None:
         super().__init__()
         self._proposed = f"{proposed}.json"
         self._is_chosen = False
         """Whether the person has said a format."""
         self._agreed: Path | None = None
-        self._kinds: list[Format] = [kind for kind in FORMATS if with_pictures or kind not in PICTURES]
+        self._kinds: list[Format] = [
+            kind for kind in FORMATS if (with_pictures or kind not in PICTURES) and (with_map or kind != "map")
+        ]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):

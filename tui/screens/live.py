@@ -316,7 +316,9 @@ class LiveScreen(ArrangingScreen):
             self.notify("the run has already ended")
 
     def action_export(self) -> None:
-        self.app.ask_export(self.directory, self.chart.as_svg)
+        row = self.selection.map_row()
+        cells = None if row is None else self.selection.cells(row)
+        self.app.ask_export(self.directory, self.chart.as_svg, cells)
 
     def action_new(self) -> None:
         self.app.edit_run(self.order)
