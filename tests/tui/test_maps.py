@@ -8,6 +8,7 @@ import string
 from typing import Any
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,6 +122,23 @@ def test_a_map_larger_than_its_place_shows_what_lies_about_the_cursor() -> None:
         rows = heatmap.rows(drawn, cursor, "block", 40, 12)
         assert any(CHOSEN in colours for _, colours in rows)
         assert drawn.y_labels[cursor.y] in {text.split("│")[0].strip() for text, _ in rows}
+
+
+def test_how_many_lanes_go_on_is_said_whole_at_every_width() -> None:
+    drawn = msgspec.structs.replace(heat(), going="3 of 12 lanes have ended", hint="keys")
+    above = [[text.rstrip() for text, _ in heatmap.rows(drawn, None, "block", width, 17)[:2]] for width in (80, 30)]
+    assert above == [["map of error · 3 of 12 lanes have ended", "keys"], ["map of error", "3 of 12 lanes have ended"]]
+
+
+def test_fields_that_are_just_wide_enough_have_their_numbers_in_the_place_of_an_axis() -> None:
+    """Eight values of five columns beside labels of five: as at 80 × 24."""
+    drawn = heat(8, 3)
+    drawn.y_labels[:] = ["1e-4", "0.001", "4"]
+    for width, is_there in ((44, False), (45, True), (46, True)):
+        rows = heatmap.rows(drawn, None, "block", width, 12)
+        (text,) = (text for text, _ in rows if text.lstrip().startswith("1e-4"))
+        assert ("1e7" in text) == is_there
+        assert ("│" in text) == (width != 45)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

@@ -52,8 +52,14 @@ class HeatMap(msgspec.Struct, frozen=True):
     """fields[j][i] at the j-th value of y, which goes upwards, and the i-th of x; None where no lane is."""
     log: bool
     """Whether the scale of the shades is logarithmic."""
+    going: str = ""
+    """How many lanes have ended, while some go on."""
     hint: str = ""
     """What is said in the place of a field that is read out."""
+
+    @property
+    def whole_title(self) -> str:
+        return f"{self.title} · {self.going}" if self.going else self.title
 
 
 class Place(NamedTuple):
@@ -73,6 +79,8 @@ class _Layout(NamedTuple):
     has_name: bool
     """Whether the name of x has a row."""
     has_bar: bool
+    has_axis: bool
+    """Whether there is a line between the values of y and the fields."""
     left: int
     width: int
     height: int
@@ -101,8 +109,14 @@ def shade(value: float, scale: Scale | None) -> int:
 def rows(heat: HeatMap, cursor: Place | None, marker: Marker, width: int, height: int) -> list[Row]:
     """``height`` rows of ``width``: title, what stands at the cursor, the fields with their axes, and the scale."""
     layout, scale = _layout(heat, cursor, width, height), shades(heat)
-    said = heat.hint if cursor is None else _said(heat, cursor, width)
-    above = [(heat.title, TEXT), (said, DIM if cursor is None else TEXT), (f"{heat.y_name} ↑", DIM)]
+    is_whole = len(heat.whole_title) <= width
+    hint = heat.hint if is_whole or not heat.going else heat.going
+    said = hint if cursor is None else _said(heat, cursor, width)
+    above = [
+        (heat.whole_title if is_whole else heat.title, TEXT),
+        (said, DIM if cursor is None else TEXT),
+        (f"{heat.y_name} ↑", DIM),
+    ]
     lines = fit(above[: layout.above], width, layout.above)
     for y in reversed(layout.ys):
         lines += _lines(heat, y, cursor, layout, scale, width)
@@ -138,7 +152,10 @@ def _layout(heat: HeatMap, cursor: Place | None, width: int, height: int) -> _La
     spare = height - has_title - has_labels - has_said - n_y
     has_bar, has_y_name, has_name = spare > 0, spare > 1, spare > 2
     room = max(1, n_y + spare - has_bar - has_y_name - has_name)
-    left = min(_MARGIN, max(map(len, heat.y_labels)) + 1, width // 2)
+    longest = max(map(len, heat.y_labels))
+    # The axis is given up where fields then have room for their numbers.
+    is_tight = (width - longest - 1) // n_x < _WITH_NUMBER <= (width - longest) // n_x
+    left = min(_MARGIN, longest + (not is_tight), width // 2)
     across, tall = max(1, min(_WIDEST, (width - left) // n_x)), max(1, min(_TALLEST, room // n_y))
     at = cursor or Place(0, 0)
     return _Layout(
@@ -146,6 +163,7 @@ def _layout(heat: HeatMap, cursor: Place | None, width: int, height: int) -> _La
         has_labels=has_labels,
         has_name=has_name,
         has_bar=has_bar,
+        has_axis=not is_tight,
         left=left,
         width=across,
         height=tall,
@@ -174,9 +192,9 @@ def _lines(heat: HeatMap, y: int, cursor: Place | None, layout: _Layout, scale: 
     found = []
     for line in range(layout.height):
         is_middle = line == (layout.height - 1) // 2
-        room = layout.left - 1
-        name = cut(heat.y_labels[y], room) if is_middle and room > 0 else ""
-        text = f"{name:>{room}}│" if room >= 0 else ""
+        room = max(0, layout.left - layout.has_axis)
+        name = cut(heat.y_labels[y], room) if is_middle else ""
+        text = f"{name:>{room}}{'│' * layout.has_axis}"
         colours = bytes([DIM] * len(text))
         for x in layout.xs:
             field = heat.fields[y][x]
@@ -197,16 +215,16 @@ def _ground(field: Field | None, scale: Scale | None) -> int:
 
 
 def _field(field: Field | None, width: int, scale: Scale | None) -> tuple[str, int]:
+    """What is written in a field so wide: its number or the digit of its shade, its sign, or both; and its colour."""
     if field is None:
         return " " * width, TEXT
-    sign = BROKEN if field.is_broken else HOLLOW if field.is_hollow else ""
-    if not math.isfinite(field.value):
-        return f"{sign:^{width}}", TEXT
-    number = brief(field.value, width - 1 - len(sign)) if width >= _WITH_NUMBER else ""
-    if not number and not field.is_hollow:
-        # The digit of the shade, or the sign that says more.
-        number = "" if sign else str(shade(field.value, scale))
-    return f"{sign + number:^{width}}"[:width], _ground(field, scale)
+    told = BROKEN if field.is_broken else HOLLOW if field.is_hollow else ""
+    if math.isfinite(field.value):
+        number = brief(field.value, width - 1 - len(told)) if width >= _WITH_NUMBER else ""
+        told += number or ("" if told else str(shade(field.value, scale)))
+    # A blank before it parts it from what stands to its left, whatever the colours.
+    blank = " " * (width > 1)
+    return f"{blank}{told:^{width - len(blank)}}"[:width], _ground(field, scale)
 
 
 def brief(value: float, room: int) -> str:

@@ -32,9 +32,9 @@ def figure(heat: HeatMap, origin: Origin | None = None, width: Width = "talk") -
     bottom = box.top + box.height
     middle = box.top + box.height / 2
     body = [
-        *page.begun(heat.title, origin, paper, height),
+        *page.begun(heat.whole_title, origin, paper, height),
         page.text(
-            left, margin + paper.title, page.cut_to(heat.title, paper.width - left, paper.title), size=paper.title
+            left, margin + paper.title, page.cut_to(heat.whole_title, paper.width - left, paper.title), size=paper.title
         ),
         page.text(
             left + box.width / 2, bottom + 2.6 * font, page.cut_to(heat.x_name, box.width, font), anchor="middle"

@@ -81,15 +81,15 @@ def heat_map(cells: Table, log: bool | None = None) -> HeatMap:
     wanted = cells.map
     is_log = spans_decades(cells) if log is None else log
     n, ended = cells.n_lanes, cells.n_ended
-    going = f" · {ended} of {n} lanes have ended, {HOLLOW} goes on" if ended < n else ""
     return HeatMap(
-        title=f"map of {name_of(wanted.statistic)}{' (log)' if is_log else ''}{going}",
+        title=f"map of {name_of(wanted.statistic)}{' (log)' if is_log else ''}",
         x_name=field_name(wanted.x),
         y_name=field_name(wanted.y),
         x_labels=[_label(value) for value in cells.xs],
         y_labels=[_label(value) for value in cells.ys],
         fields=[[None if cell is None else _field(cell) for cell in line] for line in cells.cells],
         log=is_log,
+        going=f"{ended} of {n} lanes have ended, {HOLLOW} goes on" if ended < n else "",
         hint="← → and shift ↑ ↓ read · t axes · M numbers",
     )
 
