@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import presets
+from solver import maps
 from solver.history import History
 from solver.records import AnyRecord, Claim, Ending, LaneEnding, Outcome
 from solver.refusal import BadSetting
@@ -436,6 +437,7 @@ def test_every_thing_to_look_for_has_a_row_that_shows_it(name: str, size: preset
     titles = [figure.title for figure in figures(order.spec)]
     titles += [kind.title for kind in pictures._KINDS] + ["claims", "events", "quantity | minimiser"]
     titles += [row.title.strip() for series in BY_NAME.values() for row in series.rows]
+    titles += ["map of a number"] * (len(maps.fields(order.spec)) > 1)
     for show in (order.preset.opens, *(one.show for one in look_for.of(of_preset(name, History())))):
         wanted = [part.strip().lower() for part in show.split("|")]
         known = [one for one in wanted if one in BY_NAME or one in order.preset.claims]
