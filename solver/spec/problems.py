@@ -341,8 +341,8 @@ class MatrixCompletion(Completion, MatrixTruth, frozen=True, tag_field="kind", t
     symmetric: bool = False
     ground_truth: str | None = None
     mask: Literal["uniform", "symmetric", "rows", "popularity", "block"] = "uniform"
-    """Which entries of the ground truth are observed: all alike; both (i, j) and (j, i); rows, or rows and columns, at
-    unequal rates; or none of a block.
+    """Which entries of the ground truth are observed: all alike; (i, j) and (j, i) together, with one noise; rows, or
+    rows and columns, at unequal rates; or none of a block.
     """
     mask_skew: Annotated[float, Meta(ge=0, le=10)] = 1.0
     """For rows and popularity: the k-th row (and column) of a random order is observed at a rate of k^−mask_skew."""

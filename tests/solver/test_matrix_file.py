@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from presets import Preset, load
+from presets import Preset, load, read, writing
 from solver import matrix_file, ratings, runs, settings
 from solver.numerics.problems.observed import observed_problem
 from solver.refusal import BadSetting
@@ -22,6 +23,7 @@ from solver.spec import MatrixCompletion, MatrixSensing, RunSpec
 from tests.solver import running
 from tests.solver.resuming import StoppingEar
 from tests.solver.small import SMALL, exported, trained
+from tests.tui.calling import call
 
 
 def saved(path: Path, array: Any, **how: Any) -> Path:
@@ -244,3 +246,36 @@ def test_claims_take_the_rank_from_what_was_read(tmp_path: Path) -> None:
         claims = {claim.name: claim for claim in running.exported(made).claims}
         assert claims["low-rank-recovery"].verdict == verdict, claims["low-rank-recovery"].text
     assert "full rank, 16" in claims["low-rank-recovery"].text
+
+
+def test_a_preset_that_is_saved_names_the_file_from_the_root(tmp_path: Path) -> None:
+    """It is read from another directory."""
+    path = saved(tmp_path / "w.npy", np.outer(np.arange(1.0, 9.0), np.ones(8)))
+    preset = load("mf-depth")
+    raw = settings.apply(preset.raw, [("problem.ground_truth", str(path)), ("problem.observations", 30)])
+    spec = preset.decode(raw)
+    raw["problem"]["ground_truth"] = "w.npy"
+    written = tmp_path / "elsewhere.toml"
+    written.write_text(writing.preset_toml(preset, spec, raw), encoding="utf-8")
+    again = read(written)
+    assert again.decode(again.raw).problem == spec.problem
+
+
+def test_a_path_on_the_command_line_is_meant_from_here(tmp_path: Path) -> None:
+    """With what describes how it is observed beside it; and refusals are a line on stderr."""
+    np.savetxt(tmp_path / "w.csv", np.outer(np.arange(1.0, 9.0), np.arange(1.0, 8.0)), delimiter=",")
+    data = ["--set", "problem.ground_truth=w.csv", "--set", "problem.mask=popularity"]
+    told = call("run", "mf-depth", *data, "--set", "problem.observations=30", "--dry-run", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    result = call(
+        "run", "mf-depth", *data, "--set", "problem.observations=30", "--steps", "3", "--json", "--quiet", cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["problem"]["shape"] == [8, 7]
+    assert len(document["problem"]["observed"]) == 30
+    assert document["spec"]["problem"]["ground_truth"] == str(tmp_path / "w.csv")
+    (tmp_path / "w.csv").write_text("1,2\n3\n")
+    refused = call("run", "mf-depth", *data, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "problem.ground_truth w.csv: line 2 has 1 cells" in refused.stderr

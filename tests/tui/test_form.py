@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Select, Static
@@ -391,3 +392,18 @@ async def test_a_spectrum_typed_in_the_form_takes_the_place_of_rank_and_norm() -
         await until(pilot, lambda: screen._spec is not None and "problem.spectrum" in screen._spec.sweep)
         setting(pilot, "problem.spectrum").put("1, 4")
         await until(pilot, lambda: "write the largest value first" in text_of(pilot))
+
+
+async def test_a_matrix_of_one_s_own_lets_go_of_the_random_one_and_keeps_what_is_observed(tmp_path: Path) -> None:
+    np.save(tmp_path / "w.npy", np.outer(np.arange(1.0, 51.0), np.ones(49)))
+    async with form_of() as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, SettingsScreen)
+        setting(pilot, "problem.ground_truth").put(str(tmp_path / "w.npy"))
+        await until(pilot, lambda: screen._spec is not None and screen._spec.problem.known_shape == (50, 49))
+        assert screen._spec is not None
+        problem = screen._spec.problem
+        assert isinstance(problem, MatrixCompletion)
+        assert (problem.rank, problem.resolved_observations) == (None, 2000)
+        setting(pilot, "problem.mask").put("block")
+        await until(pilot, lambda: screen._spec is None and "outside the missing block" in text_of(pilot))
