@@ -141,6 +141,8 @@ BOUNDARIES = [
         "than at the smallest; where it surely falls from one scale to the next, the deepest fall",
         reason="in ten draws of ten, 24 × 24 of rank 2, it never fell and lay three numbers higher or more; a fall is "
         "sure that is there for a limit twice as large before it, and half as large after it",
+        premise="scales from .01 or less to 1 or more, every lane fitted, a border that is seen",
+        false_in="`phase-map` with `model.depth=1`",
         relation="at-least",
         measure=_recovery_boundary,
     ),

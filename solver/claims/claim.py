@@ -91,6 +91,10 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """What is measured, as a formula in words."""
     reason: str
     """Why the tolerance is what it is."""
+    premise: str
+    """What the statement supposes: the lanes and states that it is judged on."""
+    false_in: str
+    """A run in which it is false, or why only a falsified record is."""
     relation: Relation
     measure: Callable[[list[Witness]], Measured | Inapplicable | None]
     """The statistic of the lanes; None where what it needs is not recorded."""

@@ -107,6 +107,8 @@ DIAGONAL = [
         statistic="largest ratio of σ_2/σ_1 at a depth to that at the depth before, from the same start; where it is "
         "above a hundredth",
         reason="from balanced starts of .01 it is .71 at most in twenty draws, most often below .1",
+        premise="two diagonal entries of one sign, depth 2 and more, every lane fitted, σ_2/σ_1 above a hundredth",
+        false_in="`diagonal-2x2` with `model.init_scale=1` and `seeds=3`",
         relation="at-most",
         measure=_nearer,
     ),
@@ -118,6 +120,8 @@ DIAGONAL = [
         source=A19.cited("§2: the conjecture on the nuclear norm"),
         statistic="the largest relative excess of the nuclear norm over that of the diagonal, of lanes that fitted",
         reason="the two entries differ by what the start has left, whose square the norm exceeds its least by",
+        premise="two diagonal entries of one sign, every lane fitted",
+        false_in="`diagonal-2x2` with `model.init_scale=1` and `seeds=3`",
         relation="at-most",
         measure=_norm,
     ),

@@ -208,6 +208,9 @@ MATRICES = [
         source=A19.cited("Figure 1; the talk"),
         statistic="median over draws of the reconstruction error at depth 3 and more, the worst number of observations",
         reason="over many draws medians are 6e-6 to 1.3e-4 and single ones reach 1.5e-4; the zero matrix scores 1",
+        premise="entries drawn uniformly, 1.75 or more for each degree of freedom (else the most that are swept);"
+        " a ground truth of low rank",
+        false_in="`mf-depth` with `model.init_scale=1`",
         relation="at-most",
         measure=_low_rank_recovery,
     ),
@@ -220,6 +223,9 @@ MATRICES = [
         "round, of effective ranks; median over draws",
         reason="at 1.8 entries a degree of freedom (1,750 here) and scale 1e-4 all four exceed 1 in twelve draws of "
         "twelve; at 2,000 and 1e-3 they do not, so it is judged at the former alone",
+        premise="1.8 entries for each degree of freedom, the smallest scale, and a solution of least norm that is"
+        " not the ground truth",
+        false_in="`low-rank-recovery` with `model.init_scale=1`, 40 × 40 of rank 2 from 280 entries",
         relation="at-least",
         measure=_nuclear_norm_given_up,
     ),
@@ -232,6 +238,9 @@ MATRICES = [
         "that fitted their data; σ_(r+1) no smaller than what the training loss has left",
         reason="over many draws the gap is about 1 at depth 1, 3 to 9 at depth 2, above 17 at depth 3: growth of 3.8 "
         "and more",
+        premise="every lane has fitted its data (converged, or a tenth of its first loss); gaps only as far as "
+        "the loss tells",
+        false_in="`mf-depth` with `model.init_scale=1`",
         relation="at-least",
         measure=_gaps,
     ),

@@ -186,6 +186,8 @@ TENSORS = [
         source=f"{R20.cited()}, tensor experiments; {R21.cited()}",
         statistic="median error at the most observations and the smallest start, over that of the linear baseline",
         reason="published errors are a thousandth of it and less; a twentieth allows for draws that are harder",
+        premise="the most observations and the smallest start that are swept",
+        false_in="`tf-rank` with `model.init_std=1`",
         relation="at-most",
         measure=_recovery,
     ),
@@ -196,6 +198,8 @@ TENSORS = [
         source=R20.cited("tensor experiments"),
         statistic="median estimated CP rank at the most observations and the smallest start",
         reason="a count; the estimate is the least number of components that fit the solution to a stated tolerance",
+        premise="the most observations and the smallest start that are swept; `record.cp_rank`",
+        false_in="`tf-rank` with `model.init_std=1`",
         relation="about",
         measure=_rank,
     ),
@@ -208,6 +212,8 @@ TENSORS = [
         statistic="largest ratio of neighbouring component norms at the end: from the smallest start over from the "
         "largest",
         reason="over many draws the ratio is 10 to 30 from .05 and above 1.5e3 from .005: growth of sixty and more",
+        premise="two initial scales, every lane fitted",
+        false_in="`tf-components` with `model.init_std` .4 and .5",
         relation="at-least",
         measure=_gaps,
     ),
@@ -219,6 +225,8 @@ TENSORS = [
         statistic="largest relative distance of a solution from its best approximation of rank 1",
         reason="the proposition is a limit of small starts; from starts of .003 and below a tenth is not reached. "
         "Planted starts are left out: their one large component is as large as starts from .01 on, where it may fail",
+        premise="starts that are not planted, lanes that learned something",
+        false_in="`tf-rank-1` with `model.init_std=.3`, not planted",
         relation="at-most",
         measure=_rank_1,
     ),
@@ -230,6 +238,8 @@ TENSORS = [
         statistic="share of lanes with a prediction in which the predicted component is the first to reach a twentieth "
         "of the ground truth's norm",
         reason="a hundred starts of a hundred from standard deviations up to .003",
+        premise="starts below .03 of the ground truth, at most 1,000 components, lanes in which one has escaped",
+        false_in="`tf-rank-1` with `model.init_std=.08`, not planted",
         relation="at-least",
         measure=_share_right(
             "predicted_component", "the first component to reach a twentieth of the ground truth is the predicted one"
@@ -242,6 +252,9 @@ TENSORS = [
         source=R21.cited("rank-1 proposition"),
         statistic="share of lanes, of those where a component meets the condition, in which it is the first to escape",
         reason="the condition is sufficient; random starts do not meet it, so it is planted",
+        premise="a component that meets the paper's condition at the start",
+        false_in="a record of `tf-rank-1` with the next component passed off as the one that met it: the condition"
+        " is sufficient",
         relation="at-least",
         measure=_share_right("condition_component", "where a component meets the condition it is the first to escape"),
     ),

@@ -70,6 +70,31 @@ def _of_ranks(spec: RunSpec) -> list[Figure]:
     ]
 
 
+GAP = "test − training error"
+_EXAMPLES = {"problem.train_images": ("images", True), "model.components": ("rank R", False)}
+"""What the complexity of a problem of examples is held against: with the x axis, and whether it is logarithmic."""
+
+
+def _of_complexity(spec: RunSpec) -> list[Figure]:
+    """The talk's slide on complexity: what a predictor of low rank fits, it fits on unseen examples too."""
+    if spec.problem.largest_batch is None:
+        return []
+    return [_gap_figure(field) for field in _EXAMPLES if len(spec.sweep.get(field, [])) > 1]
+
+
+def _gap_figure(field: str) -> Figure:
+    x_name, is_log = _EXAMPLES[field]
+    return Figure(
+        f"{GAP} against {x_name}",
+        x_name,
+        lambda history: _swept_curves(history, field, GAP),
+        f"gap/{x_name.split()[-1]}",
+        x_log=is_log,
+        opens=False,
+        of_ends=True,
+    )
+
+
 def _of_observations(spec: RunSpec) -> list[Figure]:
     if len(spec.sweep.get("problem.observations", [])) < 2:
         return []
@@ -165,6 +190,8 @@ def _against_observations(series: str, name: str, *, y_log: bool = False) -> Fig
 
 def newest(lane: LaneHistory, series: str) -> float:
     """The newest value of a series, or a number of the final state; NaN where there is none."""
+    if series == GAP:
+        return newest(lane, "test_error") - newest(lane, "train_error")
     column = lane.columns.get(series)
     return column[-1] if column else lane.summary.get(series, math.nan)
 
@@ -325,6 +352,7 @@ def _rising(x: Iterable[float], y: Iterable[float]) -> tuple[array[float], array
 _MAKERS: tuple[Callable[[RunSpec], list[Figure]], ...] = (
     _of_counterexample,
     _of_ranks,
+    _of_complexity,
     _of_observations,
     _of_prediction,
     _law,
