@@ -139,8 +139,8 @@ BOUNDARIES = [
         source=A19.cited("Figures 1 and 2, small initialisation; the map is ours"),
         statistic="by how many of the swept numbers of entries the border of recovery lies higher at the largest scale "
         "than at the smallest; where it surely falls from one scale to the next, the deepest fall",
-        reason="in ten draws of ten, 24 × 24 of rank 2, it never fell and lay three numbers higher or more; a fall is "
-        "sure that is there for a limit twice as large before it, and half as large after it",
+        reason="in ten draws of ten, 24 × 24 of rank 2, it never fell and lay three numbers higher or more, in one of "
+        "100 × 100 of rank 5 six; a fall is sure that is there at twice the limit before it and at half of it after",
         premise="scales from .01 or less to 1 or more, every lane fitted, a border that is seen",
         false_in="`phase-map` with `model.depth=1`",
         relation="at-least",

@@ -9,7 +9,7 @@ _HEAD = """# Claims
 
 Written from the definitions in `solver/claims/`; a test says where it is out of date. Each claim is judged on every run
 of a preset that names it, on the lanes and states that its premise leaves; without any it is not applicable. The last
-column is a run in which it is false, or says why only a falsified record can be: `tests/solver/test_claims.py` has each.
+column is a run in which it is false, or says why only a falsified record is: `tests/solver/test_claims.py` has each.
 
 | claim | statement, source | statistic | premise | tolerance, and its reason | false in |
 | --- | --- | --- | --- | --- | --- |
