@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 import statistics
@@ -165,6 +163,9 @@ def _cell(lanes: Sequence[LaneHistory], statistic: Statistic) -> Cell | None:
 
 def to_csv(cells: Table) -> bytes:
     """One row a cell, from the lowest values of y and x on; no number where no lane has come to one."""
+    import csv
+    import io
+
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     wanted = cells.map

@@ -73,7 +73,7 @@ class _Border(msgspec.Struct, frozen=True):
 
     def text(self) -> str:
         return ", ".join(
-            f"{scale:g} {self.counts[place] if place < len(self.counts) else 'none'}"
+            f"{self.counts[place] if place < len(self.counts) else 'none'} at {scale:g}"
             for scale, place in self.places.items()
         )
 

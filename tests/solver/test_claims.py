@@ -606,7 +606,7 @@ def test_borders_are_of_lanes_that_differ_in_nothing_else() -> None:
             lane.columns["reconstruction_error"][-1] = 1e-5
     claim = judged("recovery-boundary", (history, lanes))
     assert (claim.verdict, claim.measured) == ("holds", 1)
-    assert claim.text.endswith("0.001 160, 1 250")
+    assert claim.text.endswith("160 at 0.001, 250 at 1")
 
 
 @pytest.mark.slow
@@ -615,4 +615,4 @@ def test_the_border_of_recovery_moves_to_more_entries_as_the_start_grows() -> No
     history, lanes = of("phase-map", {}, BORDER)
     claim = judged("recovery-boundary", (history, lanes))
     assert (claim.verdict, claim.measured) == ("holds", 3.0)
-    assert claim.text.endswith("0.001 160, 0.1 400, 1 none")
+    assert claim.text.endswith("160 at 0.001, 400 at 0.1, none at 1")
