@@ -33,6 +33,7 @@ _ORDER = (
     "tf-rank-1",
     "mnist-rank",
     "fashion-rank",
+    "mnist-complexity",
     "greedy-rank",
     "sharpness",
     "phase-map",

@@ -22,6 +22,7 @@ BUILT_IN = [
     "tf-rank-1",
     "mnist-rank",
     "fashion-rank",
+    "mnist-complexity",
     "greedy-rank",
     "sharpness",
     "phase-map",

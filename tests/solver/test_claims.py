@@ -153,6 +153,10 @@ FALSE: dict[str, Any] = {
         {"problem.train_images": 2000, "problem.test_images": 500, "optimizer.batch_size": 500, "stop.max_steps": 3},
         {"model.components": [1, 2], "problem.variant": ["original"]},
     ),
+    # A fifth more images are hardly more.
+    "gap-falls-with-images": lambda _: of(
+        "mnist-complexity", {"stop.max_steps": 1500}, {"problem.train_images": [500, 600], "model.components": [1]}
+    ),
     # From starts as large as what is given depth has nothing to choose.
     "nearer-to-rank-1": lambda _: of("diagonal-2x2", {"model.init_scale": 1.0, "seeds": 3}),
     "norm-cannot-tell": lambda _: of("diagonal-2x2", {"model.init_scale": 1.0, "seeds": 3}),
