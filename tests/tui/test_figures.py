@@ -54,7 +54,7 @@ def recorded(name: str) -> tuple[History, Order]:
 
 def test_the_figure_of_images_is_six_curves_of_error_against_rank() -> None:
     run, order = recorded("images")
-    (figure,) = figures(order.spec)
+    figure, gap = figures(order.spec)
     curves = figure.curves(run)
     drawn = [curve for curve in curves if curve.points]
     assert len(drawn) == 6
@@ -64,6 +64,9 @@ def test_the_figure_of_images_is_six_curves_of_error_against_rank() -> None:
     lane = next(lane for lane in run.lanes if lane.parameters["problem.variant"] == "random-labels")
     labels = next(curve for curve in drawn if curve.name == "random labels")
     assert labels.y[0] == lane.columns["test_error"][-1]
+    by_variant = {curve.name: curve for curve in gap.curves(run)}
+    assert set(by_variant) == {"variant original", "variant random-images", "variant random-labels"}
+    assert by_variant["variant random-labels"].y[0] == labels.y[0] - lane.columns["train_error"][-1]
 
 
 def test_the_figures_of_recovery_have_medians_quartiles_and_the_least_nuclear_norm() -> None:
