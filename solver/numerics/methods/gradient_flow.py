@@ -2,8 +2,9 @@
 
 Step size control: Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, §II.4. Departures: the local
 error is compared with the root mean square of all parameters of the lane, not entry by entry, since an entry of a
-factor has no meaning by itself (the flow commutes with rotations of the hidden layers, and so does this norm); and a
-step that raises the loss is rejected.
+factor has no meaning by itself (the flow commutes with rotations of the hidden layers, and so does this norm); a step
+that raises the loss is rejected; and while a lane gathers speed, an error of the stabilised method is compared with
+what the step moves, too.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ class GradientFlowMethod(FactorMethod):
     _taken: ByLane[list[float]]
     _last_error: ByLane[list[float]]
     _last_step: ByLane[list[float]]
+    _speed: ByLane[list[float]]
+    """Root mean square of what the parameters moved in the last step, over its time."""
+    _speed_before: ByLane[list[float]]
+    """That of the step before."""
     rejections: ByLane[list[int]]
     """Attempted steps that were not accepted."""
     _rejected_in_a_row: ByLane[list[int]]
@@ -56,7 +61,7 @@ class GradientFlowMethod(FactorMethod):
         super().__init__(objective, start)
         n = objective.n_lanes
         self.rtol, self._atol, self._max_time = spec.rtol, spec.atol, max_time
-        self.rejections = [0] * n
+        self.rejections, self._speed, self._speed_before = [0] * n, [0.0] * n, [0.0] * n
         self._rejected_in_a_row = [0] * n
         self._rounding = 8.0 * torch.finfo(objective.dtype).eps
         self._residual_scale = objective.loss_of_zero()
@@ -116,14 +121,22 @@ class GradientFlowMethod(FactorMethod):
             scheme = self._scheme(name)
             loss, error = scheme.step(self.factors, self._slope, h, active)
             size = torch.maximum(before, self._scale(scheme.point.flat))
-            errors, losses = (error / size).tolist(), loss.tolist()
+            moved = rms(scheme.point.flat - self.factors.flat)
+            rising = self._atol + self._rounding * before / self.rtol + scheme.RISING * self.rtol * moved
+            of_size, of_rising, moves = torch.stack([error / size, error / rising, moved]).tolist()
+            losses = loss.tolist()
             for lane in range(len(active)):
                 if active[lane]:
                     self.evaluations[lane] += scheme.taken[lane]
-                    self._judge(lane, scheme, errors[lane], losses[lane])
+                    speed = moves[lane] / self._h[lane]
+                    error_here = of_size[lane]
+                    # Twice in a row: single steps gather speed by what is left in the stiff directions.
+                    if speed > self._speed[lane] > self._speed_before[lane]:
+                        error_here = max(error_here, of_rising[lane])
+                    self._judge(lane, scheme, error_here, losses[lane], speed)
         return [name is not None for name in self._accepted]
 
-    def _judge(self, lane: int, scheme: Scheme, error: float, loss: float) -> None:
+    def _judge(self, lane: int, scheme: Scheme, error: float, loss: float, speed: float) -> None:
         """Accepts the attempted step or not, and says how long the next one is and who takes it."""
         # A step that leaves the numbers' range is a step too long: NaN fails the comparison.
         if not (error <= 1.0 and self._falls(lane, loss)):
@@ -136,6 +149,7 @@ class GradientFlowMethod(FactorMethod):
         self.losses[lane] = loss
         self._rejected_in_a_row[lane] = 0
         self._taken[lane] = h
+        self._speed[lane], self._speed_before[lane] = speed, self._speed[lane]
         remaining = self._max_time - self.times[lane] - h
         # The last step was cut to end at max_time; rounding must not leave a sliver.
         at_end = math.isfinite(remaining) and remaining <= 1e-12 * self._max_time
@@ -208,7 +222,8 @@ class GradientFlowMethod(FactorMethod):
         return super().state() | {"schemes": schemes, "hand_over": self._hand_over.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        super().restore(state)
+        # Checkpoints of older versions have no speeds.
+        super().restore({"_speed": self._speed, "_speed_before": self._speed_before} | state)
         self._hand_over.restore(state["hand_over"])
         for name, inner in state["schemes"].items():
             self._scheme(name).restore(inner)

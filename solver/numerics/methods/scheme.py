@@ -28,6 +28,11 @@ class Scheme(Kept, ABC):
     SAFETY: ClassVar[float] = 0.9
     SMALLEST_FACTOR: ClassVar[float] = 0.2
     LARGEST_FACTOR: ClassVar[float] = 6.0
+    RISING: ClassVar[float] = math.inf
+    """While the speed grows the error may be this many times rtol of what a step moves, at most.
+
+    What rises from a small value is hidden in the norm of all parameters, and an error in it delays the whole rise.
+    """
     FIRST_ERROR: ClassVar[float] = 1e-4
     """Stands for the error before the scheme's first step."""
     stiffness: Derived[list[float]]
