@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from solver.history import History
+from solver.jumps import FORETOLD
 from solver.records import Baseline, Event, Value
 from tests.tui.histories import Told, ended, frames, made, quantity, schema, seen
 from tui.draw.cells import DIM
@@ -397,3 +398,27 @@ def test_a_replay_of_a_run_shows_its_curves_as_long_as_they_were() -> None:
     ]
     (band,) = drawn(quantity("train_loss"), cut, bands=True)
     assert (band.x[-1], band.y[-1]) == pytest.approx((1.0, 16.0))
+
+
+def test_foretold_jumps_are_marks_of_the_last_lane_at_the_steps_it_took() -> None:
+    """On time where they are foretold, on steps where the lane came to that time; none of what it has not come to."""
+    told: Told = {"step": [0.0, 1.0, 2.0], "time": [0.0, 10.0, 30.0], "train_loss": [1.0, 0.5, 0.1]}
+    foretold = [
+        Event(lane=lane, name=FORETOLD, text="", time=time) for lane in (0, 1) for time in (5.0 + lane, 20.0, 40.0)
+    ]
+    history, loss = made([({"model.depth": 2}, told), ({"model.depth": 3}, told)], foretold), quantity("train_loss")
+    on_time = traces.marks(loss, history, history.lanes, "time")
+    assert on_time == [Mark(6.0, "t1"), Mark(20.0, "t2"), Mark(40.0, "t3")]
+    on_steps = traces.marks(loss, history, history.lanes, "step")
+    assert [mark.text for mark in on_steps] == ["t1", "t2"]
+    assert [mark.x for mark in on_steps] == pytest.approx([0.6, 1.5])
+    assert traces.marks(loss, history, history.lanes[:1], "time")[0] == Mark(5.0, "t1")
+    assert traces.marks(quantity("effective_rank"), history, history.lanes, "time") == []
+
+
+def test_losses_of_greedy_solutions_are_levels_of_the_loss() -> None:
+    """What the last rank leaves is rounding, and no level."""
+    greedy = Baseline(problem=0, name="greedy", values={"losses": [1.0, 0.3, 0.05, 1e-15]})
+    history = made([({}, {"step": [0.0, 1.0], "train_loss": [1.0, 0.1]})], [greedy])
+    levels = [curve for curve in drawn(quantity("train_loss"), history) if curve.mark.startswith("rank")]
+    assert [(curve.mark, curve.y[0]) for curve in levels] == [("rank 0", 1.0), ("rank 1", 0.3), ("rank 2", 0.05)]

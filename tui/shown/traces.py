@@ -276,7 +276,7 @@ def _levels(item: Quantity, shown: Sequence[Group], axis: str) -> list[Curve]:
 
 
 def marks(item: Quantity, history: History, lanes: Sequence[LaneHistory], axis: str) -> list[Mark]:
-    """The predicted escape times, on charts of singular values and component norms, and those of each jump."""
+    """The predicted escape times, on charts of singular values and component norms; the jumps of the last lane."""
     if axis not in ("step", "time"):
         return []
     shown = {lane.index: lane for lane in lanes}
@@ -287,13 +287,15 @@ def marks(item: Quantity, history: History, lanes: Sequence[LaneHistory], axis: 
             if event.name == "predicted-escape" and event.lane in shown and where is not None and math.isfinite(where):
                 found[float(f"{where:.7g}")] = Mark(where, "t*")
     if item.series in ("singular_values", "train_loss"):
-        ranks: dict[int, int] = {}
-        for event in history.events:
-            if event.name == FORETOLD and event.lane in shown and event.time is not None:
-                ranks[event.lane] = rank = ranks.get(event.lane, 0) + 1
-                where = event.time if axis == "time" else step_at(shown[event.lane], event.time)
-                if where is not None:
-                    found[float(f"{where:.7g}")] = Mark(where, f"t{rank}")
+        told = [one for one in history.events if one.name == FORETOLD and one.lane in shown and one.time is not None]
+        # Of one lane: those of several would stand between each other.
+        last = max((one.lane for one in told if one.lane is not None), default=None)
+        for rank, event in enumerate((one for one in told if one.lane == last), start=1):
+            assert event.time is not None
+            assert last is not None
+            where = event.time if axis == "time" else step_at(shown[last], event.time)
+            if where is not None:
+                found[float(f"{where:.7g}")] = Mark(where, f"t{rank}")
     return list(found.values())
 
 
