@@ -209,6 +209,20 @@ SERIES = (
         rows=(Row(place=270, title="alignment with the truth", short="alignment"),),
     ),
     Series(
+        name="layer_singular_values",
+        shape="vector",
+        note="The largest of each layer, layer after layer from W_1 on, descending within a layer; of each as many: "
+        "record.layers, or what the narrowest layer has. Of balanced layers each is σ_r^(1/N).",
+        rows=(Row(place=274, title="σ of the layers"),),
+    ),
+    Series(
+        name="layer_alignment",
+        shape="vector",
+        note="|⟨v, u⟩| of the first right singular vector of W_{j+1} and the first left one of W_j, for j = 1 … N − 1 "
+        "(Ji & Telgarsky 2019; A19): 1 where layers are balanced; null where the largest value of either has a twin.",
+        rows=(Row(place=276, title="alignment of layers", short="layers aligned"),),
+    ),
+    Series(
         name="unobserved_entry",
         shape="scalar",
         note="Of a matrix all but one of whose entries are given (R20).",

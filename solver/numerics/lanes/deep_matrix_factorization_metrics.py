@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, ClassVar
 
@@ -58,6 +59,8 @@ class DeepMatrixFactorizationMetrics(Metrics):
         "predicted_rates",
         "predicted_rates_balanced",
         "truth_alignment",
+        "layer_singular_values",
+        "layer_alignment",
         "unbalancedness",
         "sharpness",
         "stability_limit",
@@ -86,6 +89,7 @@ class DeepMatrixFactorizationMetrics(Metrics):
         self.depth = len(widths) - 1
         self._n_values = min(record.singular_values, *problem.shape)
         self._n_rates = min(record.rates, *problem.shape)
+        self._n_of_layer = min(record.layers, *widths)
         self._block = min(problem.shape)
         is_square = problem.shape[0] == problem.shape[1]
         self._has_determinant = is_square or (counterexample is not None and starts_in_block)
@@ -108,7 +112,9 @@ class DeepMatrixFactorizationMetrics(Metrics):
             absent |= {"singular_value_rates", "predicted_rates", "predicted_rates_balanced"}
         if not self._n_rates or self._truth is None:
             absent.add("truth_alignment")
-        return absent if self.depth > 1 else absent | {"unbalancedness"}
+        if not self._n_of_layer:
+            absent |= {"layer_singular_values", "layer_alignment"}
+        return absent if self.depth > 1 else absent | {"unbalancedness", "layer_alignment"}
 
     def _factors(self, parameters: Float[Tensor, " parameters"]) -> Factors:
         """The layers of a state."""
@@ -155,6 +161,8 @@ class DeepMatrixFactorizationMetrics(Metrics):
             values["unobserved_entry_bound"] = self._counterexample.bound(half_sum)
         if self.depth > 1:
             values["unbalancedness"] = unbalancedness([layer[0] for layer in factors.parts])
+        if "layer_singular_values" in self.series:
+            values |= layer_spectra([layer[0] for layer in factors.parts], self._n_of_layer)
         values |= self._sharpness(self._trained, parameters, values)
         if self._n_rates:
             values |= self._rates(factors, state, u, singular_values, vt)
@@ -166,6 +174,7 @@ class DeepMatrixFactorizationMetrics(Metrics):
         lists = {"singular_values": self._n_values}
         by_rank = ("singular_value_rates", "predicted_rates", "predicted_rates_balanced", "truth_alignment")
         lists |= dict.fromkeys(by_rank, self._n_rates)
+        lists |= {"layer_singular_values": self._n_of_layer * self.depth, "layer_alignment": self.depth - 1}
         return [
             written([math.nan] * lists[name]) if name in lists else plain(known.get(name, math.nan))
             for name in self.series
@@ -317,6 +326,30 @@ def effective_rank(singular_values: Float[Tensor, " values"]) -> float:
     if total == 0:
         return 0.0
     return float(torch.special.entr(singular_values / total).sum().exp())
+
+
+def layer_spectra(layers: list[Tensor], n_values: int) -> dict[str, list[float]]:
+    """The largest ``n_values`` singular values of each layer from W_1 on, and the alignment of neighbouring layers.
+
+    |⟨v, u⟩| of the first right singular vector v of W_{j+1} and the first left one u of W_j (Ji & Telgarsky 2019; 1
+    where layers are balanced, Arora et al. 2019). NaN where the largest singular value of either has a twin, and
+    nothing says which of its vectors is the first.
+    """
+    decomposed = [torch.linalg.svd(layer, full_matrices=False) for layer in layers]
+    alignment = []
+    for below, above in itertools.pairwise(decomposed):
+        is_told = all(_is_single(part.S) for part in (below, above))
+        alignment.append(abs(float(above.Vh[0] @ below.U[:, 0])) if is_told else math.nan)
+    return {
+        "layer_singular_values": [value for part in decomposed for value in part.S[:n_values].tolist()],
+        "layer_alignment": alignment,
+    }
+
+
+def _is_single(singular_values: Tensor) -> bool:
+    """Whether the largest is told from the next."""
+    gap = _gaps(singular_values)[0].item()
+    return gap > _SMALLEST_CHANGE * singular_values[0].item()
 
 
 def _gaps(singular_values: Tensor) -> Tensor:

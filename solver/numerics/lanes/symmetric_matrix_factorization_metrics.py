@@ -18,13 +18,23 @@ from solver.spec import Optimizer, Record
 class SymmetricMatrixFactorizationMetrics(DeepMatrixFactorizationMetrics):
     """Spectra, norms, errors and rates of UUᵀ.
 
-    The layers are balanced whatever U is, and the determinant is never negative: neither is recorded.
+    The layers are balanced whatever U is, and so aligned, with the roots of W's singular values; the determinant is
+    never negative: none of it is recorded.
     """
 
     SERIES = tuple(
         name
         for name in DeepMatrixFactorizationMetrics.SERIES
-        if name not in ("unbalancedness", "det_sign", "log_abs_det", "unobserved_entry", "unobserved_entry_bound")
+        if name
+        not in (
+            "layer_singular_values",
+            "layer_alignment",
+            "unbalancedness",
+            "det_sign",
+            "log_abs_det",
+            "unobserved_entry",
+            "unobserved_entry_bound",
+        )
     )
 
     def __init__(self, problem: ObservedProblem, width: int, record: Record, optimizer: Optimizer) -> None:
