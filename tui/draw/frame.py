@@ -138,7 +138,7 @@ def x_axis(x: Scale, width: int, name: str, span: int, most: int) -> list[Row]:
     return [(axis, bytes([GRID] * width)), ("".join(below[:width]), bytes([DIM] * width))]
 
 
-_PLAIN = str.maketrans("┤│└─┬━•░█…", "+|+-+-*:#~")
+_PLAIN = str.maketrans("┤│└─┬━•░█…⋮∘", "+|+-+-*:#~:o")
 
 
 def plain(row: Row) -> Row:

@@ -12,6 +12,7 @@ from solver.refusal import BadSetting
 from solver.series import AXES
 from tui.draw import heatmap, heatmap_svg
 from tui.draw.curves import Curve, Mark
+from tui.draw.frame import plain
 from tui.draw.matrix import View
 from tui.memory import Look
 from tui.shown import look_for, maps, quantities, traces
@@ -262,7 +263,12 @@ class Selection:
             chart.plot.forget()
         if isinstance(item, Sheet):
             start = 0 if key else self._start
-            chart.paint(lambda width, height: item.rows(self.seen, width, height, start))
+            is_plain = chart.plot.marker == "ascii"
+            chart.paint(
+                lambda width, height: [
+                    plain(line) if is_plain else line for line in item.rows(self.seen, width, height, start)
+                ]
+            )
         elif isinstance(item, Pictures):
             start, view = (0, View()) if key else (self._start, self.view)
             scene = Scene(self.seen.history, self.chosen_lane(), self.seen.truths, start, view)

@@ -8,7 +8,7 @@ import msgspec
 
 from solver.rundir import Order
 from tui.draw.cells import DIM, Row, row
-from tui.shown import claim_pages, event_page, look_for, machine_page, minimiser_page, settings_page
+from tui.shown import claim_pages, event_page, look_for, machine_page, minimiser_page, network_page, settings_page
 from tui.shown.lines import Line
 from tui.watch.seen import Seen
 
@@ -63,6 +63,7 @@ def sheets(seen: Seen, others: Sequence[Seen] = ()) -> list[Sheet]:
         found.append(Sheet("machine", machine_page.lines, machine_page.value))
     if any("minimisers" in baselines for baselines in history.baselines.values()):
         found.append(Sheet("quantity | minimiser", minimiser_page.lines, lambda _: "", "minimisers"))
+    found.append(Sheet("network", network_page.lines, network_page.value))
     return found
 
 
