@@ -27,6 +27,8 @@ class Panel(msgspec.Struct, frozen=True):
     """Places of the entries that are observed."""
     blank: Collection[int] | None = None
     """Where given, all entries but these are left empty."""
+    notes: Sequence[str] = ()
+    """Lines under the caption."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -39,25 +41,31 @@ class View(msgspec.Struct, frozen=True):
     """Pages moved from the upper left corner."""
 
 
-def panels(shown: Sequence[Panel], rows: int, columns: int, width: int, height: int, view: View) -> list[Row]:
-    """The panels in the arrangement that shows most of them, each as large as fits."""
+def panels(
+    shown: Sequence[Panel], rows: int, columns: int, width: int, height: int, view: View, least: int = 1
+) -> list[Row]:
+    """The panels in the arrangement that shows most of them, each as large as fits and at least ``least`` wide."""
     sheet: list[Row] = [(" " * width, bytes([TEXT] * width)) for _ in range(height)]
     with_bar = height > LEAST_WITH_BAR
     height -= with_bar
-    across = min(range(1, len(shown) + 1), key=lambda n: _smallness(len(shown), n, rows, columns, width, height))
+    head = 1 + max((len(panel.notes) for panel in shown), default=0)
+    most = max(1, min(len(shown), (width + _GAP) // (least + _GAP)))
+    across = min(range(1, most + 1), key=lambda n: _smallness(len(shown), n, rows, columns, width, height, head))
     down = -(-len(shown) // across)
-    room = (width - _GAP * (across - 1)) // across, height // down - 1
+    room = (width - _GAP * (across - 1)) // across, height // down - head
     if min(room) < 1:
         return sheet
     largest = _scale([panel.values for panel in shown])
     for index, panel in enumerate(shown):
-        left, top = (index % across) * (room[0] + _GAP), (index // across) * (room[1] + 1)
+        left, top = (index % across) * (room[0] + _GAP), (index // across) * (room[1] + head)
         body, note = _panel(panel, rows, columns, *room, largest, view)
         sheet[top] = put(sheet[top], left, cut(f"{panel.caption}{note}", room[0]), DIM)
-        for offset, (text, colours) in enumerate(body[: height - top - 1]):
-            before_text, before_colours = sheet[top + 1 + offset]
+        for line, told in enumerate(panel.notes, start=1):
+            sheet[top + line] = put(sheet[top + line], left, cut(told, room[0]), DIM)
+        for offset, (text, colours) in enumerate(body[: height - top - head]):
+            before_text, before_colours = sheet[top + head + offset]
             end = left + len(text)
-            sheet[top + 1 + offset] = (
+            sheet[top + head + offset] = (
                 before_text[:left] + text + before_text[end:],
                 before_colours[:left] + colours + before_colours[end:],
             )
@@ -66,9 +74,9 @@ def panels(shown: Sequence[Panel], rows: int, columns: int, width: int, height: 
     return sheet
 
 
-def _smallness(n: int, across: int, rows: int, columns: int, width: int, height: int) -> tuple[int, int]:
+def _smallness(n: int, across: int, rows: int, columns: int, width: int, height: int, head: int) -> tuple[int, int]:
     """Of every how many rows and columns one is shown, and how narrow entries are where all of them are."""
-    room_width, room_height = (width - _GAP * (across - 1)) // across, height // -(-n // across) - 1
+    room_width, room_height = (width - _GAP * (across - 1)) // across, height // -(-n // across) - head
     if room_width < 1 or room_height < 1:
         return rows * columns, 0
     every = max(1, -(-columns // room_width), -(-rows // (2 * room_height)))

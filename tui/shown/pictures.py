@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from solver.history import History, LaneHistory
-from solver.records import Picture, Snapshot, number
+from solver.records import Picture, Snapshot, Value, number
 from solver.truth import Truth
 from tui.draw.cells import DIM, Row, fit, widened
 from tui.draw.heat import GAP, gallery
@@ -52,11 +52,13 @@ class Pictures(msgspec.Struct, frozen=True):
     """What is recorded under this name is drawn."""
     draw: Callable[[Scene, LaneHistory, Drawn, int, int], list[Row]]
     short: str = ""
+    name: str = ""
+    """What tells it from another kind that draws the same snapshots."""
 
     @property
     def key(self) -> str:
         """What the row is known by."""
-        return f"pictures {self.snapshot}"
+        return f"pictures {self.name or self.snapshot}"
 
     def rows(self, scene: Scene, width: int, height: int) -> list[Row]:
         """``height`` rows of ``width``; a sentence while there is nothing yet."""
@@ -91,6 +93,8 @@ def kinds(history: History) -> list[Pictures]:
     # Image lanes have theirs only after a while; the row is there from the beginning.
     if any("train_error" in lane.series for lane in history.lanes) and _COMPONENTS not in found:
         found.append(_COMPONENTS)
+    if equals(history):
+        found.append(_SOLUTIONS)
     return found
 
 
@@ -192,7 +196,105 @@ def _components(scene: Scene, lane: LaneHistory, drawn: Drawn, width: int, heigh
     return head + gallery(shown, rows, columns, width, height - 1)
 
 
+def equals(history: History, problem: int | None = None) -> list[LaneHistory]:
+    """Lanes of one problem that have ended with equal training losses, the most there are; none of fewer than two.
+
+    Equal are those that converged to the same target, or that are within a factor of two of each other. Of several
+    problems with as many the first, unless one is given.
+    """
+    by_problem: dict[int, list[LaneHistory]] = {}
+    for lane in history.lanes:
+        if lane.outcome is None or lane.outcome.kind in ("diverged", "failed") or not has(lane, "end_matrix"):
+            continue
+        if math.isfinite(_loss(lane)) and problem in (None, lane.problem):
+            by_problem.setdefault(lane.problem, []).append(lane)
+    found = [lanes for place in sorted(by_problem) for lanes in _of_equal_loss(by_problem[place])]
+    largest = max(found, key=len, default=[])
+    return largest if len(largest) > 1 else []
+
+
+def _of_equal_loss(lanes: list[LaneHistory]) -> list[list[LaneHistory]]:
+    """Sets of such lanes, in their order."""
+    targets = {repr(lane.parameters.get("stop.train_loss")) for lane in lanes}
+    found = [
+        [
+            lane
+            for lane in lanes
+            if lane.outcome is not None
+            and lane.outcome.kind == "converged"
+            and repr(lane.parameters.get("stop.train_loss")) == target
+        ]
+        for target in sorted(targets)
+    ]
+    near = ([lane for lane in lanes if _loss(least) <= _loss(lane) <= _EQUAL * _loss(least)] for least in lanes)
+    return [*found, *near]
+
+
+def _loss(lane: LaneHistory) -> float:
+    column = lane.columns.get("train_loss")
+    return column[-1] if column else math.nan
+
+
+def _solutions(scene: Scene, lane: LaneHistory, drawn: Drawn, width: int, height: int) -> list[Row]:
+    """End matrices of equal training loss, the ground truth first, each with what it errs by and its rank."""
+    lanes = equals(scene.history, None if scene.lane is None else lane.problem)
+    if not lanes:
+        return fit([("no two lanes of this problem have ended with equal training losses", DIM)], width, height)
+    shape, truth = drawn.shape, _truth(scene, lanes[0])
+    is_wide = width >= _WITH_WORDS
+    least = _WIDE_PANEL if is_wide else _NARROW_PANEL
+    room = max(1, (width + GAP) // (least + GAP)) * max(1, (height - 2) // _PANEL_ROWS)
+    shown: list[Panel] = []
+    if truth is not None and truth.ground_truth is not None and truth.shape == shape and room > 1:
+        baseline = scene.history.baselines.get(lanes[0].problem, {}).get("ground_truth", {})
+        told = "" if "effective_rank" not in baseline else _rank(baseline["effective_rank"], is_wide=is_wide)
+        shown.append(Panel("ground truth W*", truth.ground_truth, notes=("", told)))
+    chosen = _spread(lanes, room - len(shown))
+    for one in chosen:
+        newest = _newest(one, "end_matrix")
+        if newest is not None and newest.shape == shape:
+            shown.append(Panel(label(scene.history, one), newest.values, notes=_notes(one, is_wide=is_wide)))
+    counted = f"{len(lanes)}" if len(chosen) == len(lanes) else f"{len(chosen)} of {len(lanes)}"
+    head = f"{counted} solutions of equal {'training loss' if is_wide else 'loss, r: effective rank'}"
+    return fit([(head, DIM)], width, 1) + panels(shown, shape[0], shape[1], width, height - 1, scene.view, least)
+
+
+def _spread(lanes: list[LaneHistory], most: int) -> list[LaneHistory]:
+    """The lanes, or as many of them from the first to the last as there is room for."""
+    if len(lanes) <= most:
+        return lanes
+    return [lanes[round(place * (len(lanes) - 1) / max(1, most - 1))] for place in range(most)]
+
+
+def _rank(value: Value, *, is_wide: bool) -> str:
+    return f"{'effective rank' if is_wide else 'r'} {_brief(value)}"
+
+
+def _notes(lane: LaneHistory, *, is_wide: bool) -> tuple[str, str]:
+    """Training loss, error and effective rank, on two lines."""
+    error = next((name for name in ("reconstruction_error", "held_out_error") if lane.columns.get(name)), "")
+    rank = lane.columns.get("effective_rank")
+    loss = f"loss {_brief(_loss(lane))}"
+    errs = f"{'error' if is_wide else 'err'} {_brief(lane.columns[error][-1])}" if error else ""
+    told = _rank(rank[-1], is_wide=is_wide) if rank else ""
+    return (f"{loss}, {errs}" if errs else loss, told) if is_wide else (loss, f"{errs} {told}".strip())
+
+
+def _brief(value: Value) -> str:
+    """A number in two or three digits."""
+    known = math.nan if isinstance(value, list) else number(value)
+    return f"{known:.3g}" if abs(known) >= 1 else f"{known:.2g}".replace("e-0", "e-")
+
+
+# Losses that differ by no more than this factor are equal.
+_EQUAL = 2.0
+# From this width on words are written out; a solution is so wide at least then, and so wide otherwise.
+_WITH_WORDS, _WIDE_PANEL, _NARROW_PANEL = 56, 27, 17
+# Caption, two notes and three rows of a picture.
+_PANEL_ROWS = 6
+
 _COMPONENTS = Pictures("component pictures", "component_pictures", _components, "components")
+_SOLUTIONS = Pictures("solutions of equal loss", "end_matrix", _solutions, "equal losses", "solutions")
 _KINDS = [
     Pictures("end matrix and truth", "end_matrix", _end_matrix, "W and W*"),
     Pictures("singular vectors, truth", "overlap", _overlap, "vectors"),
