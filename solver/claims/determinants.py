@@ -95,11 +95,11 @@ def _entropy_rank(values: list[float]) -> float:
 
 
 def growth_over_last_decade(witness: Witness, series: str) -> float:
-    """Value at the final loss over the value at ten times that loss, interpolated between frames on log axes."""
+    """Value at the final loss over the value where it first fell to ten times that, interpolated on log axes."""
     losses, values = witness.history.columns["train_loss"], witness.history.columns[series]
     wanted = math.log(10.0 * losses[-1]) if losses[-1] > 0 else math.nan
-    for k in range(len(losses) - 1, 0, -1):
-        if losses[k - 1] > 0 and math.log(losses[k - 1]) >= wanted:
+    for k in range(1, len(losses)):
+        if losses[k - 1] > 0 and losses[k] > 0 and math.log(losses[k - 1]) >= wanted >= math.log(losses[k]):
             high, low = math.log(losses[k - 1]), math.log(losses[k])
             part = (wanted - low) / (high - low) if high > low else 0.0
             before, after = abs(values[k - 1]), abs(values[k])

@@ -438,7 +438,8 @@ def test_the_wrong_branch_is_told_by_its_state_and_never_converges() -> None:
 
 def test_gaps_that_drown_in_the_loss_are_not_held_against_depth() -> None:
     """Beyond depth 3 the next value is what the training loss has left, and says nothing of depth."""
-    run = of("mf-depth", {"problem.shape": [40, 40], "problem.rank": 2}, {"model.depth": [2, 3, 4]})
+    changes = {"problem.shape": [40, 40], "problem.rank": 2, "stop.train_loss": 1e-8}
+    run = of("mf-depth", changes, {"model.depth": [2, 3, 4]})
     claim = judged("gaps-grow-with-depth", run)
     assert claim.verdict == "holds", claim
     observed = of("mf-depth", {"problem.shape": [20, 20], "problem.rank": 2, "problem.observations": 400})

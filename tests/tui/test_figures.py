@@ -127,7 +127,7 @@ def test_a_claim_that_fails_is_as_plain_as_one_that_holds() -> None:
     _, order = recorded("2x2")
     info = msgspec.structs.replace(order.preset, claims=["norms-diverge", "rank-minimised"])
     seen = Seen("2x2", "2x2", msgspec.structs.replace(order, preset=info), failing)
-    page = sheets(seen)[-1]
+    page = next(sheet for sheet in sheets(seen) if sheet.title == "claims")
     lines = [line for line, _ in page.lines(seen, 70)]
     assert lines[0] == "✗ norms-diverge fails  1.2 ≈ 1 ± 0.05"
     assert "… rank-minimised waiting  " in lines

@@ -55,6 +55,7 @@ class Batch:
         self._steps_between_ticks = steps_between_ticks
         self._spec = spec = runs[0].lane.spec
         self._begun = False
+        self._losses_before: list[float] = []
         self._unmoved = set(self.lanes())
         self.clock = runs[0].metrics.series.index("elapsed_s")
         """The place of elapsed_s in the frames of every lane of the batch."""
@@ -72,6 +73,7 @@ class Batch:
             # A start may already meet the target, or be out of range.
             yield [*foretold, *frames, *self._endings()]
         while self._runs:
+            self._losses_before = list(self._method.losses)
             moved = self._method.advance(self._until(), self._target)
             positions = [position for position, is_new in enumerate(moved) if is_new]
             self._unmoved -= {self._runs[position].lane.index for position in positions}
@@ -140,8 +142,14 @@ class Batch:
         return records
 
     def _inner_frames(self, position: int) -> list[AnyRecord]:
-        """Frames inside an integrator's step, by dense output: recording never shortens a step."""
+        """Frames inside an integrator's step, by dense output: recording never shortens a step.
+
+        The flow's loss never rises. Where the state inside has more than the step began with, as between the ends of a
+        long stiff step, it is none of the flow's and is left out.
+        """
         frames: list[AnyRecord] = []
+        run = self._runs[position]
+        loss = run.metrics.series.index("train_loss")
         pieces = self._spec.record.per_step
         size = self._method.step_sizes()[position]
         for piece in range(1, pieces):
@@ -151,8 +159,10 @@ class Batch:
             known = self._known(position) | {"step": self._method.steps[position] - 1}
             known["time"] -= size * (1 - piece / pieces)
             del known["train_loss"]
-            values = self._runs[position].metrics.measure(parameters, known)
-            frames.append(Frame(lane=self._runs[position].lane.index, values=values))
+            values = run.metrics.measure(parameters, known)
+            found = values[loss]
+            if not (isinstance(found, float) and found > self._losses_before[position]):
+                frames.append(Frame(lane=run.lane.index, values=values))
         return frames
 
     def _frame(self, position: int) -> Frame:
