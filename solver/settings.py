@@ -125,8 +125,9 @@ def _is_of_another_kind(spec: s.RunSpec, raw: Raw, field: str) -> bool:
 
 def _is_of_a_swept_kind(sweep: Mapping[str, list[Any]], field: str) -> bool:
     part, _, name = field.partition(".")
-    kinds = [KINDS[part][kind] for kind in sweep.get(f"{part}.kind", []) if kind in KINDS.get(part, {})]
-    return any(name in kind.__struct_fields__ for kind in kinds)
+    # What is swept may be anything until it is checked.
+    swept = sweep.get(f"{part}.kind", [])
+    return any(name in kind.__struct_fields__ for word, kind in KINDS.get(part, {}).items() if word in swept)
 
 
 def _check_named(raw: Mapping[str, Any], sweep: Mapping[str, list[Any]], field: str) -> None:

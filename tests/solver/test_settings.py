@@ -153,6 +153,8 @@ def test_kinds_are_swept_with_settings_that_some_of_them_have() -> None:
         assert [lane.index for lane in settings.lanes(spec)] == list(range(6))
     (lane, _) = settings.lanes(settings.decode(settings.apply({"sweep": sweep}, [("optimizer.step_size", 0.3)])))
     assert lane.parameters == {"optimizer.kind": "gradient-flow", "seed": 0}
+    with pytest.raises(BadSetting):
+        settings.decode({"sweep": {"optimizer.kind": [["gradient-flow"]], "optimizer.step_size": [0.1]}})
     with pytest.raises(BadSetting, match="alpha is a setting of group-rmsprop"):
         settings.apply({}, [], [("optimizer.kind", sweep["optimizer.kind"]), ("optimizer.alpha", [0.9, 0.99])])
 
