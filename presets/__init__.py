@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from solver import claims, expected, fields, files, paths, ratings, settings
+from solver import claims, data_files, expected, fields, files, paths, settings
 from solver.expected import LookFor, Result
 from solver.fields import Raw
 from solver.paths import typed
@@ -86,7 +86,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises BadSetting.
         """
-        return ratings.settle(settings.decode(raw), self.path.parent)
+        return data_files.settle(settings.decode(raw), self.path.parent)
 
     def info(self, spec: RunSpec | None = None) -> PresetInfo:
         """What a run remembers of its preset; with another kind of problem it is another experiment, without claims."""

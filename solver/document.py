@@ -64,8 +64,19 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     final: dict[str, Any]
     """Last values, the end matrix or tensor up to 10,000 entries, and what was measured of the final state alone.
 
+    Of a problem from a file with held-out entries also ``best_step``, the errors there, and ``best_end_matrix``: of the
+    recorded state with the least validation error, or the least held-out error where nothing was set aside to choose.
+
     ``predicted_jump_times`` are the flow times at which the greedy solutions foretell each rank to rise.
     """
+
+
+class Centre(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was taken out of a file's values before they were fitted; added to an end matrix it gives predictions."""
+
+    mean: float
+    modes: list[list[float]]
+    """What each row, and each column, adds; empty for a mode of which nothing was taken out."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -77,6 +88,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     observed: list[list[int | float]] | None = None
     """[row, column, value], or [i, j, k, …, value], zero-based, noise included; absent for measurements and images."""
     held_out: list[list[int | float]] | None = None
+    """Entries of a file held out for testing."""
+    validation: list[list[int | float]] | None = None
+    """Entries of a file set aside to choose the best step."""
+    ids: list[list[str | int]] | None = None
+    """By mode, what the file calls the places 0, 1, …"""
+    names: list[str] | None = None
+    """By mode, what the file calls its ids."""
+    value_name: str | None = None
+    centre: Centre | None = None
+    """The entries above are as the file has them; end matrices and tensors are without this."""
 
 
 class ExportedClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

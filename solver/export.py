@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from solver import npz
-from solver.document import FORMAT, VERSION, Export, ExportedClaim, Lane, Problem, Series
+from solver.document import FORMAT, VERSION, Centre, Export, ExportedClaim, Lane, Problem, Series
 from solver.history import History, LaneHistory
 from solver.jumps import FORETOLD
 from solver.log import Reader
@@ -19,6 +19,7 @@ from solver.records import Claim, number
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from solver.series import BY_NAME
+from solver.truth import centre_of, names_of
 
 MOST_ENTRIES = 10_000
 MOST_COMPONENTS = 32
@@ -124,6 +125,8 @@ def _lane(lane: LaneHistory, jump_times: list[float]) -> Lane:
     if jump_times:
         final["predicted_jump_times"] = jump_times
     final |= {name: _none_if_not_finite(value) for name, value in lane.summary.items()}
+    if "best_step" in final:
+        final["best_step"] = int(final["best_step"])
     for snapshot in lane.snapshots.values():
         flat = [_none_if_not_finite(number(value)) for value in snapshot.values]
         final[snapshot.name] = _nested(flat, snapshot.shape)
@@ -217,12 +220,20 @@ def _problems_of(arrays: dict[str, tuple[tuple[int, ...], array[float]]]) -> lis
         k = len(problems)
         truth = arrays.get(f"{k}.ground_truth")
         small = truth is not None and len(truth[1]) <= MOST_ENTRIES
+        named, centre = names_of(arrays, k), centre_of(arrays, k)
         problems.append(
             Problem(
                 shape=[int(size) for size in arrays[f"{k}.shape"][1]],
                 ground_truth=_nested(truth[1].tolist(), truth[0]) if truth is not None and small else None,
                 observed=_entries(arrays, k, "") or None,
                 held_out=_entries(arrays, k, "test_") or None,
+                validation=_entries(arrays, k, "validation_") or None,
+                ids=named.ids or None,
+                names=named.names or None,
+                value_name=named.value_name or None,
+                centre=None
+                if centre is None
+                else Centre(mean=centre.mean, modes=[added.tolist() for added in centre.modes]),
             )
         )
     return problems

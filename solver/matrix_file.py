@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import functools
 import io
 import math
-import sys
 from array import array
 from pathlib import Path
 
 import msgspec
 
+from solver import npy
 from solver.files import read_whole
 from solver.refusal import BadSetting
 
@@ -21,11 +20,7 @@ MAX_ENTRIES = 4_000_000
 MAX_VALUE = 1e100
 _MOST_BYTES = 1 << 28
 
-_MAGIC = b"\x93NUMPY"
 _ARCHIVE = b"PK\x03\x04"
-# The codes of module array for NumPy's.
-_TYPES = {"f8": "d", "f4": "f", "b1": "B"}
-_TYPES |= {"i8": "q", "i4": "i", "i2": "h", "i1": "b", "u8": "Q", "u4": "I", "u2": "H", "u1": "B"}
 
 
 class DenseMatrix(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +49,7 @@ def of_shape(path: Path, shape: tuple[int, ...] | None) -> DenseMatrix:
     matrix = read(path)
     if shape is not None and matrix.shape != shape:
         raise BadSetting(
-            f"problem.shape {_shown(shape)} is not that of {path.name}, {_shown(matrix.shape)}: leave it out",
+            f"problem.shape {npy.shown(shape)} is not that of {path.name}, {npy.shown(matrix.shape)}: leave it out",
             "problem.shape",
         )
     return matrix
@@ -66,7 +61,7 @@ def _read(path: Path, stamp: tuple[int, ...]) -> DenseMatrix:  # noqa: ARG001
     data = read_whole(path, _MOST_BYTES)
     if data[: len(_ARCHIVE)] == _ARCHIVE:
         raise _bad(path, "is an archive, as of numpy.savez: save the one array with numpy.save, or as CSV")
-    is_npy = data[: len(_MAGIC)] == _MAGIC
+    is_npy = data[: len(npy.MAGIC)] == npy.MAGIC
     matrix = _of_npy(path, data) if is_npy else _of_csv(path, data)
     largest = max(max(matrix.values), -min(matrix.values))
     if largest == 0.0:
@@ -125,22 +120,19 @@ def _row(path: Path, number: int, cells: list[str]) -> list[float]:
 
 
 def _of_npy(path: Path, data: bytes) -> DenseMatrix:
-    shape, code, is_swapped, by_columns, start = _header(path, data)
-    if len(shape) != 2:
-        raise _bad(path, f"has an array of shape {_shown(shape)}, not a matrix: save one with rows and columns")
-    rows, columns = shape
-    if not rows or not columns:
-        raise _bad(path, f"has an array of shape {_shown(shape)}, which is empty: save a matrix with entries")
-    _check_size(path, rows, columns)
-    stored: array[float] = array(code)
-    if len(data) - start != rows * columns * stored.itemsize:
-        raise _bad(path, f"is cut or too long for its shape {_shown(shape)}: save it again")
-    stored.frombytes(data[start:])
-    if is_swapped:
-        stored.byteswap()
-    values: array[float] = stored if code == "d" else array("d", stored)
-    if by_columns:
-        values = array("d", (value for row in range(rows) for value in values[row::rows]))
+    try:
+        head = npy.head_of(data)
+        if len(head.shape) != 2:
+            shape = npy.shown(head.shape)
+            raise _bad(path, f"has an array of shape {shape}, not a matrix: save one with rows and columns")
+        rows, columns = head.shape
+        if not rows or not columns:
+            shape = npy.shown(head.shape)
+            raise _bad(path, f"has an array of shape {shape}, which is empty: save a matrix with entries")
+        _check_size(path, rows, columns)
+        values = npy.values_of(head, data)
+    except npy.Unsound as error:
+        raise _bad(path, str(error)) from None
     if not math.isfinite(sum(values)):
         place = next((place for place, value in enumerate(values) if not math.isfinite(value)), None)
         if place is not None:
@@ -150,25 +142,6 @@ def _of_npy(path: Path, data: bytes) -> DenseMatrix:
     return DenseMatrix(shape=(rows, columns), values=values)
 
 
-def _header(path: Path, data: bytes) -> tuple[tuple[int, ...], str, bool, bool, int]:
-    """Shape, type code, whether the bytes are of the other order, whether columns are stored, and where data begin."""
-    try:
-        width = 2 if data[6] == 1 else 4
-        start = 8 + width
-        length = int.from_bytes(data[8:start], "little")
-        header = ast.literal_eval(data[start : start + length].decode("latin-1"))
-        shape, kind, by_columns = tuple(header["shape"]), str(header["descr"]), bool(header["fortran_order"])
-        if not all(isinstance(size, int) and size >= 0 for size in shape):
-            raise ValueError("a size is no whole number")
-    except (ValueError, SyntaxError, KeyError, IndexError, TypeError, MemoryError, RecursionError):
-        raise _bad(path, "has a damaged NPY header: save it again with numpy.save") from None
-    code = _TYPES.get(kind[1:])
-    if code is None:
-        raise _bad(path, f"has numbers of type {kind}: save them as float64, with .astype(float)")
-    other = {"little": ">", "big": "<"}[sys.byteorder]
-    return shape, code, kind[0] == other, by_columns, start + length
-
-
 def _check_size(path: Path, rows: int, columns: int) -> None:
     if rows * columns > MAX_ENTRIES or max(rows, columns) > MAX_DIMENSION:
         raise _bad(
@@ -176,10 +149,6 @@ def _check_size(path: Path, rows: int, columns: int) -> None:
             f"has {rows} × {columns} entries or more, and {MAX_ENTRIES} are the most, with {MAX_DIMENSION} rows and "
             "columns: give a part of it",
         )
-
-
-def _shown(shape: tuple[int, ...]) -> str:
-    return " × ".join(str(size) for size in shape) or "()"
 
 
 def _bad(path: Path, what: str) -> BadSetting:

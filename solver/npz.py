@@ -1,4 +1,4 @@
-"""Reading problem.npz without NumPy, which the front does not import: plain arrays of float64 and int64."""
+"""Reading problem.npz without NumPy, which the front does not import: plain arrays of float64, int64 and bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import zlib
 from array import array
 from pathlib import Path
 
-_TYPES = {"<f8": "d", "<i8": "q"}
+_TYPES = {"<f8": "d", "<i8": "q", "|u1": "B"}
 # What a file that was cut, flipped or made by somebody else brings about; RuntimeError is one with a password.
 _DAMAGE = (
     zipfile.BadZipFile,

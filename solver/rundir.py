@@ -99,6 +99,10 @@ class RunDirectory:
         self.lock = path / "lock"
         self.output = path / "solver.out"
 
+    def solution(self, lane: int) -> Path:
+        """What predictions of a lane are made of; of runs on a file alone."""
+        return self.path / f"solution-{lane}.npz"
+
     def order(self) -> Order:
         """What was asked of the solver. Raises BadSetting where spec.json is missing, damaged or newer."""
         data = b""

@@ -19,6 +19,7 @@ from solver.refusal import BadSetting, check_field, sentence
 _OWN_DATA = ("entries", "file", "ground_truth")
 _OF_TRUTH = ("shape", "rank", "frobenius_norm", "spectrum", "condition_number", "symmetric")
 _OF_OBSERVATIONS = ("observations", "noise", "mask")
+_OF_FILE, _OF_HELD_OUT = s.Completion.OF_FILE, s.Completion.OF_HELD_OUT
 
 
 def _of_problem(*names: str) -> tuple[str, ...]:
@@ -26,9 +27,9 @@ def _of_problem(*names: str) -> tuple[str, ...]:
 
 
 REPLACES: dict[str, tuple[str, ...]] = {
-    "problem.entries": _of_problem(*_OF_TRUTH, *_OF_OBSERVATIONS, "file", "ground_truth"),
-    "problem.file": _of_problem(*_OF_TRUTH, *_OF_OBSERVATIONS, "entries", "ground_truth"),
-    "problem.ground_truth": _of_problem(*_OF_TRUTH, "entries", "file", "test_fraction"),
+    "problem.entries": _of_problem(*_OF_TRUTH, *_OF_OBSERVATIONS, *_OF_FILE, *_OF_HELD_OUT, "file", "ground_truth"),
+    "problem.file": _of_problem(*_OF_TRUTH, *_OF_OBSERVATIONS, *_OF_FILE, "entries", "ground_truth"),
+    "problem.ground_truth": _of_problem(*_OF_TRUTH, *_OF_FILE, *_OF_HELD_OUT, "entries", "file"),
     "problem.spectrum": ("problem.rank", "problem.frobenius_norm", "problem.condition_number"),
     "problem.condition_number": ("problem.spectrum",),
 }

@@ -8,7 +8,7 @@ from solver.claims.claim import Definition, Inapplicable, Measured, Witness
 from solver.claims.laws import law_factor, n_factors
 from solver.sources import C21, M20
 from solver.spec import GradientDescent, Observed
-from solver.spec.problems import Completion
+from solver.spec.completion import Completion
 
 _AT_END_TOLERANCE = 0.03
 # A step size so near the limit, in parts of it, would ask for more steps than any run has.

@@ -1,22 +1,22 @@
 """The settings of a run: frozen types whose ranges refuse what cannot run."""
 
 from solver.spec.base import Settings
+from solver.spec.completion import Completion
 from solver.spec.models import CP, DeepMatrixFactorization, Model, SymmetricMatrixFactorization
+from solver.spec.observed import Observed
 from solver.spec.optimizers import FLOW_METHODS, Adam, GradientDescent, GradientFlow, GroupRMSprop, Optimizer
 from solver.spec.problems import (
-    Completion,
     ImageTensor,
     MatrixCompletion,
     MatrixProblem,
     MatrixSensing,
-    MatrixTruth,
-    Observed,
     Problem,
     TensorCompletion,
     TensorProblem,
     TensorSensing,
 )
 from solver.spec.run import MAX_LANES, Record, RunSpec, Stop
+from solver.spec.truth import MatrixTruth
 
 __all__ = [
     "CP",

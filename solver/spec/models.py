@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from msgspec import Meta
 
 from solver.spec.base import Dimension, Finite, Positive, Settings, check_kinds, kinds_of
-from solver.spec.problems import ImageTensor, MatrixCompletion, MatrixProblem, Observed, Problem, TensorProblem
+from solver.spec.observed import Observed
+from solver.spec.problems import ImageTensor, MatrixCompletion, MatrixProblem, Problem, TensorProblem
 
 
 class ModelKind(Settings, frozen=True):

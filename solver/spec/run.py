@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from solver.spec.base import Count, Positive, Settings, tag_of
+from solver.spec.completion import Completion
 from solver.spec.models import MODELS, DeepMatrixFactorization, Model
 from solver.spec.optimizers import GradientFlow, Optimizer
 from solver.spec.problems import MatrixCompletion, Problem
@@ -28,6 +29,8 @@ class Stop(Settings, frozen=True):
     """Flow time a lane may reach; Adam has none."""
     max_seconds: Positive | None = None
     """Wall seconds the whole run may take."""
+    patience: Count | None = None
+    """A lane ends that has gone so many steps since its least validation error, of entries set aside from a file."""
 
 
 class Record(Settings, frozen=True):
@@ -106,8 +109,29 @@ class RunSpec(Settings, frozen=True):
                 f"optimizer.rtol {self.optimizer.tolerance:g} is finer than float32 can tell: make it at least "
                 f'{_FINEST_FLOAT32:g}, or set dtype = "float64"'
             )
+        self._check_patience()
         if self.seed + self.seeds > 2**63:
             raise ValueError("seed + seeds is more than 2^63: take a smaller seed")
+
+    def _check_patience(self) -> None:
+        if self.stop.patience is None:
+            return
+        problem = self.problem
+        if not isinstance(problem, Completion) or problem.file is None:
+            raise ValueError(
+                f"stop.patience {self.stop.patience} waits for a better validation error, and no entries of a file are "
+                "held out: set problem.file and problem.test_fraction, or leave patience out"
+            )
+        if not problem.test_fraction:
+            raise ValueError(
+                f"stop.patience {self.stop.patience} waits for a better validation error, and "
+                "problem.test_fraction is 0: set it to 0.1, say"
+            )
+        if problem.validation_fraction == 0.0:
+            raise ValueError(
+                f"stop.patience {self.stop.patience} waits for a better validation error, and "
+                "problem.validation_fraction is 0: leave it out, or set it to 0.05, say"
+            )
 
     def _refuse_model(self) -> None:
         given = type(self.problem)

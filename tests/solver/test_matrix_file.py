@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from presets import Preset, load, read, writing
-from solver import matrix_file, ratings, runs, settings
+from solver import data_files, matrix_file, runs, settings
 from solver.numerics.problems.observed import observed_problem
 from solver.refusal import BadSetting
 from solver.rundir import Order, PresetInfo, RunDirectory
@@ -34,7 +34,7 @@ def saved(path: Path, array: Any, **how: Any) -> Path:
 def spec_of(path: Path, **changes: Any) -> RunSpec:
     raw = settings.apply(SMALL, [("problem.ground_truth", str(path))])
     raw = settings.apply(raw, [(name.replace("__", "."), value) for name, value in changes.items()])
-    return ratings.settle(settings.decode(raw), path.parent)
+    return data_files.settle(settings.decode(raw), path.parent)
 
 
 @given(
@@ -161,7 +161,7 @@ def test_what_contradicts_the_file_is_refused(tmp_path: Path, problem: dict[str,
     saved(tmp_path / "w.npy", np.ones((6, 4)))
     raw = {"problem": {"kind": "matrix-completion", "ground_truth": "w.npy", "observations": 10} | problem}
     with pytest.raises(BadSetting) as refused:
-        ratings.settle(settings.decode(raw), tmp_path)
+        data_files.settle(settings.decode(raw), tmp_path)
     assert said in str(refused.value)
     assert refused.value.field == field
 
@@ -180,7 +180,7 @@ def test_entries_and_measurements_of_it_are_observed(tmp_path: Path, kind: str) 
     array = np.random.default_rng(1).standard_normal((6, 4))
     saved(tmp_path / "w.npy", array)
     raw = {"problem": {"kind": kind, "ground_truth": "w.npy", "observations": 11}}
-    problem = ratings.settle(settings.decode(raw), tmp_path).problem
+    problem = data_files.settle(settings.decode(raw), tmp_path).problem
     assert isinstance(problem, MatrixCompletion | MatrixSensing)
     assert problem.ground_truth == str(tmp_path / "w.npy")
     assert (problem.shape, problem.resolved_observations, problem.is_random) == ((6, 4), 11, False)
@@ -213,7 +213,7 @@ def test_a_run_is_taken_up_without_the_file(tmp_path: Path, kind: str) -> None:
     raw = settings.apply(
         SMALL, [("problem.kind", kind), ("problem.ground_truth", str(path)), ("problem.observations", 40)]
     )
-    spec = ratings.settle(settings.decode(raw), tmp_path)
+    spec = data_files.settle(settings.decode(raw), tmp_path)
     whole = made_of(spec)
     trained(whole)
     broken = made_of(spec)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solver import ratings, runs, settings
+from solver import data_files, runs, settings
 from solver.costs import costs_of
 from solver.refusal import BadSetting
 from solver.rundir import Order, PresetInfo
@@ -129,7 +129,7 @@ def test_a_file_that_it_cannot_equal_ends_the_run_with_a_sentence(tmp_path: Path
     np.save(tmp_path / "w.npy", array)
     raw = {"problem": {"kind": "matrix-completion", "ground_truth": "w.npy", "observations": 3}}
     raw["model"] = {"kind": "symmetric-matrix-factorization"}
-    spec = ratings.settle(settings.decode(raw), tmp_path)
+    spec = data_files.settle(settings.decode(raw), tmp_path)
     made = runs.create(Order(spec=spec, preset=PresetInfo(name="own"), created="2026-01-01"))
     trained(made)
     outcome = made.outcome()
@@ -150,7 +150,7 @@ def test_a_semidefinite_file_is_fitted_whatever_its_rounding(tmp_path: Path) -> 
             ("model.kind", "symmetric-matrix-factorization"),
         ],
     )
-    spec = ratings.settle(settings.decode(raw), tmp_path)
+    spec = data_files.settle(settings.decode(raw), tmp_path)
     made = runs.create(Order(spec=spec, preset=PresetInfo(name="own"), created="2026-01-01"))
     trained(made)
     assert exported(made)["lanes"][0]["outcome"]["kind"] == "converged"

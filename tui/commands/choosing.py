@@ -8,8 +8,8 @@ import math
 import presets
 from presets import Preset
 from solver import settings
+from solver.data_files import DATASETS
 from solver.paths import typed
-from solver.ratings import DATASETS
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 from tui import config

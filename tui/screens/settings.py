@@ -19,9 +19,9 @@ from textual.widgets import Button, Input, Select, Static
 import presets
 from presets import Preset, writing
 from solver import estimate, fields, machine, settings
+from solver.data_files import DATASETS
 from solver.fields import Raw
 from solver.paths import typed
-from solver.ratings import DATASETS
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from solver.spec import RunSpec
@@ -34,7 +34,7 @@ from tui.text import duration, inert
 from tui.widgets.hints import Hints
 from tui.widgets.setting import DIFFERS, Setting
 
-_LISTS = ("problem.shape", "problem.entries", "problem.targets", "problem.spectrum")
+_LISTS = ("problem.shape", "problem.entries", "problem.targets", "problem.spectrum", "problem.columns")
 _LEFT_OUT = ("sweep",)
 # From here on there is room for a column beside the form, and for a third line of a note.
 _WIDE, _HIGH = 100, 24

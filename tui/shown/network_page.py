@@ -11,7 +11,7 @@ import msgspec
 from solver import settings
 from solver.costs import costs_of
 from solver.spec import CP, DeepMatrixFactorization, ImageTensor, Observed, RunSpec, SymmetricMatrixFactorization
-from solver.spec.problems import Completion
+from solver.spec.completion import Completion
 from tui.draw.cells import DIM, STRONG, TEXT
 from tui.shown.lines import Line, wrapped
 from tui.text import quantity

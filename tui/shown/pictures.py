@@ -123,8 +123,9 @@ def _truth(scene: Scene, lane: LaneHistory) -> Truth | None:
 
 
 def _end_matrix(scene: Scene, lane: LaneHistory, drawn: Drawn, width: int, height: int) -> list[Row]:
-    shape, values, step = drawn.shape, drawn.values, drawn.step
+    shape, step = drawn.shape, drawn.step
     truth = _truth(scene, lane)
+    values = drawn.values if truth is None else truth.in_unit(drawn.values)
     observed = truth.observed if truth is not None else {}
     shown = [Panel("end matrix W", values, observed)]
     if truth is not None and truth.ground_truth is not None and truth.shape == shape:

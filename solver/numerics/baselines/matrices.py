@@ -11,6 +11,7 @@ from solver.numerics import theory
 from solver.numerics.baselines.minimisers import minimisers
 from solver.numerics.baselines.nuclear_norm import NuclearNorm
 from solver.numerics.lanes.deep_matrix_factorization_metrics import effective_rank, norms
+from solver.numerics.problems.given import Given
 from solver.numerics.problems.observed import ObservedProblem
 from solver.records import Value, plain
 from solver.spec import MatrixProblem
@@ -26,6 +27,8 @@ def of_matrix(problem: ObservedProblem, spec: MatrixProblem) -> dict[str, dict[s
         if spec.truth_file is not None:
             # Of others the settings say it.
             found["ground_truth"]["rank"] = float(theory.numerical_rank(sigma))
+    if problem.given is not None:
+        found |= of_given(problem.given)
     if example is not None:
         found["minimisers"] = minimisers(example)
     return found
@@ -49,5 +52,17 @@ def of_program(program: NuclearNorm, problem: ObservedProblem) -> dict[str, Valu
         truth = torch.tensor(problem.ground_truth)
         error = ((solution - truth).square().sum() / truth.square().sum()).item()
     values = _numbers(torch.linalg.svdvals(solution), error)
+    if problem.given is not None:
+        entries = solution.numpy()
+        values |= {name: plain(value) for name, value in problem.given.errors(lambda at: entries[tuple(at.T)]).items()}
     solved: dict[str, Value] = {"slack": program.delta, "exact_nuclear_norm_at_least": plain(program.exact_bound)}
     return values | solved | {"duality_gap": plain(program.gap), "iterations": float(program.iterations)}
+
+
+def of_given(given: Given) -> dict[str, dict[str, Value]]:
+    """What must be beaten: the constant, the means of rows and columns, and what is linear in both."""
+    return {
+        name: {error: plain(value) for error, value in found.items()}
+        for name, found in given.predictors().items()
+        if found
+    }

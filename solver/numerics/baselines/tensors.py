@@ -6,15 +6,16 @@ import math
 
 import numpy as np
 
+from solver.numerics.baselines.matrices import of_given
 from solver.numerics.problems.observed import ObservedProblem
 from solver.records import Value
 from solver.spec import TensorProblem
 
 
 def of_tensor(problem: ObservedProblem, spec: TensorProblem) -> dict[str, dict[str, Value]]:  # noqa: ARG001
-    """Nothing without a ground truth."""
+    """Without a ground truth what a file's entries are to be held against; else nothing."""
     if problem.ground_truth is None:
-        return {}
+        return {} if problem.given is None else of_given(problem.given)
     size = float(np.linalg.norm(problem.ground_truth))
     return {"ground_truth": {"reconstruction_error": 0.0, "frobenius_norm": size}, "linear": _linear(problem)}
 

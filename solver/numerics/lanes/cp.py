@@ -119,6 +119,12 @@ class CPLane(LaneRun[ObservedProblem, CP]):
     def _pictures(self, parameters: Tensor, step: int) -> list[Picture]:
         return self.picture("end_tensor", self._metrics.end_tensor(parameters), self.problem.shape, step)
 
+    def solution(self, parameters: Tensor) -> dict[str, Tensor]:
+        """The factor of each mode, a column a component."""
+        if self.problem.given is None:
+            return {}
+        return {f"mode.{mode}": factor for mode, factor in enumerate(self._metrics.factors_of(parameters))}
+
     def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
         exact = self.snapshot("end_tensor", self._metrics.end_tensor(parameters), self.problem.shape, step)
         return [*self._pictures(parameters, step), *exact]

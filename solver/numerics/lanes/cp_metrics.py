@@ -11,7 +11,7 @@ from torch import Tensor
 
 from solver.numerics import theory
 from solver.numerics.lanes.frames import shortened
-from solver.numerics.lanes.metrics import Metrics, absent_of
+from solver.numerics.lanes.metrics import Metrics, absent_of, absent_of_given
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.objective import Evaluation, Factors
 from solver.numerics.problems.losses import loss_of
@@ -37,6 +37,9 @@ class CPMetrics(Metrics):
         "train_loss",
         "reconstruction_error",
         "normalised_reconstruction_error",
+        "held_out_error",
+        "held_out_rmse",
+        "validation_error",
         "component_norms",
         "frobenius_norm",
         "rate_components",
@@ -57,7 +60,8 @@ class CPMetrics(Metrics):
         self._components = CPObjective(problem.shape, n_components, loss_of([problem], double, cpu), 1, double, cpu)
         self._n_rates = min(record.rates, n_components)
         self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth).reshape(-1)
-        absent = absent_of(optimizer, record)
+        self._given = problem.given
+        absent = absent_of(optimizer, record) | absent_of_given(problem)
         if self._ground_truth is None:
             absent |= {"reconstruction_error", "normalised_reconstruction_error"}
         if not self._n_rates:
@@ -66,6 +70,10 @@ class CPMetrics(Metrics):
 
     def end_tensor(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, " entries"]:
         return self._components.end(self._components.factors(parameters.unsqueeze(0)))[0].clone()
+
+    def factors_of(self, parameters: Float[Tensor, " parameters"]) -> list[Tensor]:
+        """The factor of each mode."""
+        return [part[0] for part in self._components.factors(parameters.unsqueeze(0)).parts]
 
     def component_norms(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, " components"]:
         """σ_r = Π_n ‖w_r^n‖."""
@@ -87,6 +95,9 @@ class CPMetrics(Metrics):
             squared = ((end - self._ground_truth).square().sum() / self._ground_truth.square().sum()).item()
             values["reconstruction_error"] = squared
             values["normalised_reconstruction_error"] = math.sqrt(squared)
+        if self._given is not None:
+            entries = end.numpy().reshape(self._components.shape)
+            values |= self._given.errors(lambda at: entries[tuple(at.T)])
         values |= self._sharpness(self._components, parameters, values)
         if self._n_rates:
             values |= self._rates(factors, state, norms, sizes)

@@ -188,6 +188,36 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
         overlap = self._metrics.overlap(end_matrix)
         return shown if overlap is None else shown + self.picture("overlap", overlap, tuple(overlap.shape), step)
 
+    def solution(self, parameters: Tensor) -> dict[str, Tensor]:
+        """The factors left and right of the narrowest layer, where they are smaller than the end matrix."""
+        if self.problem.given is None:
+            return {}
+        layers = self._metrics.layers(parameters)
+        rows, columns = self.problem.shape
+        narrowest = min(range(len(layers) - 1), key=lambda place: layers[place].shape[0], default=0)
+        width = layers[narrowest].shape[0]
+        if len(layers) == 1 or width * (rows + columns) >= rows * columns:
+            return {"end_matrix": self._metrics.end_matrix(parameters)}
+        right, left = chain(layers[: narrowest + 1]), chain(layers[narrowest + 1 :])
+        return {"left": left, "right": right}
+
+    def best_pictures(self) -> list[Snapshot | Picture]:
+        if self.best.parameters is None:
+            return []
+        return [
+            *self.snapshot(
+                "best_end_matrix", self._metrics.end_matrix(self.best.parameters), self.problem.shape, self.best.step
+            )
+        ]
+
     def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
         exact = self.snapshot("end_matrix", self._metrics.end_matrix(parameters), self.problem.shape, step)
         return [*self._pictures(parameters, step), *exact]
+
+
+def chain(layers: Sequence[Tensor]) -> Tensor:
+    """W_k … W_1."""
+    product = layers[0]
+    for layer in layers[1:]:
+        product = layer @ product
+    return product

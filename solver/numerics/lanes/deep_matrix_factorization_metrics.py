@@ -6,7 +6,6 @@ import itertools
 import math
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -15,7 +14,7 @@ from solver.counterexample import Counterexample
 from solver.numerics import theory
 from solver.numerics.lanes.balance import unbalancedness
 from solver.numerics.lanes.frames import written
-from solver.numerics.lanes.metrics import Metrics, absent_of
+from solver.numerics.lanes.metrics import Metrics, absent_of, absent_of_given
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.objective import Evaluation, Factors, Objective
 from solver.numerics.problems.losses import loss_of
@@ -45,6 +44,8 @@ class DeepMatrixFactorizationMetrics(Metrics):
         "reconstruction_error",
         "normalised_reconstruction_error",
         "held_out_error",
+        "held_out_rmse",
+        "validation_error",
         "effective_rank",
         "singular_values",
         "nuclear_norm",
@@ -101,9 +102,7 @@ class DeepMatrixFactorizationMetrics(Metrics):
         absent: set[str] = set()
         if self._ground_truth is None:
             absent |= {"reconstruction_error", "normalised_reconstruction_error"}
-        if not np.any(self._problem.test_values):
-            # Held-out values that are all zero have no scale to measure against.
-            absent.add("held_out_error")
+        absent |= absent_of_given(self._problem)
         if not self._has_determinant:
             absent |= {"det_sign", "log_abs_det", "unobserved_entry_bound"}
         if self._counterexample is None:
@@ -133,6 +132,10 @@ class DeepMatrixFactorizationMetrics(Metrics):
     ) -> Float[Tensor, " values"]:
         """dσ/dt by the law."""
         return theory.balanced_rates(singular_values, alignment, self.depth)
+
+    def layers(self, parameters: Float[Tensor, " parameters"]) -> list[Tensor]:
+        """W_1 … W_N of a state."""
+        return [layer[0] for layer in self._factors(parameters).parts]
 
     def end_matrix(self, parameters: Float[Tensor, " parameters"]) -> Float[Tensor, "rows columns"]:
         return self._layers.end_matrix(self._factors(parameters))[0].clone()
@@ -203,12 +206,8 @@ class DeepMatrixFactorizationMetrics(Metrics):
             squared = ((end_matrix - self._ground_truth).square().sum() / self._ground_truth.square().sum()).item()
             errors["reconstruction_error"] = squared
             errors["normalised_reconstruction_error"] = math.sqrt(squared)
-        problem = self._problem
-        if np.any(problem.test_values):
-            predicted = end_matrix.numpy()[tuple(problem.test_indices.T)]
-            scale = float(np.mean(problem.test_values**2))
-            errors["held_out_error"] = float(np.mean((predicted - problem.test_values) ** 2) / scale)
-        return errors
+        given = self._problem.given
+        return errors if given is None else errors | given.errors(lambda at: end_matrix.numpy()[tuple(at.T)])
 
     def det_sign(self, parameters: Float[Tensor, " parameters"]) -> float:
         """Sign of the determinant of the end matrix, of one that is not square of its leading square block."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from solver.numerics import solution_file
+from solver.numerics.lanes.best import Best
 from solver.numerics.lanes.frames import shortened
 from solver.numerics.lanes.metrics import Metrics
 from solver.numerics.lanes.schedule import Schedule
@@ -57,7 +60,10 @@ class LaneRun(ABC, Generic[ProblemT, ModelT]):
         self.last_recorded = -1
         self.frames_taken = 0
         self.said: list[str] = []
+        self.keep_in: Path | None = None
+        """The run directory, where solutions are to be kept."""
         self.prepare()
+        self.best = Best(self.metrics.series)
 
     @abstractmethod
     def prepare(self) -> None:
@@ -105,6 +111,25 @@ class LaneRun(ABC, Generic[ProblemT, ModelT]):
     def summary(self, parameters: Float[Tensor, " parameters"]) -> dict[str, float]:  # noqa: ARG002
         """Numbers of the final state that cost too much for every frame."""
         return {}
+
+    def solution(self, parameters: Float[Tensor, " parameters"]) -> dict[str, Tensor]:  # noqa: ARG002
+        """What predictions are made of: the end matrix or tensor, or its factors; nothing where none are."""
+        return {}
+
+    def best_pictures(self) -> Sequence[Snapshot | Picture]:
+        """Arrays of the best state on the way."""
+        return []
+
+    def keep_solutions(self, parameters: Float[Tensor, " parameters"], step: int) -> None:
+        """Writes down the last state and the best one, of a problem from a file."""
+        if self.keep_in is None:
+            return
+        found = {"end": self.solution(parameters)}
+        steps = {"end": step}
+        if self.best.parameters is not None:
+            found["best"], steps["best"] = self.solution(self.best.parameters), self.best.step
+        if found["end"]:
+            solution_file.write(self.keep_in, self.lane.index, found, steps)
 
     def snapshot(self, name: str, values: Tensor, shape: tuple[int, ...], step: int) -> list[Snapshot]:
         """``values`` as a record; none where there are too many."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from solver.numerics.lanes.frames import written
 from solver.numerics.models.objective import Objective
+from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.sharpness import sharpness
 from solver.records import Value
 from solver.series import declared
@@ -64,3 +65,11 @@ def absent_of(optimizer: Optimizer, record: Record | None = None) -> set[str]:
     if optimizer.IS_FLOW or not optimizer.HAS_TIME:
         absent.add("stability_limit")
     return absent if optimizer.HAS_TIME else absent | {"time"}
+
+
+GIVEN_SERIES = {"held_out_error", "held_out_rmse", "validation_error"}
+
+
+def absent_of_given(problem: ObservedProblem) -> set[str]:
+    """The errors on held-out entries of a file that a problem does not have."""
+    return GIVEN_SERIES - (set() if problem.given is None else problem.given.series)

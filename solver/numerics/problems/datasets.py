@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from solver.ratings import IDX_FILES
+from solver.data_files import IDX_FILES
 from solver.refusal import BadSetting
 from solver.spec import ImageTensor
 

@@ -5,27 +5,24 @@ from __future__ import annotations
 import dataclasses
 import math
 import string
+from array import array
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from solver import matrix_file, ratings
+from solver import biases, data_files, matrix_file
+from solver.biases import Biases
 from solver.numerics.orthonormal import orthonormal
 from solver.numerics.problems import masks
 from solver.numerics.problems.drawn import Arrays, DrawnProblem
+from solver.numerics.problems.given import Given
 from solver.numerics.streams import stream
 from solver.spec import Completion, GradientDescent, MatrixCompletion, MatrixProblem, RunSpec, TensorProblem
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-
-_ALWAYS_KEPT = ("values", "test_indices", "test_values")
-
-
-def _no_indices() -> Indices:
-    return np.zeros((0, 2), dtype=np.int64)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,9 +40,8 @@ class ObservedProblem(DrawnProblem):
     """(observations, entries): the measurement matrices or tensors, row by row; None for completion."""
     values: Array
     """Observed values, noise included."""
-    test_indices: Indices = dataclasses.field(default_factory=_no_indices)
-    test_values: Array = dataclasses.field(default_factory=lambda: np.zeros(0))
-    """Entries of a file that were held out; empty otherwise."""
+    given: Given | None = None
+    """What a file says, in its own unit; its values and those held out are without their centre here."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -57,7 +53,9 @@ class ObservedProblem(DrawnProblem):
 
     @classmethod
     def restore(cls, spec: MatrixProblem | TensorProblem, seed: int, kept: Arrays) -> ObservedProblem:
-        found: dict[str, Any] = {name: kept.get(name) for name in ("ground_truth", "indices", *_ALWAYS_KEPT)}
+        if "test_values" in kept and isinstance(spec, Completion) and spec.file is not None:
+            return _of_given(spec, tuple(kept["shape"].tolist()), Given.kept(kept))
+        found: dict[str, Any] = {name: kept.get(name) for name in ("ground_truth", "indices", "values")}
         return cls(
             shape=tuple(kept["shape"].tolist()),
             loss=spec.loss,
@@ -69,15 +67,14 @@ class ObservedProblem(DrawnProblem):
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Without measurements, which the seed draws again."""
         found: dict[str, npt.NDArray[np.generic]] = {"shape": np.array(self.shape, dtype=np.int64)}
+        if self.given is not None:
+            return found | self.given.arrays()
         found["values"] = self.values
         if self.ground_truth is not None:
             found["ground_truth"] = self.ground_truth
         if self.indices is not None:
             found["indices"] = np.ascontiguousarray(self.indices)
-        return found | {
-            "test_indices": np.ascontiguousarray(self.test_indices),
-            "test_values": self.test_values,
-        }
+        return found
 
     @property
     def loss_coefficient(self) -> float:
@@ -139,7 +136,7 @@ class ObservedProblem(DrawnProblem):
 
 def observed_problem(spec: MatrixProblem | TensorProblem, seed: int) -> ObservedProblem:
     """The problem that ``spec`` and ``seed`` determine. Raises BadSetting where a file cannot be read."""
-    if isinstance(spec, MatrixCompletion) and spec.file is not None:
+    if isinstance(spec, Completion) and spec.file is not None:
         return _from_file(spec, seed)
     if isinstance(spec, Completion) and spec.entries is not None:
         return ObservedProblem(
@@ -234,26 +231,50 @@ def _symmetric(spec: MatrixProblem | TensorProblem, generator: np.random.Generat
     return 0.5 * (product + product.T)
 
 
-def _from_file(spec: MatrixCompletion, seed: int) -> ObservedProblem:
-    assert spec.file is not None
-    assert spec.shape is None or len(spec.shape) == 2
-    table = ratings.read(Path(spec.file), None if spec.shape is None else (spec.shape[0], spec.shape[1]))
-    indices = np.stack([np.array(table.rows, dtype=np.int64), np.array(table.columns, dtype=np.int64)], axis=1)
-    values = np.array(table.values, dtype=np.float64)
+def _from_file(spec: Completion, seed: int) -> ObservedProblem:
+    """Training, validation and test entries by the seed; what ``centre`` says is learned of the first alone."""
+    found = data_files.table(spec)
+    indices = np.stack([np.array(column, dtype=np.int64) for column in found.indices], axis=1)
+    values = np.array(found.values, dtype=np.float64)
     order = stream(seed, "observed entries").permutation(len(values))
-    n_test = ratings.n_held_out(len(values), spec.test_fraction)
-    test, train = np.sort(order[:n_test]), np.sort(order[n_test:])
-    return ObservedProblem(
-        shape=table.shape,
-        loss=spec.loss,
-        huber_delta=spec.huber_delta,
-        ground_truth=None,
+    n_test, n_validation = data_files.held_out(len(values), spec)
+    test, validation = np.sort(order[:n_test]), np.sort(order[n_test : n_test + n_validation])
+    train = np.sort(order[n_test + n_validation :])
+    given = Given(
         indices=indices[train],
-        measurements=None,
         values=values[train],
         test_indices=indices[test],
         test_values=values[test],
+        validation_indices=indices[validation],
+        validation_values=values[validation],
+        centre=_centre_of(spec.resolved_centre, indices[train], values[train], found.shape),
+        ids=tuple(list(ids) for ids in found.ids),
+        names=tuple(found.names),
+        value_name=found.value_name,
     )
+    return _of_given(spec, found.shape, given)
+
+
+def _of_given(spec: Completion, shape: tuple[int, ...], given: Given) -> ObservedProblem:
+    return ObservedProblem(
+        shape=shape,
+        loss=spec.loss,
+        huber_delta=spec.huber_delta,
+        ground_truth=None,
+        indices=given.indices,
+        measurements=None,
+        values=given.values - given.taken_out(given.indices),
+        given=given,
+    )
+
+
+def _centre_of(kind: str, indices: Indices, values: Array, shape: tuple[int, ...]) -> Biases:
+    """What is taken out of the values."""
+    if kind == "none":
+        return Biases(mean=0.0, modes=[array("d") for _ in shape])
+    if kind == "mean":
+        return biases.constant(values.tolist(), len(shape))
+    return biases.additive(indices.T.tolist(), values.tolist(), shape)
 
 
 # Gradient descent settles below 2/λ; a quarter of that leaves room for the way there.

@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 import torch
 
 from solver.costs import costs_of
+from solver.numerics.lanes.best import BestState
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.methods.method import Method
 from solver.records import AnyRecord, Event, Frame, LaneEnding, Outcome, Summary, plain
@@ -33,6 +34,7 @@ class BatchState(TypedDict):
     last_recorded: NotRequired[list[int]]
     frames_taken: NotRequired[list[int]]
     said: NotRequired[list[list[str]]]
+    best: NotRequired[list[BestState]]
     method: NotRequired[dict[str, Any]]
 
 
@@ -101,6 +103,7 @@ class Batch:
             "last_recorded": [run.last_recorded for run in self._runs],
             "frames_taken": [run.frames_taken for run in self._runs],
             "said": [run.said for run in self._runs],
+            "best": [run.best.state() for run in self._runs],
             "method": self._method.state(),
             "clock": self.clock,
         }
@@ -113,6 +116,9 @@ class Batch:
             run.last_recorded = state["last_recorded"][position]
             run.frames_taken = state["frames_taken"][position]
             run.said = state["said"][position]
+            # Checkpoints of older versions have none.
+            if "best" in state:
+                run.best.restore(state["best"][position])
         self._method.restore(state["method"])
 
     def _until(self) -> int:
@@ -164,12 +170,15 @@ class Batch:
             # On a plateau the two are equal but for the rounding of whoever computed them.
             if not (isinstance(found, float) and found > self._losses_before[position] * (1.0 + 64 * self._rounding)):
                 frames.append(Frame(lane=run.lane.index, values=values))
+                run.best.look(values, parameters, int(known["step"]))
         return frames
 
     def _frame(self, position: int) -> Frame:
         run = self._runs[position]
-        values = run.metrics.measure(self._method.parameters(position), self._known(position))
+        parameters = self._method.parameters(position)
+        values = run.metrics.measure(parameters, self._known(position))
         run.last_recorded = self._method.steps[position]
+        run.best.look(values, parameters, run.last_recorded)
         return Frame(lane=run.lane.index, values=values)
 
     def _known(self, position: int) -> dict[str, float]:
@@ -234,6 +243,15 @@ class Batch:
                 reason=f"flow time reached {stop.max_time:g} with train_loss {loss:.3g}",
                 cure="raise stop.max_time to go further",
             )
+        best, patience = self._runs[position].best, stop.patience
+        if patience is not None and self._runs[position].last_recorded - best.step >= patience:
+            name, value = next(iter(best.errors.items()))
+            return Outcome(
+                kind="stopped",
+                reason=f"{name.replace('_', ' ')} has not improved for {patience} steps: it was least, {value:.4g}, at "
+                f"step {best.step}",
+                cause="patience",
+            )
         # The loss where residuals are one rounding of the data; nothing that is asked for below it can be told from 0.
         least = self._rounding**2 * self._runs[position].problem.zero_loss
         if 0.0 <= self._target < least and loss <= _ROUNDINGS**2 * least:
@@ -278,8 +296,10 @@ class Batch:
                 records.append(self._frame(position))
             parameters = self._method.parameters(position)
             records += run.last_pictures(parameters, self._method.steps[position])
+            records += run.best_pictures()
+            run.keep_solutions(parameters, self._method.steps[position])
             # What costs too much for every frame costs too much for somebody who wants to stop, too.
-            summary = {} if outcome.is_unfinished else run.summary(parameters)
+            summary = run.best.summary() | ({} if outcome.is_unfinished else run.summary(parameters))
             if summary:
                 values: dict[str, float | str | None] = {name: plain(value) for name, value in summary.items()}
                 records.append(Summary(lane=run.lane.index, values=values))

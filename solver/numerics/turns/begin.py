@@ -15,6 +15,7 @@ from solver.numerics.checkpoint import Content
 from solver.numerics.journal import Journal
 from solver.numerics.lanes import lane_run
 from solver.numerics.lanes.lane import LaneRun
+from solver.numerics.problems.drawn import DrawnProblem
 from solver.numerics.turns.batch import BatchState, batch_of
 from solver.numerics.turns.crew import Crew, Maker, Share
 from solver.numerics.turns.grouping import group, shares
@@ -45,7 +46,7 @@ def begun(
             _check_target(lane, problems[of_lane[lane.index]].zero_loss)
         problem_file.write(directory, problems)
         environment.write(directory, lanes[0].spec, device)
-        runs = [lane_run(lane, problems[of_lane[lane.index]]) for lane in lanes]
+        runs = [_lane_run(directory, lane, problems[of_lane[lane.index]]) for lane in lanes]
         # Twice: all frames hang on this line, and one flipped bit must not cost them all.
         for _ in range(2):
             journal.write(_schema(runs, of_lane))
@@ -61,13 +62,19 @@ def begun(
         baselines.restore(resumed["baselines"])
         parts.append(baselines)
     saved = [
-        _Members([lane_run(lanes[k], problems[of_lane[k]]) for k in state["lanes"]], state)
+        _Members([_lane_run(directory, lanes[k], problems[of_lane[k]]) for k in state["lanes"]], state)
         for state in resumed["batches"]
     ]
     parts += _batches(saved, device, crew)
     under_way = {lane for part in parts for lane in part.lanes()}
     ended = {lane: outcome for lane, outcome in journal.outcomes.items() if lane not in under_way}
     return Begun(parts, ended, resumed["position"])
+
+
+def _lane_run(directory: RunDirectory, lane: settings.LaneSpec, problem: DrawnProblem) -> LaneRun[Any, Any]:
+    run = lane_run(lane, problem)
+    run.keep_in = directory.path
+    return run
 
 
 def _check_target(lane: settings.LaneSpec, zero_loss: float) -> None:

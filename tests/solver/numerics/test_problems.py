@@ -95,59 +95,6 @@ def test_the_gradient_at_zero_is_that_of_the_loss(kind: type, loss: str) -> None
     assert np.sum(problem.gradient_at_zero() * direction) == pytest.approx(slope, rel=1e-6)
 
 
-def write(path: Path, text: str) -> MatrixCompletion:
-    path.write_text(text)
-    return MatrixCompletion(file=str(path))
-
-
-def test_a_csv_gives_entries_shape_and_held_out_entries(tmp_path: Path) -> None:
-    lines = [f"{i},{j},{i + 10 * j}" for i in range(6) for j in range(5)]
-    spec = write(tmp_path / "r.csv", "row,column,value\n" + "\n".join(lines) + "\n")
-    problem = observed_problem(spec, seed=0)
-    assert problem.shape == (6, 5)
-    assert problem.indices is not None
-    np.testing.assert_array_equal(problem.values, problem.indices @ [1.0, 10.0])
-    split = observed_problem(MatrixCompletion(file=spec.file, test_fraction=0.2), seed=0)
-    assert (len(split.values), len(split.test_values)) == (24, 6)
-    assert split.indices is not None
-    np.testing.assert_array_equal(split.test_values, split.test_indices @ [1.0, 10.0])
-    pairs = {*map(tuple, split.indices.tolist()), *map(tuple, split.test_indices.tolist())}
-    assert len(pairs) == 30
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "has no entries"),
-        ("0,0\n", "line 1 has 2 cells, not 3"),
-        ("0,0,1\n0,x,2\n", "line 2 has the indices '0', 'x'"),
-        ("0,0,1\n-1,0,2\n", "line 2 has index -1,0: indices go from 0"),
-        ("0,0,one\n", "line 1 has the value 'one'"),
-        ("0,0,1\n0,1,nan\n1,1,inf\n", "has 2 values that are not finite (line 2, 3)"),
-        ("0,0,1\n1,0,2\n0,0,3\n", "line 3 gives entry 0,0 again (first on line 1)"),
-        ("\x00\xff,,\n", "write whole numbers from 0"),
-    ],
-)
-def test_a_bad_csv_is_refused_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(BadSetting) as refused:
-        observed_problem(write(tmp_path / "bad.csv", text), seed=0)
-    assert said in str(refused.value)
-    assert "problem.file bad.csv" in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-def test_a_missing_csv_names_the_path(tmp_path: Path) -> None:
-    with pytest.raises(BadSetting, match=r"problem\.file absent\.csv: cannot be read"):
-        observed_problem(MatrixCompletion(file=str(tmp_path / "absent.csv")), seed=0)
-
-
-def test_a_given_shape_too_small_for_the_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "r.csv"
-    path.write_text("0,0,1\n7,2,1\n")
-    with pytest.raises(BadSetting, match="indices need 8 × 3: enlarge it"):
-        observed_problem(MatrixCompletion(file=str(path), shape=(4, 4)), seed=0)
-
-
 def test_holding_out_everything_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text("0,0,1\n1,1,1\n")
