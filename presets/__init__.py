@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from presets import own_data
 from solver import claims, data_files, expected, fields, files, paths, settings
 from solver.expected import LookFor, Result
 from solver.fields import Raw
@@ -37,6 +38,7 @@ _ORDER = (
     "greedy-rank",
     "sharpness",
     "phase-map",
+    "ratings",
 )
 SIZES: tuple[Size, ...] = ("quick", "default", "paper")
 
@@ -154,15 +156,47 @@ def built_in() -> list[str]:
 
 
 def load(name: str) -> Preset:
-    """The preset called ``name``, or the one in the TOML file ``name``. Raises BadSetting."""
+    """The preset called ``name``, or the one in the TOML file ``name``; or one for a person's own data in that file.
+
+    Raises BadSetting.
+    """
     known = names()
     if name in known:
         return read(known[name])
     path = typed(name, "the preset")
-    if path.suffix == ".toml" or path.exists():
+    if path.suffix == ".toml" or path.is_dir() or (path.exists() and _is_toml(path)):
         return read(path)
+    if path.exists():
+        return _of_data(path)
     listed = ", ".join(known)
     raise BadSetting(f"there is no preset or file {name!r}: the presets are {listed}")
+
+
+def _is_toml(path: Path) -> bool:
+    """Whether a file with another suffix is a preset all the same."""
+    try:
+        return "run" in tomllib.loads(files.read_whole(path, MOST_BYTES).decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def _of_data(path: Path) -> Preset:
+    """A person's own file of entries."""
+    return Preset(
+        # With its suffix: no preset is called so.
+        name=path.name,
+        path=path.absolute(),
+        title=f"{path.name}, an own file",
+        idea="Entries of a file, some held out to judge by and others to choose the best step by. "
+        "What a deep product finds first is shared by rows and columns, and what it fits last is noise.",
+        source="your own data",
+        look_for=own_data.LOOK_FOR,
+        claims=[],
+        raw=own_data.raw(path),
+        changes={},
+        opens="held_out_error",
+        foresees={"patience": "the validation error no longer improved"},
+    )
 
 
 def of_run(order: Order) -> Preset:

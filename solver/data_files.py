@@ -14,6 +14,8 @@ from solver.tables.table import Reading, Table
 
 DATASETS = ("mnist", "fashion-mnist")
 """The image datasets that ship with the package."""
+TABLES = ("films",)
+"""The files of entries that ship with the package."""
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 """What a directory of images must hold, gz or not."""
 
@@ -23,7 +25,7 @@ def table(problem: Completion) -> Table:
     assert problem.file is not None
     reading = Reading(**{name: getattr(problem, name) for name in problem.OF_FILE})
     n_modes = problem.N_MODES[0] if len(problem.N_MODES) == 1 else None
-    found = tables.read(Path(problem.file), reading, problem.shape, n_modes)
+    found = tables.read(_own(problem.file), reading, problem.shape, n_modes)
     if len(found.shape) not in problem.N_MODES:
         raise BadSetting(
             f"problem.file {Path(problem.file).name}: has {len(found.shape)} indices an entry ({found.format}), and a "
@@ -32,6 +34,11 @@ def table(problem: Completion) -> Table:
             "problem.file",
         )
     return found
+
+
+def _own(file: str) -> Path:
+    """Where a file lies; one that ships with the package is called by its name."""
+    return Path(__file__).parent / "data" / f"{file}.csv" if file in TABLES else Path(file)
 
 
 def settle(spec: RunSpec, directory: Path) -> RunSpec:
@@ -52,7 +59,9 @@ def settle(spec: RunSpec, directory: Path) -> RunSpec:
     if not isinstance(problem, Completion) or problem.file is None:
         return spec
     raw = settings.encode(spec)
-    raw["problem"] |= {"file": str(typed(problem.file, "problem.file", directory))} | _split(spec, problem)
+    if problem.file not in TABLES:
+        raw["problem"]["file"] = str(typed(problem.file, "problem.file", directory))
+    raw["problem"] |= _split(spec, problem)
     problem = msgspec.convert(raw["problem"], type(problem))
     found = table(problem)
     held_out(len(found.values), problem)

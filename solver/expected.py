@@ -146,7 +146,7 @@ def _value(words: Sequence[str], where: str) -> _Value:
 
 
 # Numbers of the final state that no frame has.
-_SUMMARIES = frozenset({"cp_rank", "distance_from_rank_1"})
+_SUMMARIES = frozenset({"cp_rank", "distance_from_rank_1", "best_step", "best_held_out_error", "best_held_out_rmse"})
 
 
 class Condition(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ _MOST_NAMED = 3
 _FALL, _QUARTER, _FLAT_SHARE = 0.96, 0.99, 0.5
 _LENGTH, _LEAST_FRAMES = 0.1, 5
 _RECOVERED = 1e-3
+_PAST_ITS_BEST = 1.1
 # The determinant of a layer over the bound of its size: its sign is lost where this comes to the flow's tolerance, or
 # to rounding. So many times that is near.
 _NEAR_FLOOR = 3.0
@@ -78,6 +79,7 @@ class _LaneReader:
         self._level = math.nan
         self._level_frame = self._quarter_frame = 0
         self._sign = 0.0
+        self._least, self._least_frame = math.nan, 0
 
     def read(self, lane: LaneHistory, size: float) -> Iterator[Milestone]:
         """The milestones of the frames that are new; ``size`` is the ground truth's norm, NaN where there is none."""
@@ -93,6 +95,7 @@ class _LaneReader:
                 yield from self._rises(columns, what, frame)
         yield from self._plateau(frame)
         yield from self._recovery(frame)
+        yield from self._past_its_best(frame)
         yield from self._determinant(frame)
         yield from self._runaway(frame)
 
@@ -146,6 +149,23 @@ class _LaneReader:
             self._said.add("recovered")
             text = f"the ground truth is recovered: reconstruction error below {_RECOVERED:g}"
             yield self._milestone("recovered", frame, text)
+
+    def _past_its_best(self, frame: int) -> Iterator[Milestone]:
+        """That the held-out error has come well above its least, whether or not it comes back."""
+        errors = self._lane.columns.get("held_out_error")
+        if not errors or not math.isfinite(errors[frame]):
+            return
+        if math.isnan(self._least) or errors[frame] < self._least:
+            self._least, self._least_frame = errors[frame], frame
+            return
+        if errors[frame] > _PAST_ITS_BEST * self._least and "past its best" not in self._said:
+            self._said.add("past its best")
+            step = self._lane.columns["step"][self._least_frame]
+            text = (
+                f"the held-out error is past its best, {_value(self._least)} at step {step:.0f}: what is fitted now is "
+                "noise"
+            )
+            yield self._milestone("past-its-best", frame, text)
 
     def _determinant(self, frame: int) -> Iterator[Milestone]:
         signs, logs = self._lane.columns.get("det_sign"), self._lane.columns.get("log_abs_det")

@@ -36,7 +36,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cure: str = ""
     """What the person can do; empty where nothing needs doing."""
     cause: str = ""
-    """A word for programs: device, memory, input, sign, branch, stationary, precision, disk, killed; else empty."""
+    """A word for programs: device, memory, input, sign, branch, stationary, precision, patience, disk or killed."""
 
     @property
     def is_unfinished(self) -> bool:

@@ -80,7 +80,8 @@ def read(run: RunDirectory, order: Order, shown: Callable[[float], str] = "{:.4g
 def _is_foreseen(history: History, preset: PresetInfo) -> bool:
     outcomes = [lane.outcome for lane in history.lanes]
     return bool(outcomes) and all(
-        one is not None and (one.kind == "converged" or bool(preset.foreseen(one))) for one in outcomes
+        one is not None and (one.kind == "converged" or one.cause == "patience" or bool(preset.foreseen(one)))
+        for one in outcomes
     )
 
 

@@ -197,13 +197,21 @@ def with_value(raw: Mapping[str, Any], field: str, value: Any) -> Raw:
     if name == "kind":
         # The same kind keeps what was set; another one starts from its defaults.
         if inner.get("kind") != value:
-            inner = {}
+            inner = _own_data(part, inner, value)
     elif field in REPLACES and value is not None:
         inner = {key: kept for key, kept in inner.items() if f"{part}.{key}" not in REPLACES[field]}
     if part in KINDS and name != "kind":
         inner = {"kind": fields.kind(raw, part)} | inner
     inner[name] = value
     return dict(raw) | {part: inner}
+
+
+def _own_data(part: str, inner: Mapping[str, Any], kind: Any) -> Raw:
+    """What of a person's file stays where another kind of problem is chosen for it."""
+    struct = KINDS[part].get(str(kind))
+    if struct is None or not inner.get("file") or "file" not in struct.__struct_fields__:
+        return {}
+    return {name: inner[name] for name in ("file", *_OF_FILE, *_OF_HELD_OUT) if name in inner}
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

@@ -82,6 +82,20 @@ G17 = Source(
     where="arXiv 1705.09280",
     short="Gunasekar et al. 2017",
 )
+K09 = Source(
+    key="K09",
+    authors="Koren, Bell, Volinsky",
+    year=2009,
+    title="Matrix Factorization Techniques for Recommender Systems",
+    where="Computer 42(8)",
+)
+Y07 = Source(
+    key="Y07",
+    authors="Yao, Rosasco, Caponnetto",
+    year=2007,
+    title="On Early Stopping in Gradient Descent Learning",
+    where="Constructive Approximation 26(2)",
+)
 SOURCES = (
     A19,
     R20,
@@ -90,6 +104,8 @@ SOURCES = (
     L21,
     M20,
     G17,
+    K09,
+    Y07,
     Source(
         key="the talk",
         authors="Cohen",

@@ -12,6 +12,7 @@ from solver.claims.greedy import GREEDY
 from solver.claims.images import IMAGES
 from solver.claims.laws import LAWS
 from solver.claims.matrices import MATRICES
+from solver.claims.ratings import RATINGS
 from solver.claims.sharpness import SHARPNESS
 from solver.claims.tensors import TENSORS
 from solver.history import History
@@ -21,7 +22,18 @@ from solver.settings import LaneSpec
 
 CLAIMS: dict[str, Definition] = {
     definition.name: definition
-    for definition in (*MATRICES, *BOUNDARIES, *LAWS, *GREEDY, *SHARPNESS, *DETERMINANTS, *DIAGONAL, *TENSORS, *IMAGES)
+    for definition in (
+        *MATRICES,
+        *BOUNDARIES,
+        *LAWS,
+        *GREEDY,
+        *SHARPNESS,
+        *DETERMINANTS,
+        *DIAGONAL,
+        *TENSORS,
+        *IMAGES,
+        *RATINGS,
+    )
 }
 
 

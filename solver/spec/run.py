@@ -30,7 +30,9 @@ class Stop(Settings, frozen=True):
     max_seconds: Positive | None = None
     """Wall seconds the whole run may take."""
     patience: Count | None = None
-    """A lane ends that has gone so many steps since its least validation error, of entries set aside from a file."""
+    """A lane ends that has gone so many steps since its validation error, on entries set aside from a file, last fell
+    by a thousandth.
+    """
 
 
 class Record(Settings, frozen=True):

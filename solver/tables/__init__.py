@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from solver import npy as array_format
 from solver.tables import matrix_market, npy, parquet, text
 from solver.tables.contents import contents
 from solver.tables.gathering import Gathered
@@ -46,6 +47,20 @@ def read(path: Path, reading: Reading, shape: tuple[int, ...] | None, n_modes: i
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise refused(path, f"cannot be read ({reason}): check the path, which is relative to the TOML file") from None
+
+
+def n_modes_of(path: Path) -> int:
+    """Modes of an array; 2 for every other file, where nothing but the person tells a list of a tensor from a matrix's
+    with a further column. Raises BadSetting.
+    """
+    try:
+        data, _ = contents(path)
+        shape = array_format.head_of(data).shape if data.startswith(npy.MAGIC) else (1, 1)
+    except OSError:
+        return 2
+    except array_format.Unsound:
+        return 2
+    return len(shape)
 
 
 @functools.lru_cache(maxsize=2)

@@ -188,13 +188,11 @@ def _list(
         picked = chosen(header if names_columns and reading.header != "no" else [""] * n_cells, asked, n_modes)
         if picked is None:
             listed = ", ".join(cell.strip() for cell in header[:8]) + (", …" if len(header) > 8 else "")
-            missing = next(
-                (one for one in asked if str(one) not in [cell.strip() for cell in header] and not str(one).isdigit()),
-                asked[0],
-            )
+            known = [cell.strip() for cell in header]
+            missing = next((one for one in asked if str(one) not in known and not 0 < _place(one) <= n_cells), asked[0])
             raise refused(
                 path,
-                f"has no column {missing!r} (problem.columns): the first line has {listed}; name columns of it, or "
+                f"has no column {missing} (problem.columns): the first line has {listed}; name columns of it, or "
                 "give their places from 1, the value's last",
             )
     elif named is not None:
@@ -230,6 +228,11 @@ def _list(
         value_name=titles[picked.value],
         remarks=remarks + gathered.remarks,
     )
+
+
+def _place(one: str | int) -> int:
+    """A column's place from 1; 0 where it is no number."""
+    return int(one) if isinstance(one, int) or one.isdigit() else 0
 
 
 def _roles(picked: Chosen, titles: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ BUILT_IN = [
     "greedy-rank",
     "sharpness",
     "phase-map",
+    "ratings",
 ]
 
 

@@ -8,7 +8,7 @@ import math
 import presets
 from presets import Preset
 from solver import settings
-from solver.data_files import DATASETS
+from solver.data_files import DATASETS, TABLES
 from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
@@ -66,8 +66,12 @@ def chosen(arguments: argparse.Namespace) -> tuple[Preset, RunSpec]:
 
 def _from_here(field: str, value: object) -> object:
     """A path typed on the command line is meant from the working directory; one in a TOML file from that file."""
-    is_data = field in ("problem.file", "problem.ground_truth")
-    is_path = is_data or (field == "problem.dataset" and value not in DATASETS)
+    shipped: dict[str, tuple[str, ...]] = {
+        "problem.file": TABLES,
+        "problem.ground_truth": (),
+        "problem.dataset": DATASETS,
+    }
+    is_path = field in shipped and value not in shipped[field]
     return str(typed(value, field)) if is_path and isinstance(value, str) else value
 
 

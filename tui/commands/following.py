@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from solver import client, control, expected, export, files, series
+from solver import client, control, expected, export, files, held_out, series
 from solver.history import History
 from solver.log import Reader
 from solver.progress import progress
@@ -18,7 +18,7 @@ from solver.rundir import RunDirectory
 from solver.spec import RunSpec
 from tui.commands import output
 from tui.commands.ending import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_DEVICE, complain
-from tui.text import duration, inert, quantity
+from tui.text import duration, inert, label, quantity
 
 _LOOK_EVERY_S = 0.05
 _LINE_EVERY_S = 5.0
@@ -92,6 +92,8 @@ def finish(
         print(f"run {directory.id}\n    {directory.path}", file=sys.stderr)
         if written:
             print(f"export {out}", file=sys.stderr)
+        for line in held_out.lines(history, lambda lane: label(history, lane), quantity):
+            print(inert(line, 1000), file=sys.stderr)
     elif outcome.kind in ("diverged", "failed"):
         complain(outcome.sentence())
     if as_json and document is not None:
@@ -156,6 +158,10 @@ class Narrator:
         steps = [int(lane.columns["step"][-1]) for lane in history.lanes if len(lane) and lane.outcome is None]
         under_way = f"step {max(steps)} · loss {quantity(max(losses))}" if losses else "ending"
         ended = sum(lane.outcome is not None for lane in history.lanes)
+        bests = [one.best for one in map(held_out.of_lane, history.lanes) if one is not None]
+        if bests:
+            least = min(bests, key=lambda one: one.error)
+            under_way += f" · best held out {quantity(least.error)} at step {least.step}"
         return (
             f"{now.fraction:4.0%} · {ended} of {len(history.lanes)} lanes done · {under_way} · "
             f"{quantity(now.steps_per_s)} steps/s · {duration(now.seconds_left)} left"
@@ -167,6 +173,9 @@ class Narrator:
         lane = history.lanes[record.lane]
         columns = lane.columns
         said = [f"{history.label(lane)}: {record.outcome.kind} at step {int(columns['step'][-1])}"]
+        standing = held_out.of_lane(lane)
+        if standing is not None and standing.is_past_its_best:
+            said.append(f"best held-out error {quantity(standing.best.error)} at step {standing.best.step}")
         said += [f"{one.told} {quantity(columns[one.name][-1])}" for one in series.told() if columns.get(one.name)]
         if record.outcome.kind in ("diverged", "failed"):
             said.append(record.outcome.sentence())

@@ -12,6 +12,8 @@ COMMANDS = {
     "stop": "stop a live run",
     "prune": "delete old runs",
     "export": "write a run as JSON, JSON lines, CSV or SVG",
+    "predict": "write a run's predictions as CSV, with the file's own ids",
+    "data": "say what is in a file of ratings, what must be beaten, and what runs it",
     "verify": "run presets at their quick size and judge every claim",
     "info": "show versions, directories and devices",
     "schema": "print the JSON Schema of the spec or the export",

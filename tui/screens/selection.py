@@ -392,6 +392,8 @@ class Selection:
             down=max(0, view.down + down),
             across=max(0, view.across + across),
         )
+        if item.is_paged:
+            return True
         # Half a screen at a time, one reaches the end of a matrix in twice as many steps as one has come closer.
         reach = 2 * self.view.closer
         self.view = msgspec.structs.replace(

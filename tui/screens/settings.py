@@ -19,7 +19,7 @@ from textual.widgets import Button, Input, Select, Static
 import presets
 from presets import Preset, writing
 from solver import estimate, fields, machine, settings
-from solver.data_files import DATASETS
+from solver.data_files import DATASETS, TABLES
 from solver.fields import Raw
 from solver.paths import typed
 from solver.refusal import BadSetting
@@ -154,7 +154,7 @@ class SettingsScreen(Screen[None]):
                 # As own data take the place of a random ground truth: what the preset says of that is let go.
                 continue
             value: Any = text if field in _PATHS else settings.parse_value(text)
-            if field in _PATHS and text not in DATASETS and not untouched:
+            if field in _PATHS and text not in (*DATASETS, *TABLES) and not untouched:
                 value = str(typed(text, field))
             swept = isinstance(value, list) and (field not in _LISTS or form.is_nested(field, value))
             if swept:

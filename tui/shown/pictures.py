@@ -14,6 +14,7 @@ from solver.truth import Truth
 from tui.draw.cells import DIM, Row, fit, widened
 from tui.draw.heat import GAP, gallery
 from tui.draw.matrix import Panel, View, panels
+from tui.shown import named_matrix
 from tui.text import label
 
 
@@ -54,6 +55,8 @@ class Pictures(msgspec.Struct, frozen=True):
     short: str = ""
     name: str = ""
     """What tells it from another kind that draws the same snapshots."""
+    is_paged: bool = False
+    """Whether it shows every entry by itself, a part of them at a time, however close one looks."""
 
     @property
     def key(self) -> str:
@@ -93,6 +96,9 @@ def kinds(history: History) -> list[Pictures]:
     # Image lanes have theirs only after a while; the row is there from the beginning.
     if any("train_error" in lane.series for lane in history.lanes) and _COMPONENTS not in found:
         found.append(_COMPONENTS)
+    # Errors on held-out entries are those of a file, which has names.
+    if any("held_out_rmse" in lane.series and has(lane, "end_matrix") for lane in history.lanes):
+        found.append(_NAMED)
     if equals(history):
         found.append(_SOLUTIONS)
     return found
@@ -138,6 +144,15 @@ def _end_matrix(scene: Scene, lane: LaneHistory, drawn: Drawn, width: int, heigh
         )
     head = f"step {step} · orange + blue −, one scale{_marks(observed, shape, width)} · {label(scene.history, lane)}"
     return fit([(head, DIM)], width, 1) + panels(shown, shape[0], shape[1], width, height - 1, scene.view)
+
+
+def _named(scene: Scene, lane: LaneHistory, drawn: Drawn, width: int, height: int) -> list[Row]:
+    """Given and predicted entries by the names of rows and columns."""
+    truth = _truth(scene, lane)
+    if truth is None or not truth.ids or truth.shape != drawn.shape:
+        return fit([("the names are not known yet", DIM)], width, height)
+    head = f"step {drawn.step} · {label(scene.history, lane)}"
+    return named_matrix.rows(truth, truth.in_unit(drawn.values), width, height, scene.view, head)
 
 
 def _marks(observed: dict[int, float], shape: tuple[int, ...], width: int) -> str:
@@ -296,6 +311,7 @@ _PANEL_ROWS = 6
 
 _COMPONENTS = Pictures("component pictures", "component_pictures", _components, "components")
 _SOLUTIONS = Pictures("solutions of equal loss", "end_matrix", _solutions, "equal losses", "solutions")
+_NAMED = Pictures("entries by name", "end_matrix", _named, "entries", "entries", is_paged=True)
 _KINDS = [
     Pictures("end matrix and truth", "end_matrix", _end_matrix, "W and W*"),
     Pictures("singular vectors, truth", "overlap", _overlap, "vectors"),

@@ -8,7 +8,16 @@ import msgspec
 
 from solver.rundir import Order
 from tui.draw.cells import DIM, Row, row
-from tui.shown import claim_pages, event_page, look_for, machine_page, minimiser_page, network_page, settings_page
+from tui.shown import (
+    claim_pages,
+    event_page,
+    held_out_page,
+    look_for,
+    machine_page,
+    minimiser_page,
+    network_page,
+    settings_page,
+)
 from tui.shown.lines import Line
 from tui.watch.seen import Seen
 
@@ -57,6 +66,8 @@ def sheets(seen: Seen, others: Sequence[Seen] = ()) -> list[Sheet]:
         found.append(Sheet("what to look for", look_for.lines, look_for.count, "look for"))
     if names:
         found.append(Sheet("claims", claim_pages.overview, lambda one: claim_pages.in_short(one.history, names)))
+    if held_out_page.has(seen):
+        found.append(Sheet("held-out entries", held_out_page.lines, held_out_page.value, "held out"))
     if history.events or seen.milestones or any(lane.outcome is not None for lane in history.lanes):
         found.append(Sheet("events", event_page.lines, event_page.count))
     if len(seen.use.cores) or len(seen.use.gpu_share):

@@ -248,6 +248,8 @@ _LEVELS = {
     "ground_truth": "ground truth",
     "linear": "linear",
     "constant": "constant",
+    "row_means": "row means",
+    "column_means": "column means",
 }
 
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from solver.records import Value
 
+# A gain that is less than this part of the error is none to wait for: without noise, errors fall for ever.
+_GAIN = 1e-3
 _CHOOSING = ("validation_error", "held_out_error")
 _TOLD = ("validation_error", "held_out_error", "held_out_rmse")
 
@@ -20,6 +22,7 @@ class BestState(TypedDict):
 
     errors: dict[str, float]
     step: int
+    gained: tuple[float, int]
     parameters: Tensor | None
 
 
@@ -37,6 +40,12 @@ class Best:
         """The errors of the best state; none before there is one."""
         self.step = 0
         self.parameters: Tensor | None = None
+        self._gained = math.inf, 0
+
+    @property
+    def gained_at(self) -> int:
+        """The step at which the error was last less by a thousandth than ever before."""
+        return self._gained[1]
 
     def look(self, values: Sequence[Value], parameters: Float[Tensor, " parameters"], step: int) -> None:
         """Keeps the state if it is better than every one before."""
@@ -45,6 +54,8 @@ class Best:
         found = values[self._places[self._by]]
         if not isinstance(found, (int, float)) or not found < self.errors.get(self._by, math.inf):
             return
+        if found < (1.0 - _GAIN) * self._gained[0]:
+            self._gained = float(found), step
         told = {name: values[place] for name, place in self._places.items()}
         self.errors = {name: float(value) for name, value in told.items() if isinstance(value, (int, float))}
         self.step, self.parameters = step, parameters.clone()
@@ -56,8 +67,9 @@ class Best:
         return {f"best_{name}": value for name, value in self.errors.items()} | {"best_step": self.step}
 
     def state(self) -> BestState:
-        return {"errors": self.errors, "step": self.step, "parameters": self.parameters}
+        return {"errors": self.errors, "step": self.step, "gained": self._gained, "parameters": self.parameters}
 
     def restore(self, state: BestState) -> None:
         """Goes on from what ``state`` gave."""
         self.errors, self.step, self.parameters = dict(state["errors"]), state["step"], state["parameters"]
+        self._gained = state["gained"]

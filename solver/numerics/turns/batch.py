@@ -244,7 +244,7 @@ class Batch:
                 cure="raise stop.max_time to go further",
             )
         best, patience = self._runs[position].best, stop.patience
-        if patience is not None and self._runs[position].last_recorded - best.step >= patience:
+        if patience is not None and self._runs[position].last_recorded - best.gained_at >= patience:
             name, value = next(iter(best.errors.items()))
             return Outcome(
                 kind="stopped",
