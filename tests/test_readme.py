@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import os
 import re
 import shlex
@@ -24,6 +25,9 @@ IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-u
 
 # Statuses other than 0: there may be no GPU, and a run that has ended can neither stop nor go on.
 OTHER_STATUS = {"--device cuda": (0, 3), "stop latest": (2,), "resume latest": (2,)}
+# What needs a library that is not here is refused.
+LIBRARIES = {"--format parquet": "pyarrow"}
+OTHER_STATUS |= {part: (2,) for part, library in LIBRARIES.items() if importlib.util.find_spec(library) is None}
 # Sixty thousand images for ten thousand steps: the settings and the files are read, and nothing is trained.
 DRY = ("--set problem.dataset",)
 
@@ -114,3 +118,4 @@ def test_the_commands_of_readme_do_what_it_says(directory: Path) -> None:
     assert (directory / "mine.json").stat().st_size > 10_000
     assert (directory / "run.csv").read_text().startswith("lane,")
     assert (directory / "figure.svg").read_text().startswith("<svg")
+    assert "--format parquet" in OTHER_STATUS or (directory / "run.parquet").read_bytes().startswith(b"PAR1")

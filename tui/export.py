@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from solver import export, history, maps
+from solver import export, history, maps, parquet
 from solver.maps import Table
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui.draw import png
 
-Format = Literal["json", "jsonl", "csv", "map", "svg", "png", "screen", "screen-png"]
+Format = Literal["json", "jsonl", "csv", "parquet", "map", "svg", "png", "screen", "screen-png"]
 FORMATS: dict[Format, str] = {
     "json": "the run whole, as implicit-tui/run",
     "csv": "a row for each recorded state",
     "map": "the map of a sweep, a row for each field",
     "jsonl": "the log, line by line",
+    "parquet": "the rows of csv, typed, vectors as lists",
     "svg": "the chart, for a talk or a paper",
     "png": "the chart, as pixels",
     "screen": "the screen, as SVG",
@@ -23,6 +24,7 @@ FORMATS: dict[Format, str] = {
 }
 CHARTS: tuple[Format, ...] = ("svg", "png")
 PICTURES: tuple[Format, ...] = (*CHARTS, "screen", "screen-png")
+BINARY: tuple[Format, ...] = ("parquet", "png", "screen-png")
 _SUFFIXES: dict[Format, str] = {"map": ".map.csv", "screen": ".screen.svg", "screen-png": ".screen.png"}
 # Of a chart, whatever its size in print: 570 dots an inch in a column of a paper.
 _PIXELS_ACROSS = 1920
@@ -44,6 +46,8 @@ def check(kind: Format) -> None:
     """Raises BadSetting where a format needs what is not installed."""
     if kind in ("png", "screen-png"):
         png.check()
+    elif kind == "parquet":
+        parquet.check()
 
 
 def picture(kind: Format, drawn: str) -> bytes:
@@ -63,7 +67,8 @@ def table(directory: RunDirectory, asked: str) -> Table:
 
 
 def data(directory: RunDirectory, kind: Format) -> bytes:
-    """The run as JSON, JSON lines or CSV, or the map that it starts with. Raises BadSetting."""
+    """The run as JSON, JSON lines, CSV or Parquet, or the map that it starts with. Raises BadSetting."""
+    check(kind)
     if kind == "jsonl":
         try:
             return directory.log.read_bytes()
@@ -72,4 +77,6 @@ def data(directory: RunDirectory, kind: Format) -> bytes:
     if kind == "map":
         return maps.to_csv(table(directory, ""))
     exported = export.build(directory)
+    if kind == "parquet":
+        return parquet.to_parquet(exported)
     return export.to_json(exported) if kind == "json" else export.to_csv(exported)

@@ -14,7 +14,7 @@ from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui.draw import cell_svg
 from tui.draw.paper import Origin, Width
-from tui.export import CHARTS, PICTURES, data, picture
+from tui.export import BINARY, CHARTS, PICTURES, data, picture
 from tui.host import Host
 from tui.screens.export import ExportDialog, Wanted
 from tui.shown.origin import origin
@@ -93,8 +93,9 @@ def copy(host: Host, document: bytes, kind: str, chart: str | None = None) -> No
 
     What is too large for that gives way to the chart, where there is one that fits.
     """
-    if kind.endswith("png"):
-        host.complain("a clipboard of text takes no pixels: write a file, or take svg")
+    if kind in BINARY:
+        what, instead = ("Parquet", "csv") if kind == "parquet" else ("pixels", "svg")
+        host.complain(f"a clipboard of text takes no {what}: write a file, or take {instead}")
         return
     told = f"{kind} sent to the terminal's clipboard (tmux passes it on with set-clipboard on)"
     if len(document) > _MOST_COPIED:

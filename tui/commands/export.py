@@ -57,6 +57,8 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.keys:
             raise BadSetting("--keys choose what is shown, which --map says already: leave one of the two out", "keys")
     path = None if arguments.out == "-" else client.check_export_path(Path(arguments.out))
+    if path is None and arguments.format == "parquet" and sys.stdout is not None and sys.stdout.isatty():
+        raise BadSetting("Parquet is nothing to read on a terminal: add --out run.parquet, or pipe it on", "out")
     if arguments.map is not None or arguments.format == "map":
         written = _map(directory, arguments.format, arguments.map or "", arguments.width)
     elif arguments.format in PICTURES:
