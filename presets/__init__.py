@@ -128,6 +128,17 @@ def order_of(
     return preset.order(preset.decode(raw))
 
 
+def from_here(field: str, value: object) -> object:
+    """A path that is given beside a preset is meant from the working directory; one in its TOML file from that file."""
+    shipped: dict[str, tuple[str, ...]] = {
+        "problem.file": data_files.TABLES,
+        "problem.ground_truth": (),
+        "problem.dataset": data_files.DATASETS,
+    }
+    is_path = field in shipped and value not in shipped[field]
+    return str(typed(value, field)) if is_path and isinstance(value, str) else value
+
+
 def built_in_directory() -> Path:
     return Path(__file__).parent
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grimp
 
-PACKAGES = ("tui", "presets", "solver", "bench", "pictures", "reproduction")
+PACKAGES = ("tui", "implicit_tui", "presets", "solver", "bench", "pictures", "reproduction")
 
 
 def circles(imports: dict[str, set[str]]) -> list[list[str]]:

@@ -8,8 +8,6 @@ import math
 import presets
 from presets import Preset
 from solver import settings
-from solver.data_files import DATASETS, TABLES
-from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 from tui import config
@@ -57,22 +55,11 @@ def chosen(arguments: argparse.Namespace) -> tuple[Preset, RunSpec]:
         text = getattr(arguments, option)
         if text is not None:
             changes.append((field, settings.parse_value(text)))
-    changes = [(field, _from_here(field, value)) for field, value in changes]
+    changes = [(field, presets.from_here(field, value)) for field, value in changes]
     sweeps = [settings.parse_sweep(text) for text in arguments.sweeps]
     own = configured.with_defaults(preset.at_size(arguments.size or configured.defaults.size))
     raw = settings.apply(own, changes, sweeps)
     return preset, preset.decode(raw)
-
-
-def _from_here(field: str, value: object) -> object:
-    """A path typed on the command line is meant from the working directory; one in a TOML file from that file."""
-    shipped: dict[str, tuple[str, ...]] = {
-        "problem.file": TABLES,
-        "problem.ground_truth": (),
-        "problem.dataset": DATASETS,
-    }
-    is_path = field in shipped and value not in shipped[field]
-    return str(typed(value, field)) if is_path and isinstance(value, str) else value
 
 
 def detached_limit_s(text: str) -> float:
