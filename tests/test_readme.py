@@ -26,7 +26,7 @@ IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-u
 # Statuses other than 0: there may be no GPU, and a run that has ended can neither stop nor go on.
 OTHER_STATUS = {"--device cuda": (0, 3), "stop latest": (2,), "resume latest": (2,)}
 # What needs a library that is not here is refused.
-LIBRARIES = {"--format parquet": "pyarrow"}
+LIBRARIES = {"--format parquet": "pyarrow", "--log tensorboard": "tensorboard", "--log wandb": "wandb"}
 OTHER_STATUS |= {part: (2,) for part, library in LIBRARIES.items() if importlib.util.find_spec(library) is None}
 # Sixty thousand images for ten thousand steps: the settings and the files are read, and nothing is trained.
 DRY = ("--set problem.dataset",)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from solver import client, control, expected, export, files, held_out, series
@@ -18,6 +19,8 @@ from solver.rundir import RunDirectory
 from solver.spec import RunSpec
 from tui.commands import output
 from tui.commands.ending import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_DEVICE, complain
+from tui.loggers import Wanted
+from tui.loggers.feed import Feed
 from tui.text import duration, inert, label, quantity
 
 _LOOK_EVERY_S = 0.05
@@ -37,10 +40,18 @@ def recorded(directory: RunDirectory) -> tuple[Reader, History]:
 
 
 def follow(
-    directory: RunDirectory, solver: client.Solver, narrator: Narrator, before: tuple[Reader, History]
+    directory: RunDirectory,
+    solver: client.Solver,
+    narrator: Narrator,
+    before: tuple[Reader, History],
+    logs: Sequence[Wanted] = (),
 ) -> tuple[History, bool]:
-    """Narrates a run until its solver is gone; returns what it recorded, and whether ctrl+c ended it."""
+    """Narrates a run, and writes its logs, until its solver is gone.
+
+    Returns what it recorded, and whether ctrl+c ended it.
+    """
     reader, history = before
+    feed = Feed(directory, logs, narrator.say, narrator.warn)
     interruptions = 0
     while True:
         try:
@@ -51,9 +62,9 @@ def follow(
                 if isinstance(record, LaneEnding):
                     narrator.lane_ended(history, record)
             narrator.tick(directory, history)
+            feed.take(records)
             if not alive and not records:
-                narrator.clear()
-                return history, interruptions > 0
+                break
             time.sleep(_LOOK_EVERY_S)
         except KeyboardInterrupt:
             interruptions += 1
@@ -63,6 +74,12 @@ def follow(
                 narrator.say("stopping at the next step; ctrl+c again ends the solver at once")
             else:
                 solver.kill()
+    narrator.clear()
+    try:
+        feed.end(history)
+    except KeyboardInterrupt:
+        interruptions += 1
+    return history, interruptions > 0
 
 
 def finish(
@@ -186,6 +203,11 @@ class Narrator:
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
             self._shown = False
+
+    def warn(self, text: str) -> None:
+        """What even the quiet are told."""
+        self.clear()
+        complain(text)
 
     def say(self, text: str) -> None:
         if self._quiet:

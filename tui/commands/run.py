@@ -8,6 +8,7 @@ from pathlib import Path
 from solver import client, estimate, machine, runs, settings
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
+from tui import loggers
 from tui.commands import choosing, following
 from tui.text import duration
 
@@ -17,6 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="where the export goes")
     parser.add_argument("--json", action="store_true", help="print the export on stdout")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors on stderr")
+    parser.add_argument(
+        "--log",
+        dest="logs",
+        action="append",
+        default=[],
+        choices=loggers.Kinds(loggers.KINDS),
+        metavar="tensorboard|wandb[=DIR]",
+        help="as it goes on, write a log for TensorBoard (./runs) or Weights & Biases (./wandb, offline unless "
+        "WANDB_MODE is set); may be given for each",
+    )
     parser.add_argument("--detach", action="store_true", help="start the run, print its id, and leave it running")
     parser.add_argument("--detached-limit", default="12", metavar="H", help="hours a run may go on unwatched (12)")
     parser.add_argument("--dry-run", action="store_true", help="print lanes, memory and time, and do not run")
@@ -28,18 +39,22 @@ def main(arguments: argparse.Namespace) -> int:
     out = None if arguments.out is None else client.check_export_path(arguments.out)
     if arguments.detach and arguments.json:
         raise BadSetting("--json prints the finished run, which --detach does not wait for: drop one of the two")
+    if arguments.detach and arguments.logs:
+        raise BadSetting("--log follows the run, which --detach leaves to itself: drop one of the two")
     if arguments.dry_run:
         return _dry_run(spec)
     refused = estimate.refusal(spec, machine.free_memory())
     if refused is not None:
         raise BadSetting(refused)
+    logs = loggers.chosen(arguments.logs)
     directory = runs.create(preset.order(spec, export=out, detached_limit_s=limit_s))
     before = following.recorded(directory)
     solver = client.start(directory, detach=arguments.detach)
     if arguments.detach:
         print(directory.id)
         return 0
-    history, interrupted = following.follow(directory, solver, following.Narrator(spec, quiet=arguments.quiet), before)
+    narrator = following.Narrator(spec, quiet=arguments.quiet)
+    history, interrupted = following.follow(directory, solver, narrator, before, logs)
     return following.finish(
         directory, history, out, interrupted=interrupted, as_json=arguments.json, quiet=arguments.quiet
     )
