@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing
 from collections.abc import Mapping
@@ -35,6 +36,20 @@ def names(raw: Mapping[str, Any]) -> list[str]:
             found += [f"{name}.{field}" for field in PARTS[name].__struct_fields__]
         else:
             found.append(name)
+    return found
+
+
+def of_swept_kinds(raw: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The fields that other kinds among those swept have and ``raw``'s own lack, each with the kinds that have it."""
+    found: dict[str, list[str]] = {}
+    sweep = raw.get("sweep", {})
+    for part, kinds in KINDS.items():
+        own = part_type(raw, part).__struct_fields__
+        swept = sweep.get(f"{part}.kind", []) if isinstance(sweep, Mapping) else []
+        for word, struct in kinds.items():
+            for name in struct.__struct_fields__:
+                if word in swept and name not in own:
+                    found.setdefault(f"{part}.{name}", []).append(word)
     return found
 
 
@@ -76,18 +91,21 @@ def choices(raw: Mapping[str, Any], field: str) -> list[str]:
     if name == "kind":
         return list(KINDS[part])
     struct = part_type(raw, part) if name else s.RunSpec
+    found = _types(struct).get(name or part)
+    if isinstance(found, msgspec.inspect.LiteralType):
+        return _literal_order(struct, name or part)
+    return ["false", "true"] if isinstance(found, msgspec.inspect.BoolType) else []
+
+
+@functools.cache
+def _types(struct: type[s.Settings]) -> dict[str, msgspec.inspect.Type]:
+    """What each field of a part is. Made once: a form asks for every field at every key."""
     info = msgspec.inspect.type_info(struct)
     assert isinstance(info, msgspec.inspect.StructType)
-    for candidate in info.fields:
-        if candidate.name != (name or part):
-            continue
-        if isinstance(candidate.type, msgspec.inspect.LiteralType):
-            return _literal_order(struct, candidate.name)
-        if isinstance(candidate.type, msgspec.inspect.BoolType):
-            return ["false", "true"]
-    return []
+    return {field.name: field.type for field in info.fields}
 
 
+@functools.cache
 def _literal_order(struct: type, name: str) -> list[str]:
     # msgspec sorts the values of a Literal; the annotation keeps the order they were written in.
     annotation = typing.get_type_hints(struct)[name]
@@ -97,14 +115,28 @@ def _literal_order(struct: type, name: str) -> list[str]:
 def limits(raw: Mapping[str, Any], field: str) -> str:
     """What a field may be, as in *a whole number from 1 to 32*; nothing for words and for lists of lists."""
     part, _, name = field.partition(".")
-    info = msgspec.inspect.type_info(part_type(raw, part) if name else s.RunSpec)
-    assert isinstance(info, msgspec.inspect.StructType)
-    kind = next((one.type for one in info.fields if one.name == (name or part)), None)
+    kind = _types(part_type(raw, part) if name else s.RunSpec).get(name or part)
     if isinstance(kind, msgspec.inspect.UnionType):
         kinds = [one for one in kind.types if not isinstance(one, msgspec.inspect.NoneType)]
         found = _limits(kinds[0]) if len(kinds) == 1 else ""
         return f"{found}, or nothing" if found else ""
     return _limits(kind)
+
+
+def list_depth(raw: Mapping[str, Any], field: str) -> int:
+    """0 where one value of a field is a number or word, 1 where it is a list of them, 2 where it is a list of lists."""
+    part, _, name = field.partition(".")
+    return _list_depth(_types(part_type(raw, part) if name else s.RunSpec).get(name or part))
+
+
+def _list_depth(kind: msgspec.inspect.Type | None) -> int:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return max(_list_depth(one) for one in kind.types)
+    if isinstance(kind, (msgspec.inspect.VarTupleType, msgspec.inspect.ListType)):
+        return 1 + _list_depth(kind.item_type)
+    if isinstance(kind, msgspec.inspect.TupleType):
+        return 1 + max(_list_depth(one) for one in kind.item_types)
+    return 0
 
 
 # Upper ends that are there to keep infinity out, and no limit to anybody.

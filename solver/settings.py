@@ -67,12 +67,14 @@ def decode(raw: Mapping[str, Any]) -> s.RunSpec:
 
 def _with_first_values(raw: Mapping[str, Any]) -> Raw:
     """``raw`` with the first swept value in each field that is swept."""
-    result = dict(raw)
+    result, known = dict(raw), fields.names(raw)
     sweep = raw.get("sweep")
     for field, values in sweep.items() if isinstance(sweep, Mapping) else ():
         part, _, name = str(field).partition(".")
         inner = result.get(part, {})
-        if name and name != "kind" and isinstance(inner, Mapping) and isinstance(values, list) and values:
+        # What only another swept kind has is no field of this part.
+        is_own = name != "kind" and field in known
+        if name and is_own and isinstance(inner, Mapping) and isinstance(values, list) and values:
             result[part] = dict(inner) | {name: values[0]}
     return result
 
@@ -272,6 +274,10 @@ def _check_swept(spec: s.RunSpec, field: str, values: list[Any]) -> None:
         raise BadSetting(f"sweep cannot go over {field}: make a run of each", "sweep")
     if not values:
         raise BadSetting(f"the sweep over {field} is empty: give at least one value", field)
+    words = list(KINDS.get(field.removesuffix(".kind"), {}))
+    for value in values if words else []:
+        if value not in words:
+            raise BadSetting(f"{field} must be {', '.join(words[:-1])} or {words[-1]}, not {value!r:.60}", field)
     if any(value in values[:position] for position, value in enumerate(values)):
         raise BadSetting(f"the sweep over {field} has a value twice: keep each once", field)
 

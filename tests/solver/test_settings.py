@@ -159,6 +159,19 @@ def test_kinds_are_swept_with_settings_that_some_of_them_have() -> None:
         settings.apply({}, [], [("optimizer.kind", sweep["optimizer.kind"]), ("optimizer.alpha", [0.9, 0.99])])
 
 
+def test_a_base_that_fits_by_its_swept_values_alone_goes_with_a_field_of_another_swept_kind() -> None:
+    """Unbalanced layers need a depth of 2, which the swept values have; the base's flow has no step size to try."""
+    raw = {
+        "model": {"kind": "deep-matrix-factorization", "depth": 1, "unbalancedness": 0.1},
+        "sweep": {
+            "model.depth": [2, 3],
+            "optimizer.kind": ["gradient-flow", "gradient-descent"],
+            "optimizer.step_size": [0.1, 0.2],
+        },
+    }
+    assert len(settings.lanes(settings.decode(raw))) == 6
+
+
 def test_setting_a_kind_starts_from_its_defaults_and_drops_sweeps_over_it() -> None:
     raw = {
         "optimizer": {"kind": "gradient-descent", "step_size": 0.7},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from solver.refusal import BadSetting
 from solver.spec import MatrixCompletion
 from tests import waiting
 from tests.tui.driving import app_of, opened, text_of, until
+from tests.tui.filling import form_of, gone_to, setting, typed
 from tests.tui.screen import Watched
 from tui import editor, terminal
 from tui.commands import main
@@ -28,32 +27,6 @@ from tui.shown import form
 from tui.widgets.setting import Setting
 
 pytestmark = pytest.mark.usefixtures("stand_in")
-
-
-@contextlib.asynccontextmanager
-async def form_of(name: str = "mf-depth", size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
-    async with opened(size, preset=presets.load(name)) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, SettingsScreen) and pilot.app.screen.query(Setting))
-        await pilot.pause()
-        yield pilot
-
-
-def setting(pilot: Pilot[None], field: str) -> Setting:
-    return next(one for one in pilot.app.screen.query(Setting) if one.field == field)
-
-
-async def typed(pilot: Pilot[None], text: str) -> None:
-    names = {" ": "space", ".": "full_stop", "-": "minus", "_": "underscore", ",": "comma", "/": "slash"}
-    await pilot.press(*(names.get(letter, letter) for letter in text))
-
-
-async def gone_to(pilot: Pilot[None], words: str) -> None:
-    await pilot.press("f3")
-    await until(pilot, lambda: isinstance(pilot.app.screen, Finder))
-    await typed(pilot, words)
-    await pilot.press("enter")
-    await until(pilot, lambda: isinstance(pilot.app.screen, SettingsScreen))
-    await pilot.pause()
 
 
 async def test_a_field_is_gone_to_by_a_part_of_its_name_and_typing_replaces_what_stands_there() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult, SuspendNotSupported
@@ -19,9 +19,7 @@ from textual.widgets import Button, Input, Select, Static
 import presets
 from presets import Preset, writing
 from solver import estimate, fields, machine, settings
-from solver.data_files import DATASETS, TABLES
 from solver.fields import Raw
-from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from solver.spec import RunSpec
@@ -34,11 +32,8 @@ from tui.text import duration, inert
 from tui.widgets.hints import Hints
 from tui.widgets.setting import DIFFERS, Setting
 
-_LISTS = ("problem.shape", "problem.entries", "problem.targets", "problem.spectrum", "problem.columns")
-_LEFT_OUT = ("sweep",)
 # From here on there is room for a column beside the form, and for a third line of a note.
 _WIDE, _HIGH = 100, 24
-_PATHS = ("problem.file", "problem.ground_truth", "problem.dataset")
 
 
 class SettingsScreen(Screen[None]):
@@ -61,6 +56,7 @@ class SettingsScreen(Screen[None]):
         """What was written in the editor and refused."""
         self._field = ""
         """The field that had the focus last."""
+        self._is_building = False
 
     def compose(self) -> ComposeResult:
         yield Static("", id="title", markup=False)
@@ -120,60 +116,70 @@ class SettingsScreen(Screen[None]):
     async def _build(self) -> None:
         """The fields anew: the kinds decide which there are."""
         shown = self.query_one("#form", VerticalScroll)
+        # The focus moves while fields are taken away, which says nothing of the kinds in them.
+        self._is_building = True
         await shown.remove_children()
         rows: list[Widget] = []
         section = ""
-        for field in fields.names(self._raw):
-            if field in _LEFT_OUT:
-                continue
-            part = field.partition(".")[0] if "." in field else "run"
-            if part != section:
-                section = part
+        for told, field in form.rows(self._raw):
+            if told != section:
+                section = told
                 rows.append(Static(section, classes="section", markup=False))
             rows.append(Setting(field, self._raw))
         await shown.mount_all(rows)
+        self._is_building = False
         self._check()
 
-    def _collect(self, without: str = "") -> Raw:
-        """The settings as they stand in the fields, those of part ``without`` left out. Raises BadSetting."""
-        given = [
-            setting.field for setting in self.query(Setting) if setting.text and setting.field in settings.REPLACES
-        ]
-        replaced = {field for one in given for field in settings.REPLACES[one]}
-        plain: list[tuple[str, Any]] = []
-        sweeps: list[tuple[str, list[Any]]] = []
-        for setting in self.query(Setting):
-            field, text = setting.field, setting.text
-            if without and field.startswith(f"{without}."):
-                continue
-            untouched = text == form.value(field, self._raw)
-            if isinstance(setting.entry, Select) and not (untouched and field in replaced):
-                plain.append((field, settings.parse_value(text)))
-                continue
-            if not text or (untouched and field in replaced):
-                # As own data take the place of a random ground truth: what the preset says of that is let go.
-                continue
-            value: Any = text if field in _PATHS else settings.parse_value(text)
-            if field in _PATHS and text not in (*DATASETS, *TABLES) and not untouched:
-                value = str(typed(text, field))
-            swept = isinstance(value, list) and (field not in _LISTS or form.is_nested(field, value))
-            if swept:
-                sweeps.append((field, value))
-            else:
-                plain.append((field, value))
-        # What was swept before keeps its order, which is that of the lanes.
-        known = list(self._raw.get("sweep", {}))
-        sweeps.sort(key=lambda one: known.index(one[0]) if one[0] in known else len(known))
-        return settings.apply({}, plain, sweeps)
+    def _collect(self, without: Container[str] = ()) -> Raw:
+        """The settings as they stand in the fields, but for those ``without``. Raises BadSetting."""
+        typed = {one.field: one.text for one in self.query(Setting) if one.field not in without}
+        return form.collected(typed, self._raw)
 
-    def _keep(self, without: str = "") -> None:
+    def _keep(self, without_part: str = "") -> None:
         """Takes over what was typed, of a part its kind alone, so that the fields can be made anew.
 
         Where something is wrong, what was before stays.
         """
+        of_part = {one.field for one in self.query(Setting) if one.field.startswith(f"{without_part}.")}
         with contextlib.suppress(BadSetting):
-            kind = {without: {"kind": fields.kind(self._raw, without)}} if without else {}
-            self._raw = self._collect(without) | kind
+            kind = {without_part: {"kind": fields.kind(self._raw, without_part)}} if without_part else {}
+            self._raw = self._collect(of_part) | kind
+
+    async def _take_kinds(self) -> None:
+        """Makes the fields anew where the list of kinds was left as another one, which has other fields."""
+        if self._is_building:
+            return
+        for setting in self.query(Setting):
+            if not setting.is_kind or isinstance(setting.entry, Select) or setting is self._setting(self._field):
+                continue
+            if form.same(setting.field, self._raw, setting.text, form.value(setting.field, self._raw)):
+                continue
+            raw = form.with_kinds(self._raw, setting.field, settings.parse_value(setting.text))
+            if raw is None:
+                # Some word is no kind, which is said at the field.
+                continue
+            shown = {one.field for one in self.query(Setting)}
+            gone = shown - {field for _, field in form.rows(raw)}
+            swept, before, self._raw = self._swept(), self._raw, raw
+            try:
+                self._raw = self._collect(gone)
+            except BadSetting:
+                self._raw = before
+                continue
+            self._tell_dropped(swept - {setting.field})
+            await self._build()
+            self._focus(self._field)
+            return
+
+    def _swept(self) -> set[str]:
+        """The fields in which several values stand."""
+        typed = {one.field: settings.parse_value(one.text) for one in self.query(Setting) if one.text}
+        return {field for field, value in typed.items() if form.swept(field, self._raw, value) is not None}
+
+    def _tell_dropped(self, swept: set[str]) -> None:
+        dropped = swept - set(self._raw.get("sweep", {}))
+        if dropped:
+            self.notify(f"no longer swept: {', '.join(sorted(dropped))}")
 
     def _check(self) -> None:
         """Says at the field what is wrong, or above the form what the run will take."""
@@ -234,19 +240,18 @@ class SettingsScreen(Screen[None]):
         elif field.endswith(".kind"):
             part = field.partition(".")[0]
             if event.value != fields.kind(self._raw, part):
-                self._keep(without=part)
-                before = set(self._raw.get("sweep", {}))
+                swept = self._swept()
+                self._keep(part)
                 self._raw = settings.apply(self._raw, [(field, event.value)])
-                dropped = before - set(self._raw.get("sweep", {}))
-                if dropped:
-                    self.notify(f"no longer swept: {', '.join(sorted(dropped))}")
+                self._tell_dropped(swept)
                 await self._build()
                 self._focus(field)
         else:
             self._check()
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+    async def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._field = event.widget.name or ""
+        await self._take_kinds()
         self._explain()
         self.query_one("#beside", VerticalScroll).scroll_home(animate=False)
 
@@ -308,7 +313,7 @@ class SettingsScreen(Screen[None]):
             return
         field, part = setting.field, setting.field.partition(".")[0]
         base = self._base_of(field)
-        text, default = form.value(field, base), form.default(field, base)
+        text, default = form.value(field, base), form.default(field, self._raw)
         if not setting.put(text or default if isinstance(setting.entry, Select) else text):
             self._keep()
             if setting.is_kind:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from solver import fields, schema, settings, sources
+from solver import fields, paths, schema, settings, sources
 from solver.fields import Raw
+from solver.data_files import DATASETS, TABLES
 from solver.spec import RunSpec
+
+_PATHS = ("problem.file", "problem.ground_truth", "problem.dataset")
 
 
 def lanes(spec: RunSpec, n_lanes: int) -> str:
@@ -17,7 +22,32 @@ def lanes(spec: RunSpec, n_lanes: int) -> str:
     lists = [f"{len(values)} {field.rpartition('.')[2].replace('_', ' ')}" for field, values in spec.sweep.items()]
     lists += [f"{spec.seeds} seeds"] * (spec.seeds > 1)
     told = "1 lane" if n_lanes == 1 else f"{n_lanes} lanes"
-    return f"{told} = {' × '.join(lists)}" if len(lists) > 1 else told
+    n_pairs = math.prod([spec.seeds, *(len(values) for values in spec.sweep.values())])
+    # Lanes of a kind that lacks a swept field go without it, and are fewer.
+    return f"{told} {'=' if n_pairs == n_lanes else 'of'} {' × '.join(lists)}" if len(lists) > 1 else told
+
+
+def rows(raw: Raw) -> list[tuple[str, str]]:
+    """The fields in the order of the form, each with the heading it stands under.
+
+    What only other kinds have among those that are swept follows the part's own fields, under those kinds.
+    """
+    others = fields.of_swept_kinds(raw)
+    sections: dict[str, list[str]] = {}
+    for field in fields.names(raw):
+        part, _, name = field.partition(".")
+        if field == f"{part}.kind":
+            sections[part] = []
+            sections |= {_heading(one, kinds): [] for one, kinds in others.items() if one.startswith(f"{part}.")}
+        if field != "sweep":
+            sections.setdefault(part if name else "run", []).append(field)
+    for field, kinds in others.items():
+        sections[_heading(field, kinds)].append(field)
+    return [(heading, field) for heading, section in sections.items() for field in section]
+
+
+def _heading(field: str, kinds: list[str]) -> str:
+    return f"{field.partition('.')[0]} of {', '.join(kinds)}"
 
 
 def value(field: str, raw: Raw) -> str:
@@ -44,12 +74,60 @@ def _text(value: Any) -> str:
 
 
 def default(field: str, raw: Raw) -> str:
-    """What serves where a field is left empty; nothing where that depends on other fields."""
+    """What serves where a field is left empty; nothing where that depends on other fields or on the kind."""
     part, _, name = field.partition(".")
     if name == "kind":
         return fields.kind({}, part)
-    found = getattr(fields.part_type(raw, part)() if name else RunSpec(), name or part)
-    return "" if found is None else _text(found)
+    kinds = fields.of_swept_kinds(raw).get(field)
+    if kinds:
+        (found, *others) = (default(field, _of_kind(part, kind)) for kind in kinds)
+        return found if all(other == found for other in others) else ""
+    value = fields.default(raw, field)
+    return "" if value is None else _text(value)
+
+
+def _of_kind(part: str, kind: str) -> Raw:
+    return {part: {"kind": kind}}
+
+
+def words(field: str, raw: Raw) -> list[str]:
+    """The words of which one is chosen there; none where it is typed, as what is no such word is, and a list."""
+    known = fields.choices(raw, field)
+    is_list_of_kinds = field.endswith(".kind") and field in raw.get("sweep", {})
+    return known if (value(field, raw) or default(field, raw)) in known and not is_list_of_kinds else []
+
+
+def begun(field: str, raw: Raw) -> str:
+    """What a field begins with: what stands there, or of words the default."""
+    return value(field, raw) or (default(field, raw) if words(field, raw) else "")
+
+
+def collected(typed: Mapping[str, str], raw: Raw) -> Raw:
+    """The settings of what is typed in the fields of the form that ``raw`` made. Raises BadSetting."""
+    given = [field for field, text in typed.items() if text and field in settings.REPLACES]
+    replaced = {field for one in given for field in settings.REPLACES[one]}
+    plain: list[tuple[str, Any]] = []
+    sweeps: list[tuple[str, list[Any]]] = []
+    for field, text in typed.items():
+        untouched = text == value(field, raw)
+        if not text or (untouched and field in replaced):
+            # As own data take the place of a random ground truth: what the preset says of that is let go.
+            continue
+        found: Any = text if field in _PATHS else settings.parse_value(text)
+        if field in _PATHS and text not in (*DATASETS, *TABLES) and not untouched:
+            found = str(paths.typed(text, field))
+        values = swept(field, raw, found)
+        if values is None:
+            plain.append((field, found))
+            continue
+        sweeps.append((field, values))
+        if field.endswith(".kind"):
+            # Where kinds are swept, the fields of the part are those of its own one.
+            plain.append((field, fields.kind(raw, field.partition(".")[0])))
+    # What was swept before keeps its order, which is that of the lanes.
+    known = list(raw.get("sweep", {}))
+    sweeps.sort(key=lambda one: known.index(one[0]) if one[0] in known else len(known))
+    return settings.apply({}, plain, sweeps)
 
 
 def same(field: str, raw: Raw, one: str, other: str) -> bool:
@@ -75,15 +153,44 @@ def with_part_of(base: Raw, raw: Raw, part: str) -> Raw:
     for one in changed:
         if one in base and fields.kind(found, one) == fields.kind(base, one):
             found[one] = base[one]
-    sweep = {field: values for field, values in base.get("sweep", {}).items() if field.partition(".")[0] in changed}
-    return found | {"sweep": found.get("sweep", {}) | sweep}
+    parts = {part, *changed}
+    sweep = {field: values for field, values in base.get("sweep", {}).items() if field.partition(".")[0] in parts}
+    found["sweep"] = found.get("sweep", {}) | sweep
+    if part not in changed:
+        # The same kind, but other lists: what is swept beside them stays as it is.
+        known = {*fields.names(found), *fields.of_swept_kinds(found)} - {f"{part}.kind"}
+        found["sweep"] |= {field: values for field, values in raw.get("sweep", {}).items() if field in known}
+    return found
 
 
-def is_nested(field: str, value: list[Any]) -> bool:
-    """Whether a list field holds several lists, which sweeps it: shape = [2, 2], [3, 3]."""
-    return (
-        field in ("problem.shape", "problem.spectrum") and bool(value) and all(isinstance(item, list) for item in value)
-    )
+def with_kinds(raw: Raw, field: str, value: Any) -> Raw | None:
+    """``raw`` with a list of kinds, or one, for those of a part that it has; None where a word is no kind.
+
+    The part's own kind stays where it is among them, and is the first of them otherwise.
+    """
+    part = field.partition(".")[0]
+    words = value if isinstance(value, list) else [value]
+    if not words or not all(word in fields.KINDS[part] for word in words):
+        return None
+    own = fields.kind(raw, part)
+    sweep = {name: values for name, values in raw.get("sweep", {}).items() if name != field}
+    inner = raw.get(part, {"kind": own}) if own in words else {"kind": words[0]}
+    return raw | {part: inner, "sweep": sweep | ({field: words} if len(words) > 1 else {})}
+
+
+def swept(field: str, raw: Raw, value: Any) -> list[Any] | None:
+    """What a field is swept over where ``value`` stands in it; None where that is one value for all lanes.
+
+    Several lists sweep a field of lists: shape = [2, 2], [3, 3]. A field that only other kinds have is always swept.
+    """
+    kinds = fields.of_swept_kinds(raw).get(field)
+    depth = fields.list_depth(_of_kind(field.partition(".")[0], kinds[0]) if kinds else raw, field)
+    several = isinstance(value, list) and bool(value)
+    if several and (depth == 0 or (depth == 1 and all(isinstance(item, list) for item in value))):
+        return list(value)
+    # A list of one value stays one: lanes are named by it, and a kind swept so need not be the part's own.
+    is_kept = raw.get("sweep", {}).get(field) == [value]
+    return [value] if kinds or is_kept else None
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +215,14 @@ def explanation(field: str, raw: Raw, there: str) -> Explanation:
     """What a field means and may be; ``there`` is what stands in it in the preset."""
     part, _, name = field.partition(".")
     facts: list[str] = []
+    kinds = fields.of_swept_kinds(raw).get(field, [])
+    if kinds:
+        each = {kind: explanation(field, _of_kind(part, kind), "") for kind in kinds}
+        lanes = " or ".join(kinds)
+        meaning = f"Of the lanes whose {part}.kind is {lanes}: one value or several, or its default where left empty."
+        facts += [f"{kind}: {' · '.join([one.meaning.removesuffix('.'), *one.facts])}" for kind, one in each.items()]
+        facts += [f"preset: {there}"] * bool(there)
+        return Explanation(field=field, meaning=meaning, facts=facts)
     if name == "kind":
         meaning = "Another kind starts from its own defaults."
         for word, kind in fields.KINDS[part].items():

@@ -7,7 +7,6 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Select, Static
 from textual.widgets.input import Selection
 
-from solver import fields
 from solver.fields import Raw
 from tui.shown import form
 from tui.widgets.field import Field
@@ -17,7 +16,7 @@ DIFFERS = "●"
 
 
 class Setting(Vertical):
-    """A field of the spec: one of few words is chosen, unless what stands there is none of them, or several."""
+    """A field of the spec: one of few words is chosen, unless what stands there is none of them, or a list."""
 
     def __init__(self, field: str, raw: Raw) -> None:
         super().__init__()
@@ -25,14 +24,14 @@ class Setting(Vertical):
         self._short = field.rpartition(".")[2]
         self._said = ""
         self.differs = False
-        value, default = form.value(field, raw), form.default(field, raw)
-        self._words = fields.choices(raw, field)
+        begun = form.begun(field, raw)
+        self._words = form.words(field, raw)
         self.entry: Input | Select[str]
-        if (value or default) in self._words:
+        if self._words:
             words = [(word, word) for word in self._words]
-            self.entry = Select(words, value=value or default, allow_blank=False, name=field, compact=True)
+            self.entry = Select(words, value=begun, allow_blank=False, name=field, compact=True)
         else:
-            self.entry = Field(value, name=field, placeholder=default, compact=True)
+            self.entry = Field(begun, name=field, placeholder=form.default(field, raw), compact=True)
         self._label = Static(f"  {self._short}", classes="name", markup=False)
         self._message = Static("", classes="message", name=field, markup=False)
 
