@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -109,11 +110,14 @@ class Shown(Metrics):
 
     def __init__(self) -> None:
         super().__init__(())
+        self.losses: dict[float, float] = {}
+        """By the place along the steps."""
 
     def measure(self, parameters: Tensor, known: dict[str, float]) -> list[Value]:
-        # A loss that the loop does not know is computed there; here it is nothing.
+        # A loss that the loop does not know is computed there; here it is nothing, unless something is said.
         name, place = parameters.tolist()
-        found = {"effective_rank": name, "nuclear_norm": place, "train_loss": -1.0, "time": -1.0} | known
+        measured = self.losses.get(place, -1.0)
+        found = {"effective_rank": name, "nuclear_norm": place, "train_loss": measured, "time": -1.0} | known
         return self._frame({name: found[name] for name in self.SERIES})
 
 
@@ -158,7 +162,7 @@ class Lane(LaneRun[Any, Any]):
         self._metrics = Shown()
 
     @property
-    def metrics(self) -> Metrics:
+    def metrics(self) -> Shown:
         return self._metrics
 
     @classmethod
@@ -355,6 +359,34 @@ def test_frames_inside_a_step_are_those_of_dense_output() -> None:
     assert [one["step"] for one in series] == [1, 1, 1, 2]
     assert [one["time"] for one in series] == [1.25 * SIZE, 1.5 * SIZE, 1.75 * SIZE, 2 * SIZE]
     assert [one["train_loss"] for one in series] == [-1.0, -1.0, -1.0, 1.0]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_state_inside_a_step_with_more_loss_than_the_step_began_with_is_left_out(
+    dtype: Literal["float64", "float32"],
+) -> None:
+    """The flow's loss never rises, so such a state is none of the flow's. Of a step from 1 to .5:
+
+    less, as much and as much but for rounding are kept, wherever between the ends; more is left out alone.
+    """
+    rounding = torch.finfo(getattr(torch, dtype)).eps
+    spec = msgspec.structs.replace(spec_of(max_steps=1, per_step=6, optimizer=GradientFlow()), dtype=dtype)
+    made = Made({5: [1.0, 0.5]}, spec, is_dense=True)
+    inside = {1 / 6: 1.0, 2 / 6: 1.0 + 32 * rounding, 3 / 6: 1.0 + 128 * rounding, 4 / 6: 2.0, 5 / 6: 0.75}
+    made.lanes[0].metrics.losses.update(inside)
+    assert flat(made.turns(), "frame") == [f"frame 5 {place:g}" for place in (0, 1 / 6, 2 / 6, 5 / 6, 1)]
+
+
+def test_what_a_state_inside_a_step_is_held_against_is_its_own_lane_and_the_step_before() -> None:
+    """A lane of larger loss beside it, and a larger loss a step earlier, excuse nothing."""
+    spec = spec_of(max_steps=2, per_step=2, optimizer=GradientFlow())
+    made = Made({3: [1.0, 0.5, 0.25], 4: [9.0, 8.0, 7.0]}, spec, is_dense=True)
+    for lane in made.lanes:
+        lane.metrics.losses.update({0.5: 0.75, 1.5: 0.75})
+    assert flat(made.turns(), "frame") == [
+        *["frame 3 0", "frame 4 0", "frame 3 0.5", "frame 3 1", "frame 4 0.5", "frame 4 1"],
+        *["frame 3 2", "frame 4 1.5", "frame 4 2"],
+    ]
 
 
 def test_a_method_without_dense_output_has_no_frames_inside_its_steps() -> None:
