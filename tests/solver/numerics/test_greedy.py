@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +12,15 @@ from numpy.typing import NDArray
 
 from solver import jumps
 from solver.claims.greedy import plateaus
+from solver.costs import costs_of
+from solver.costs.matrix import MatrixCosts
 from solver.numerics.baselines.greedy import Greedy
 from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
 from solver.records import number
-from solver.spec import GradientFlow, MatrixCompletion, MatrixSensing
+from solver.spec import GradientFlow, MatrixCompletion, MatrixSensing, Record, RunSpec
 from tests.solver.numerics.building import CPU, fully_observed
 
 PROBLEM = MatrixCompletion(shape=(12, 10), rank=3, observations=80)
@@ -119,3 +122,47 @@ def test_plateaus_are_where_the_logarithm_falls_slowest() -> None:
     assert plateaus(times.tolist(), np.exp(logs).tolist()) == pytest.approx([1.0, 0.3, 0.02], rel=1e-3)
     assert plateaus(times.tolist(), np.exp(-times).tolist()) == []
     assert plateaus([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "ranks"),
+    [
+        (MatrixCompletion(shape=(20, 20), rank=2, observations=200), 4),
+        (MatrixCompletion(shape=(50, 50), rank=3, observations=800), 2),
+        (MatrixCompletion(shape=(100, 30), rank=4, observations=1500), 5),
+        (MatrixCompletion(shape=(100, 100), rank=5, observations=2000), 5),
+        # 111 degrees of freedom: nothing says where to go, and the solver goes to its limit at rank 2.
+        (MatrixCompletion(shape=(20, 20), rank=3, observations=130), 2),
+    ],
+    ids=["small", "some", "long", "large", "scarce"],
+)
+def test_the_estimate_foretells_their_gradients_within_a_factor_of_three(
+    problem: MatrixCompletion, ranks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted, not timed: what one takes is measured where the estimate says it."""
+    n_gradients = 0
+    counted = DeepMatrixFactorizationObjective.loss_and_gradient
+
+    def counting(*arguments: Any) -> Any:
+        nonlocal n_gradients
+        n_gradients += 1
+        return counted(*arguments)
+
+    monkeypatch.setattr(DeepMatrixFactorizationObjective, "loss_and_gradient", counting)
+    greedy_of(observed_problem(problem, 0), ranks)
+    costs = costs_of(RunSpec(problem=problem, record=Record(greedy_ranks=ranks)))
+    assert isinstance(costs, MatrixCosts)
+    assert n_gradients / 3 < costs.greedy_gradients() < 3 * n_gradients
+
+
+def test_what_is_computed_beside_a_run_is_estimated_together() -> None:
+    """Greedy solutions and the one of least nuclear norm take their time one after the other; neither, none."""
+
+    def shared_s(greedy_ranks: int, nuclear_norm: bool) -> float:
+        record = Record(greedy_ranks=greedy_ranks, nuclear_norm=nuclear_norm)
+        return costs_of(RunSpec(problem=PROBLEM, record=record)).shared().seconds
+
+    assert shared_s(0, False) == 0.0
+    assert shared_s(3, True) == pytest.approx(shared_s(3, False) + shared_s(0, True))
+    assert 0.0 < shared_s(1, False) < shared_s(2, False) < shared_s(3, False)
+    assert shared_s(3, False) == shared_s(32, False), "fitted at the rank of the ground truth"
