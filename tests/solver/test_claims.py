@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
+import json
 import math
 from array import array
 from pathlib import Path
@@ -27,7 +29,13 @@ Run = tuple[History, list[LaneSpec]]
 
 
 def of(name: str, changes: dict[str, Any] | None = None, sweeps: dict[str, list[Any]] | None = None) -> Run:
-    made = ran(name, changes, sweeps)
+    """A preset's run, trained once whoever asks for it, and the caller's own to falsify."""
+    return copy.deepcopy(_trained(name, json.dumps(changes or {}), json.dumps(sweeps or {})))
+
+
+@functools.cache
+def _trained(name: str, changes: str, sweeps: str) -> Run:
+    made = ran(name, json.loads(changes), json.loads(sweeps))
     return history_of(made), settings.lanes(made.order().spec)
 
 
@@ -77,11 +85,12 @@ def large_tensors() -> Run:
     return of("tf-rank", {"seeds": 1}, {"model.init_std": [1.0], "problem.observations": [200]})
 
 
-def random_dataset(tmp_path: Path) -> Run:
+def random_dataset(place: Path) -> Run:
     """Uniform bits as a dataset of its own: what is called original is as random as the rest."""
-    idx_directory(tmp_path, n_train=400, n_test=200)
+    if not any(place.iterdir()):
+        idx_directory(place, n_train=400, n_test=200)
     changes = {
-        "problem.dataset": str(tmp_path),
+        "problem.dataset": str(place),
         "problem.train_images": 400,
         "problem.test_images": 200,
         "optimizer.batch_size": 100,
@@ -198,10 +207,16 @@ def misnamed(run: Run) -> Run:
     return history, lanes
 
 
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One place for the images that several claims are tried on."""
+    return tmp_path_factory.mktemp("dataset")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FALSE))
-def test_a_claim_fails_where_it_is_false(name: str, tmp_path: Path) -> None:
-    claim = judged(name, FALSE[name](tmp_path))
+def test_a_claim_fails_where_it_is_false(name: str, dataset: Path) -> None:
+    claim = judged(name, FALSE[name](dataset))
     assert claim.verdict == "fails", claim
 
 
