@@ -28,6 +28,8 @@ OTHER_STATUS = {"--device cuda": (0, 3), "stop latest": (2,), "resume latest": (
 # What needs a library that is not here is refused.
 LIBRARIES = {"--format parquet": "pyarrow", "--log tensorboard": "tensorboard", "--log wandb": "wandb"}
 OTHER_STATUS |= {part: (2,) for part, library in LIBRARIES.items() if importlib.util.find_spec(library) is None}
+# Presets that README's commands run as they are: what these print has their claims, which `verify` is not asked again.
+RUN_AS_THEY_ARE = {"run mf-depth --out run.json": "mf-depth", "run phase-map --size quick": "phase-map"}
 # Sixty thousand images for ten thousand steps: the settings and the files are read, and nothing is trained.
 DRY = ("--set problem.dataset",)
 
@@ -79,6 +81,7 @@ def directory(tmp_path: Path) -> Path:
 def test_the_commands_of_readme_do_what_it_says(directory: Path) -> None:
     """Each in a shell, in README's order; those that open the app in a terminal, which q leaves."""
     environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(directory), "TERM": "xterm-256color"}
+    told: list[str] = []
     for line in printed():
         command = line.replace(".venv/bin/implicit-tui", "implicit-tui")
         if command in ("implicit-tui", "implicit-tui attach"):
@@ -90,6 +93,9 @@ def test_the_commands_of_readme_do_what_it_says(directory: Path) -> None:
         if command == "implicit-tui verify":
             # The same with --seed 7 follows.
             continue
+        if command == "implicit-tui verify --seed 7":
+            others = [name for name in presets.built_in() if name not in RUN_AS_THEY_ARE.values()]
+            command = f"{command} {' '.join(others)}"
         dry = " --dry-run" if any(part in command for part in DRY) else ""
         result = subprocess.run(
             ["/bin/bash", "-c", command + dry],
@@ -111,9 +117,15 @@ def test_the_commands_of_readme_do_what_it_says(directory: Path) -> None:
         allowed = next((statuses for part, statuses in OTHER_STATUS.items() if part in command), (0,))
         assert result.returncode in allowed, f"{command}: {result.stderr}"
         assert "Traceback" not in result.stderr
+        for part, name in RUN_AS_THEY_ARE.items():
+            if part in command:
+                for claim in presets.load(name).claims:
+                    assert f"claim holds: {claim}: " in result.stderr, claim
+                told.append(name)
         if result.returncode == 3:
             # What has recorded nothing cannot be exported next.
             runs.remove(runs.find("latest"))
+    assert sorted(told) == sorted(RUN_AS_THEY_ARE.values()), "with those that verify ran, every preset"
     assert (directory / "run.json").stat().st_size > 0
     assert (directory / "mine.json").stat().st_size > 10_000
     assert (directory / "run.csv").read_text().startswith("lane,")
