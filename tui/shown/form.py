@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from solver import fields, paths, schema, settings, sources
-from solver.fields import Raw
 from solver.data_files import DATASETS, TABLES
+from solver.fields import Raw
 from solver.spec import RunSpec
 
 _PATHS = ("problem.file", "problem.ground_truth", "problem.dataset")
