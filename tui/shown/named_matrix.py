@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 from solver.truth import Truth
@@ -15,7 +16,7 @@ _WIDEST_NAME, _CELL = 16, 12
 
 
 def rows(truth: Truth, values: Sequence[float], width: int, height: int, view: View, head: str) -> list[Row]:
-    """``height`` rows: a line of names of columns, then a line for each row that there is room for.
+    """``height`` rows: two lines of names of columns, then a line for each row that there is room for.
 
     ``values`` is the end matrix with its centre given back. A cell has the given value, in brackets where it was held
     out, and the prediction.
@@ -23,7 +24,7 @@ def rows(truth: Truth, values: Sequence[float], width: int, height: int, view: V
     n_rows, n_columns = truth.shape
     names = [inert(truth.name(0, place), _WIDEST_NAME) for place in range(n_rows)]
     left = min(_WIDEST_NAME, max(len(truth.mode_name(0)), *map(len, names))) + 1
-    across, down = max(1, (width - left) // _CELL), max(1, height - 3)
+    across, down = max(1, (width - left) // _CELL), max(1, height - 4)
     first_column = _first(view.across, across, n_columns)
     first_row = _first(view.down, down, n_rows)
     columns = range(first_column, min(n_columns, first_column + across))
@@ -32,9 +33,11 @@ def rows(truth: Truth, values: Sequence[float], width: int, height: int, view: V
     if len(columns) < n_columns or len(places) < n_rows:
         part = f" · rows {_span(places)} of {n_rows}, columns {_span(columns)} of {n_columns}"
     found = fit([(f"{head}{part}", DIM)], width, 1)
-    titles = "".join(f"{cut(inert(truth.name(1, place), 40), _CELL - 2):>{_CELL}}" for place in columns)
-    corner = cut(truth.mode_name(0), left - 1)
-    found.append(row((f"{corner:<{left}}{titles}", DIM), width=width))
+    titles = [_in_two(inert(truth.name(1, place), 40)) for place in columns]
+    for line in (0, 1):
+        corner = cut(truth.mode_name(0), left - 1) if line else ""
+        cells = "".join(f"{title[line]:>{_CELL}}" for title in titles)
+        found.append(row((f"{corner:<{left}}{cells}", DIM), width=width))
     for place in places:
         pieces: list[tuple[str, int]] = [(f"{cut(names[place], left - 1):<{left}}", TEXT)]
         for column in columns:
@@ -48,13 +51,19 @@ def rows(truth: Truth, values: Sequence[float], width: int, height: int, view: V
             else:
                 pieces += [(f"{'·':>{_CELL - 6}}", DIM), (f"{predicted:>6}", series_colour(0))]
         found.append(row(*pieces, width=width))
-    note = "given, then predicted; (held out); · not given: shift and arrows show other rows and columns"
+    note = "given, predicted; (held out), · not given; shift and arrows go on"
     found += fit([(note, DIM)], width, 1)
     return (found + [row(width=width)] * height)[:height]
 
 
 def _span(places: range) -> str:
     return f"{places[0] + 1}–{places[-1] + 1}"
+
+
+def _in_two(name: str) -> tuple[str, str]:
+    """A name on two lines that a cell has room for."""
+    lines = textwrap.wrap(name, _CELL - 1) or [""]
+    return ("", cut(lines[0], _CELL - 1)) if len(lines) == 1 else (lines[0], cut(" ".join(lines[1:]), _CELL - 1))
 
 
 def _first(page: int, room: int, n: int) -> int:

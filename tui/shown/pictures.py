@@ -151,7 +151,12 @@ def _named(scene: Scene, lane: LaneHistory, drawn: Drawn, width: int, height: in
     truth = _truth(scene, lane)
     if truth is None or not truth.ids or truth.shape != drawn.shape:
         return fit([("the names are not known yet", DIM)], width, height)
-    head = f"step {drawn.step} · {label(scene.history, lane)}"
+    best = lane.snapshots.get("best_end_matrix")
+    if best is not None and tuple(best.shape) == drawn.shape and len(best.values) == len(drawn.values):
+        drawn = Drawn(drawn.shape, [number(value) for value in best.values], best.step)
+        head = f"step {drawn.step}, the best of {label(scene.history, lane)}"
+    else:
+        head = f"step {drawn.step} · {label(scene.history, lane)}"
     return named_matrix.rows(truth, truth.in_unit(drawn.values), width, height, scene.view, head)
 
 
