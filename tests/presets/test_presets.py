@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import presets
-from solver import claims, settings
+from solver import claims, data_files, settings
 from solver.refusal import BadSetting
 from solver.spec import DeepMatrixFactorization, MatrixCompletion
+from tests.solver import films
 
 BUILT_IN = [
     "mf-depth",
@@ -61,6 +62,11 @@ def test_mf_depth_is_the_papers_problem() -> None:
     assert (spec.model.init, spec.model.init_scale) == ("gaussian", 1e-3)
     assert spec.stop.train_loss == 1e-6
     assert spec.sweep == {"model.depth": [1, 2, 3]}
+
+
+def test_the_films_are_what_their_recipe_makes() -> None:
+    """Rank, biases and noise of the table that ships are known, as they are those of the recipe."""
+    assert (Path(data_files.__file__).parent / "data" / "films.csv").read_text() == films.table()
 
 
 def own(name: str, text: str) -> Path:
