@@ -20,9 +20,12 @@ MOST_IMPLICIT = 64
 A system of that size is solved at every step.
 """
 
-# On a CPU one batched product beats separate ones up to this many entries of a layer (measured: 32 × 32 gains a
-# quarter at 128 lanes, 100 × 100 nothing).
-_LARGEST_BATCHED_LAYER = 32 * 32
+LARGEST_BATCHED_LAYER = 32 * 32
+"""Entries of a layer up to which, on a CPU, one batched product beats separate ones.
+
+Measured: 32 × 32 gains a quarter at 128 lanes, 100 × 100 nothing.
+"""
+
 # Frames of a method with fixed steps, half of them at even distances: as many as this share of the time pays for.
 _SHARE = 0.04
 _FEWEST, _MOST = 24.0, 200.0
@@ -87,7 +90,7 @@ class Costs(ABC, Generic[ProblemT, ModelT]):
 
     def gains_alone(self) -> bool:
         """Whether on a CPU the lane trains no slower by itself than in a batch; on a GPU a batch always wins."""
-        return self.largest_product() > _LARGEST_BATCHED_LAYER
+        return self.largest_product() > LARGEST_BATCHED_LAYER
 
     def frames(self) -> tuple[int, float]:
         """How many steps are recorded in each factor e of steps, and how many at even distances, unless asked."""

@@ -2,24 +2,66 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from solver.costs.cost import MOST_IMPLICIT, ModelT, Need
 from solver.costs.observed import ObservedCosts
-from solver.spec import MatrixProblem
+from solver.costs.thin import is_thin
+from solver.spec import MatrixCompletion, MatrixProblem
 
 # Observations for each degree of freedom from which on greedy solutions of the right rank are found quickly.
 _PLENTY = 1.3
 # Seconds of a lane that takes the implicit method, its frames included.
 _IMPLICIT_S = 0.3
+# Seconds of a QR decomposition, for each number of a thin factor and unit of its width, and of a small core's values.
+_QR_S, _CORE_S = 4e-10, 2e-8
+# Those of a frame, and those of it that measured rates take; an entry held out is looked up in so many seconds.
+_QRS, _QRS_OF_RATES = 1, 7
+_LOOKED_UP_S = 5e-9
+# Seconds of the three products at an observed entry, for each unit of the width: where factors of so many bytes stay
+# in a cache, and more where they do not.
+_SPARSE_S, _CACHED = 1.7e-9, 6e6
+# Bytes of an observed value in a sparse loss besides three numbers: two orders of its place, and the list it came in.
+_PLACES = 60
 
 
 class MatrixCosts(ObservedCosts[MatrixProblem, ModelT]):
     """Factors of a matrix, whose singular values are recorded."""
 
+    @abstractmethod
+    def width(self) -> int:
+        """Of the narrowest layer."""
+
+    def is_thin(self) -> bool:
+        """Whether frames decompose thin factors in the place of the end matrix."""
+        return is_thin(self.problem.resolved_shape, self.width())
+
+    def is_sparse(self) -> bool:
+        """Whether a loss is computed at the observed entries alone."""
+        return False
+
     def frame_s(self) -> float:
         """A decomposition, and two more for measured rates."""
         rows, columns = self.problem.resolved_shape
-        decompositions = 4.0e-9 if self.spec.record.rates else 1.4e-9
+        rates = self.spec.record.rates
+        if self.is_thin():
+            width = self.width()
+            of_factors = _QR_S * width**2 * (rows + columns) * (_QRS + (_QRS_OF_RATES if rates else 0))
+            of_core = _CORE_S * width**3 * (3 if rates else 1)
+            return 3e-4 + of_factors + of_core + self._beside_s() + self.sharpness_s()
+        decompositions = 4.0e-9 if rates else 1.4e-9
         return 3e-4 + decompositions * min(rows, columns) ** 2 * max(rows, columns) + self.sharpness_s()
+
+    def _beside_s(self) -> float:
+        """A gradient, and the entries that were held out."""
+        fraction = self.problem.test_fraction if isinstance(self.problem, MatrixCompletion) else 0.0
+        n_test = fraction / (1.0 - fraction) * self.n_observed()
+        return self.evaluation_s() + _LOOKED_UP_S * n_test * self.width()
+
+    def sparse_s(self) -> float:
+        """The three products of a sparse loss."""
+        size = self.itemsize * self.width() * sum(self.problem.resolved_shape)
+        return _SPARSE_S * self.n_observed() * self.width() * (1.0 + min(1.0, size / _CACHED)) * self.itemsize / 8
 
     def shared(self) -> Need:
         """Some hundred decompositions, where the solution of least nuclear norm is asked for; and the greedy ones."""
@@ -59,13 +101,19 @@ class MatrixCosts(ObservedCosts[MatrixProblem, ModelT]):
         """What a lane of so many trained numbers takes; the flow of a linear model needs few steps."""
         rows, columns = self.problem.resolved_shape
         itemsize, flow = self.itemsize, self.spec.optimizer.IS_FLOW
-        # State and gradient, with ten buffers of the pair and ten of its partner; otherwise with moments.
-        copies = 22 if flow else 5
-        memory = itemsize * (copies * factors + 4 * rows * columns)
-        # Metrics: one lane's float64 factors, three singular value decompositions and the ground truth.
-        memory += 8 * (4 * factors + 8 * rows * columns)
-        # What it takes to begin (target, weights and a permutation, once more in NumPy) and to save a checkpoint.
-        memory += 8 * 3 * rows * columns + itemsize * 9 * factors
+        # State and gradient, with ten buffers of the pair and ten of its partner; otherwise with moments. Metrics: one
+        # lane's float64 factors. And to save a checkpoint.
+        memory = itemsize * (22 if flow else 5) * factors + 8 * 4 * factors + itemsize * 9 * factors
+        if self.is_sparse():
+            # The lane's values and the metrics', each beside two orders of their places.
+            memory += self.n_observed() * (3 * (itemsize + 8) + 2 * _PLACES)
+            if not (self.is_thin() and isinstance(self.problem, MatrixCompletion) and self.problem.has_entries_alone):
+                # What frames decompose; the ground truth, and what it takes to draw it.
+                memory += 8 * 8 * rows * columns
+        else:
+            # The end matrix, its gradient and the loss; metrics: three singular value decompositions and the ground
+            # truth. What it takes to begin: target, weights and a permutation, once more in NumPy.
+            memory += itemsize * 4 * rows * columns + 8 * 8 * rows * columns + 8 * 3 * rows * columns
         evaluations = self.evaluations()
         if is_linear and flow:
             evaluations = min(evaluations, 200)

@@ -10,6 +10,9 @@ from solver.spec import SymmetricMatrixFactorization
 class SymmetricMatrixFactorizationCosts(MatrixCosts[SymmetricMatrixFactorization]):
     """One factor: as many products as two layers have, half the trained numbers."""
 
+    def width(self) -> int:
+        return self.model.resolved_width(self.problem.resolved_shape)
+
     def shapes(self) -> list[tuple[int, int]]:
         shape = self.problem.resolved_shape
         return [(shape[0], self.model.resolved_width(shape))]

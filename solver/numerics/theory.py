@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from solver.numerics import thin
+
 _MOST_ESCAPE_STEPS = 20_000
 _ESCAPE_CHANGE = 0.02
 # A singular value below this part of the largest is zero.
@@ -19,9 +21,10 @@ def singular_spaces(
     matrix: Float[Tensor, "rows columns"],
 ) -> tuple[Float[Tensor, "rows rank"], Float[Tensor, "columns rank"]] | None:
     """Left and right singular vectors of a matrix of low rank, by falling singular value; None for one of full rank."""
-    u, singular_values, vt = torch.linalg.svd(matrix, full_matrices=False)
+    factors = thin.factors_of(matrix)
+    u, singular_values, vt = torch.linalg.svd(matrix, full_matrices=False) if factors is None else thin.svd(*factors)
     rank = numerical_rank(singular_values)
-    return (u[:, :rank], vt[:rank].T) if 0 < rank < len(singular_values) else None
+    return (u[:, :rank], vt[:rank].T) if 0 < rank < min(matrix.shape) else None
 
 
 def numerical_rank(singular_values: Float[Tensor, " values"]) -> int:

@@ -17,8 +17,7 @@ from solver.numerics.lanes.deep_matrix_factorization_start import Array, layers
 from solver.numerics.lanes.lane import LaneRun, Watched
 from solver.numerics.methods import method_on
 from solver.numerics.methods.method import Method
-from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
-from solver.numerics.problems.losses import loss_of
+from solver.numerics.models.deep_matrix_factorization import objective_of
 from solver.numerics.problems.observed import ObservedProblem, stable_step
 from solver.numerics.streams import stream
 from solver.records import Event, Outcome, Picture, Snapshot
@@ -53,8 +52,7 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
 
     @classmethod
     def method(cls, runs: Sequence[DeepMatrixFactorizationLane], dtype: torch.dtype, device: torch.device) -> Method:
-        loss = loss_of([run.problem for run in runs], dtype, device)
-        objective = DeepMatrixFactorizationObjective(runs[0].widths, loss, len(runs), dtype, device)
+        objective = objective_of(runs[0].widths, [run.problem for run in runs], dtype, device)
         return method_on(objective, [run.start() for run in runs], runs[0].lane.spec)
 
     def _layers(self) -> list[Array]:
@@ -77,7 +75,10 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
         zero matrix, so the law from σ_0 = s^N is the bound. None for Adam, which follows no flow, or a large start.
         """
         optimizer = self.lane.spec.optimizer
-        gradient = float(np.linalg.norm(self.problem.gradient_at_zero(), 2))
+        if self.model.depth < 3:
+            # Their singular values grow at once.
+            return None
+        gradient = self.problem.norm_of_gradient_at_zero()
         start = max(float(np.linalg.norm(layer, 2)) for layer in self._layers()) ** self.model.depth
         # The largest singular value of the observed part stands for that of what is to be learned.
         size = gradient / (2.0 * self.problem.loss_coefficient)
@@ -180,13 +181,8 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
 
     def _pictures(self, parameters: Tensor, step: int) -> list[Picture]:
         """The end matrix, and which of the ground truth's singular vectors its own are aligned with."""
-        end_matrix = self._metrics.end_matrix(parameters)
-        if not bool(torch.isfinite(end_matrix).all()):
-            # Nor could it be decomposed.
-            return []
-        shown = self.picture("end_matrix", end_matrix, self.problem.shape, step)
-        overlap = self._metrics.overlap(end_matrix)
-        return shown if overlap is None else shown + self.picture("overlap", overlap, tuple(overlap.shape), step)
+        shown = self._metrics.pictured(parameters, with_end_matrix=self.is_small(self.problem.shape))
+        return [one for name, values in shown.items() for one in self.picture(name, values, tuple(values.shape), step)]
 
     def solution(self, parameters: Tensor) -> dict[str, Tensor]:
         """The factors left and right of the narrowest layer, where they are smaller than the end matrix."""
@@ -211,8 +207,10 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
         ]
 
     def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
-        exact = self.snapshot("end_matrix", self._metrics.end_matrix(parameters), self.problem.shape, step)
-        return [*self._pictures(parameters, step), *exact]
+        pictures: list[Snapshot | Picture] = [*self._pictures(parameters, step)]
+        if self.is_small(self.problem.shape):
+            pictures += self.snapshot("end_matrix", self._metrics.end_matrix(parameters), self.problem.shape, step)
+        return pictures
 
 
 def chain(layers: Sequence[Tensor]) -> Tensor:

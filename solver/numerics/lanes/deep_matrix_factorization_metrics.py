@@ -10,14 +10,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from solver.costs.thin import is_thin
 from solver.counterexample import Counterexample
-from solver.numerics import theory
+from solver.numerics import theory, thin
 from solver.numerics.lanes.balance import unbalancedness
+from solver.numerics.lanes.end_matrix import Decomposed, EndMatrix, ThinMatrix, WholeMatrix
 from solver.numerics.lanes.frames import written
 from solver.numerics.lanes.metrics import Metrics, absent_of, absent_of_given
-from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
-from solver.numerics.models.objective import Evaluation, Factors, Objective
-from solver.numerics.problems.losses import loss_of
+from solver.numerics.models.deep_matrix_factorization import objective_of
+from solver.numerics.models.objective import Factors, Objective
 from solver.numerics.problems.observed import ObservedProblem
 from solver.records import Value, plain
 from solver.spec import Optimizer, Record
@@ -85,7 +86,8 @@ class DeepMatrixFactorizationMetrics(Metrics):
         cpu, double = torch.device("cpu"), torch.float64
         self._problem = problem
         self._counterexample = counterexample
-        self._layers = DeepMatrixFactorizationObjective(widths, loss_of([problem], double, cpu), 1, double, cpu)
+        self._layers = objective_of(widths, [problem], double, cpu)
+        self._is_thin = is_thin(problem.shape, min(widths))
         self._trained: Objective = self._layers
         self.depth = len(widths) - 1
         self._n_values = min(record.singular_values, *problem.shape)
@@ -119,9 +121,16 @@ class DeepMatrixFactorizationMetrics(Metrics):
         """The layers of a state."""
         return self._layers.factors(parameters.unsqueeze(0))
 
-    def _evaluated(self, factors: Factors) -> Evaluation:
-        """Loss, end matrix and gradients there."""
-        return self._layers.evaluate(factors)
+    def _evaluated(self, factors: Factors) -> tuple[float, Factors]:
+        """Loss and gradients there."""
+        gradient = self._layers.factors()
+        return self._layers.bound(factors, gradient)().item(), gradient
+
+    def _end(self, factors: Factors) -> EndMatrix:
+        """The end matrix, valid until the next one is asked for."""
+        if self._is_thin:
+            return ThinMatrix(factors.parts[-1][0], self._layers.below_last(factors)[0])
+        return WholeMatrix(self._layers.end_matrix(factors)[0])
 
     def _gradient_norm(self, gradient: Factors) -> float:
         """Over all trained numbers."""
@@ -142,35 +151,34 @@ class DeepMatrixFactorizationMetrics(Metrics):
 
     def measure(self, parameters: Float[Tensor, " parameters"], known: dict[str, float]) -> list[Value]:
         factors = self._factors(parameters)
-        state = self._evaluated(factors)
-        loss, end_matrix = state.losses.item(), state.end[0].view(*self._problem.shape)
-        if not end_matrix.abs().max() < _LARGEST_ENTRY:
+        loss, gradient = self._evaluated(factors)
+        end = self._end(factors)
+        if not end.largest() < _LARGEST_ENTRY:
             return self._not_finite(known | {"train_loss": known.get("train_loss", loss)})
-        if self._n_rates:
-            u, singular_values, vt = torch.linalg.svd(end_matrix, full_matrices=False)
-        else:
-            # Vectors cost nearly twice as much again.
-            singular_values = torch.linalg.svdvals(end_matrix)
+        # Vectors cost nearly twice as much again.
+        decomposed = end.decomposed() if self._n_rates else None
+        singular_values = end.singular_values() if decomposed is None else decomposed.singular_values
         values: dict[str, Any] = {"train_loss": loss, **known}
-        values["singular_values"] = singular_values[: self._n_values].tolist()
-        values["gradient_norm"] = self._gradient_norm(state.gradient)
+        values["singular_values"] = _filled(singular_values, self._n_values, 0.0).tolist()
+        values["gradient_norm"] = self._gradient_norm(gradient)
         values |= norms(singular_values, self.depth)
-        values |= self._errors(end_matrix)
+        values |= self._errors(end)
         if "det_sign" in self.series:
-            values["det_sign"], values["log_abs_det"] = self._determinant(factors, end_matrix)
+            values["det_sign"], values["log_abs_det"] = self._determinant(factors, end)
         if self._counterexample is not None:
-            values["unobserved_entry"] = end_matrix[0, 0].item()
+            values["unobserved_entry"] = float(end.at(np.zeros((1, 2), dtype=np.int64))[0])
             half_sum = self._counterexample.half_sum(values["train_loss"])
             values["unobserved_entry_bound"] = self._counterexample.bound(half_sum)
         if self.depth > 1:
             values["unbalancedness"] = unbalancedness([layer[0] for layer in factors.parts])
         if "layer_singular_values" in self.series:
             values |= layer_spectra([layer[0] for layer in factors.parts], self._n_of_layer)
-        values |= self._sharpness(self._trained, parameters, values)
-        if self._n_rates:
-            values |= self._rates(factors, state, u, singular_values, vt)
+        if decomposed is not None:
+            values |= self._rates(factors, gradient, decomposed)
             if self._truth is not None:
-                values["truth_alignment"] = self._alignment(*self._truth, u, vt)
+                values["truth_alignment"] = self._alignment(*self._truth, decomposed)
+        # Last: it asks for gradients elsewhere, into the same buffers.
+        values |= self._sharpness(self._trained, parameters, values)
         return self._frame(values)
 
     def _not_finite(self, known: dict[str, float]) -> list[Value]:
@@ -183,36 +191,47 @@ class DeepMatrixFactorizationMetrics(Metrics):
             for name in self.series
         ]
 
-    def _alignment(self, columns: Tensor, rows: Tensor, u: Tensor, vt: Tensor) -> list[float]:
-        """‖U*ᵀ u_r‖ ‖V*ᵀ v_r‖ of the largest singular values: 1 where both vectors lie in the ground truth's spaces."""
-        left = torch.linalg.vector_norm(columns.T @ u[:, : self._n_rates], dim=0)
-        right = torch.linalg.vector_norm(rows.T @ vt[: self._n_rates].T, dim=0)
-        aligned: list[float] = (left * right).tolist()
+    def _alignment(self, columns: Tensor, rows: Tensor, end: Decomposed) -> list[float]:
+        """‖U*ᵀ u_r‖ ‖V*ᵀ v_r‖ of the largest singular values: 1 where both vectors lie in the ground truth's spaces.
+
+        NaN of those that the width makes zero, which have no vectors of their own.
+        """
+        left = torch.linalg.vector_norm(columns.T @ end.u[:, : self._n_rates], dim=0)
+        right = torch.linalg.vector_norm(rows.T @ end.vt[: self._n_rates].T, dim=0)
+        aligned: list[float] = _filled(left * right, self._n_rates, math.nan).tolist()
         return aligned
 
-    def overlap(self, end_matrix: Float[Tensor, "rows columns"]) -> Tensor | None:
-        """⟨u_r, u*_s⟩ ⟨v_r, v*_s⟩ by r (twice as many as the ground truth has) and s; None without a low-rank truth."""
-        if self._truth is None:
-            return None
-        columns, rows = self._truth
-        k = min(2 * columns.shape[1], *end_matrix.shape)
-        u, _, vt = torch.linalg.svd(end_matrix, full_matrices=False)
-        overlap: Tensor = (u[:, :k].T @ columns) * (vt[:k] @ rows)
-        return overlap
+    def pictured(self, parameters: Float[Tensor, " parameters"], *, with_end_matrix: bool) -> dict[str, Tensor]:
+        """The end matrix, and ⟨u_r, u*_s⟩ ⟨v_r, v*_s⟩ by r (twice as many as a low-rank ground truth has) and s.
 
-    def _errors(self, end_matrix: Tensor) -> dict[str, float]:
+        Nothing where the numbers are not finite, nor could be decomposed.
+        """
+        shown: dict[str, Tensor] = {}
+        end = self._end(self._factors(parameters))
+        if (self._truth is None and not with_end_matrix) or not end.largest() < math.inf:
+            return shown
+        if with_end_matrix:
+            shown["end_matrix"] = end.whole().clone()
+        if self._truth is not None:
+            columns, rows = self._truth
+            u, _, vt = end.decomposed()
+            k = min(2 * columns.shape[1], len(vt))
+            shown["overlap"] = (u[:, :k].T @ columns) * (vt[:k] @ rows)
+        return shown
+
+    def _errors(self, end: EndMatrix) -> dict[str, float]:
         errors: dict[str, float] = {}
         if self._ground_truth is not None:
-            squared = ((end_matrix - self._ground_truth).square().sum() / self._ground_truth.square().sum()).item()
+            squared = (end.squared_distance(self._ground_truth) / self._ground_truth.square().sum()).item()
             errors["reconstruction_error"] = squared
             errors["normalised_reconstruction_error"] = math.sqrt(squared)
         given = self._problem.given
-        return errors if given is None else errors | given.errors(lambda at: end_matrix.numpy()[tuple(at.T)])
+        return errors if given is None else errors | given.errors(end.at)
 
     def det_sign(self, parameters: Float[Tensor, " parameters"]) -> float:
         """Sign of the determinant of the end matrix, of one that is not square of its leading square block."""
         factors = self._factors(parameters)
-        return self._determinant(factors, self._layers.end_matrix(factors)[0])[0]
+        return self._determinant(factors, self._end(factors))[0]
 
     def det_is_rounding(self, parameters: Float[Tensor, " parameters"]) -> bool:
         """Whether a layer's determinant is too small to tell its sign: |det| ≤ 4nε Π‖rows‖ (Hadamard's bound)."""
@@ -233,14 +252,14 @@ class DeepMatrixFactorizationMetrics(Metrics):
         matrices[-1] = matrices[-1][: self._block]
         return matrices
 
-    def _determinant(self, factors: Factors, end_matrix: Tensor) -> tuple[float, float]:
+    def _determinant(self, factors: Factors, end: EndMatrix) -> tuple[float, float]:
         if min(self._layers.widths) < self._block:
             # A narrow layer makes it zero exactly; what would be computed is rounding.
             return 0.0, -math.inf
         # Layer by layer where all are square: a layer's condition is the N-th root of the product's.
         matrices = self._of_block(factors)
         if any(matrix.shape[0] != matrix.shape[1] for matrix in matrices):
-            matrices = [end_matrix[: self._block, : self._block]]
+            matrices = [end.whole()[: self._block, : self._block]]
         sign, log = 1.0, 0.0
         for matrix in matrices:
             result = torch.linalg.slogdet(matrix)
@@ -248,21 +267,21 @@ class DeepMatrixFactorizationMetrics(Metrics):
             log += result.logabsdet.item()
         return sign, log
 
-    def _rates(
-        self, factors: Factors, state: Evaluation, u: Tensor, singular_values: Tensor, vt: Tensor
-    ) -> dict[str, list[float]]:
+    def _rates(self, factors: Factors, gradient: Factors, end: Decomposed) -> dict[str, list[float]]:
         k = self._n_rates
-        top_u, top_v = u[:, :k], vt[:k].T
+        singular_values = end.singular_values
+        top_u, top_v = end.u[:, :k], end.vt[:k].T
         layers = [layer[0] for layer in factors.parts]
-        gradients = [layer[0] for layer in state.gradient.parts]
+        gradients = [layer[0] for layer in gradient.parts]
         predicted = theory.any_initialisation_rates(layers, gradients, top_u, top_v)
-        end_gradient = state.end_gradient[0].view(*self._problem.shape)
-        alignment = -(top_u * (end_gradient @ top_v)).sum(0)
+        alignment = -(top_u * self._layers.end_gradient_times(top_v)).sum(0)
         balanced = self._balanced_rates(singular_values[:k], alignment)
+        measured = self._measured_rates(factors, gradient, _filled(singular_values, k + 1, 0.0))
         return {
-            "singular_value_rates": self._measured_rates(factors, state.gradient, singular_values).tolist(),
-            "predicted_rates": predicted.tolist(),
-            "predicted_rates_balanced": balanced.tolist(),
+            "singular_value_rates": measured.tolist(),
+            # What the width makes zero stays so.
+            "predicted_rates": _filled(predicted, k, 0.0).tolist(),
+            "predicted_rates_balanced": _filled(balanced, k, 0.0).tolist(),
         }
 
     def _measured_rates(self, factors: Factors, gradient: Factors, singular_values: Tensor) -> Tensor:
@@ -272,7 +291,7 @@ class DeepMatrixFactorizationMetrics(Metrics):
         usable δ can tell apart has no derivative here, and NaN.
         """
         k = self._n_rates
-        speed = _end_speed(factors, gradient)
+        speed = _end_speed(factors, gradient, is_thin=self._is_thin)
         scale = singular_values[0].item()
         if speed == 0.0 or scale == 0.0:
             return torch.zeros(k, dtype=torch.float64)
@@ -291,18 +310,28 @@ class DeepMatrixFactorizationMetrics(Metrics):
     def _spectrum_after(self, factors: Factors, gradient: Factors, delta: float) -> Tensor:
         # Euler both ways: the errors of second order are the same on both sides and cancel in the difference.
         shifted = self._layers.view(torch.add(factors.flat, gradient.flat, alpha=-delta))
-        spectrum: Tensor = torch.linalg.svdvals(self._layers.end_matrix(shifted)[0])
-        return spectrum
+        return _filled(self._end(shifted).singular_values(), self._n_rates, 0.0)
 
 
-def _end_speed(factors: Factors, gradient: Factors) -> float:
+def _filled(values: Float[Tensor, " some"], n: int, missing: float) -> Float[Tensor, " values"]:
+    """The first ``n`` values, or all there are, made up to as many; those of a thin matrix are as many as its width."""
+    found = values[:n]
+    return found if len(found) == n else torch.cat([found, torch.full((n - len(found),), missing, dtype=values.dtype)])
+
+
+def _end_speed(factors: Factors, gradient: Factors, *, is_thin: bool) -> float:
     """‖dW/dt‖_F of the flow."""
     above = torch.zeros(0)
     velocity = None
-    for layer, slope in zip((part[0] for part in factors.parts), (part[0] for part in gradient.parts), strict=True):
+    pairs = list(zip((part[0] for part in factors.parts), (part[0] for part in gradient.parts), strict=True))
+    for layer, slope in pairs[:-1] if is_thin else pairs:
         velocity = -slope if velocity is None else layer @ velocity - slope @ above
         above = layer if len(above) == 0 else layer @ above
     assert velocity is not None
+    if is_thin:
+        # What the last layer adds, as one product of twice the width: W_N V − G_N B = (W_N, −G_N) (V; B).
+        layer, slope = pairs[-1]
+        velocity = thin.core(torch.cat([layer, -slope], dim=1), torch.cat([velocity, above]))
     return float(torch.linalg.matrix_norm(velocity))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -137,6 +138,11 @@ class LaneRun(ABC, Generic[ProblemT, ModelT]):
             return []
         flat: list[float | str | None] = [plain(value) for value in values.reshape(-1).tolist()]
         return [Snapshot(lane=self.lane.index, step=step, name=name, shape=list(shape), values=flat)]
+
+    @staticmethod
+    def is_small(shape: tuple[int, ...]) -> bool:
+        """Whether an array of this shape is written down at all."""
+        return math.prod(shape) <= _LARGEST_SNAPSHOT
 
     @property
     def is_pictured(self) -> bool:

@@ -59,17 +59,14 @@ class SymmetricMatrixFactorizationLane(LaneRun[ObservedProblem, SymmetricMatrixF
 
     def _pictures(self, parameters: Tensor, step: int) -> list[Picture]:
         """The end matrix, and which of the ground truth's singular vectors its own are aligned with."""
-        end_matrix = self._metrics.end_matrix(parameters)
-        if not bool(torch.isfinite(end_matrix).all()):
-            # Nor could it be decomposed.
-            return []
-        shown = self.picture("end_matrix", end_matrix, self.problem.shape, step)
-        overlap = self._metrics.overlap(end_matrix)
-        return shown if overlap is None else shown + self.picture("overlap", overlap, tuple(overlap.shape), step)
+        shown = self._metrics.pictured(parameters, with_end_matrix=self.is_small(self.problem.shape))
+        return [one for name, values in shown.items() for one in self.picture(name, values, tuple(values.shape), step)]
 
     def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
-        exact = self.snapshot("end_matrix", self._metrics.end_matrix(parameters), self.problem.shape, step)
-        return [*self._pictures(parameters, step), *exact]
+        pictures: list[Snapshot | Picture] = [*self._pictures(parameters, step)]
+        if self.is_small(self.problem.shape):
+            pictures += self.snapshot("end_matrix", self._metrics.end_matrix(parameters), self.problem.shape, step)
+        return pictures
 
 
 def factor(model: SymmetricMatrixFactorization, size: int, generator: np.random.Generator) -> Array:

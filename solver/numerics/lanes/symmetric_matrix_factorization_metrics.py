@@ -8,7 +8,7 @@ from torch import Tensor
 
 from solver.numerics import theory
 from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
-from solver.numerics.models.objective import Evaluation, Factors
+from solver.numerics.models.objective import Factors
 from solver.numerics.models.symmetric_matrix_factorization import SymmetricMatrixFactorizationObjective
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
@@ -48,13 +48,12 @@ class SymmetricMatrixFactorizationMetrics(DeepMatrixFactorizationMetrics):
         factor = parameters.view(self._shape)
         return super()._factors(torch.cat([factor.T.reshape(-1), factor.reshape(-1)]))
 
-    def _evaluated(self, factors: Factors) -> Evaluation:
+    def _evaluated(self, factors: Factors) -> tuple[float, Factors]:
         """With the gradient (∇ℓ + ∇ℓᵀ)U of the one factor in the place of those of two: ∇ℓ U and (Uᵀ∇ℓ)ᵀ added up."""
-        state = super()._evaluated(factors)
-        below, above = state.gradient.parts
+        loss, gradient = super()._evaluated(factors)
+        below, above = gradient.parts
         tied = above + below.mT
-        gradient = torch.cat([tied.mT.reshape(1, -1), tied.reshape(1, -1)], dim=1)
-        return state._replace(gradient=self._layers.view(gradient))
+        return loss, self._layers.view(torch.cat([tied.mT.reshape(1, -1), tied.reshape(1, -1)], dim=1))
 
     def _gradient_norm(self, gradient: Factors) -> float:
         return float(torch.linalg.vector_norm(gradient.parts[1]))

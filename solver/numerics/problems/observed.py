@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from solver import biases, data_files, matrix_file
 from solver.biases import Biases
+from solver.costs.thin import is_sparse
+from solver.numerics.lanczos import spectral_norm
 from solver.numerics.orthonormal import orthonormal
 from solver.numerics.problems import masks
 from solver.numerics.problems.drawn import Arrays, DrawnProblem
@@ -24,6 +26,8 @@ from solver.spec import Completion, GradientDescent, MatrixCompletion, MatrixPro
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
+# Products with a vector are as cheap as any.
+_NARROW = 100
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ObservedProblem(DrawnProblem):
@@ -106,8 +110,7 @@ class ObservedProblem(DrawnProblem):
         n_entries = math.prod(self.shape)
         seen = float(n) if self.measurements is not None else n / n_entries
         most = seen * (1.0 + math.sqrt(n_entries / n)) ** 2 if self.measurements is not None else seen
-        back = self.back(self.values) / seen
-        largest = float(np.linalg.norm(back, 2) if back.ndim == 2 else np.linalg.norm(back))
+        largest = self._largest_back(self.values) / seen
         return float(
             2.0 * self.loss_coefficient * most * (law_factor or n_factors) * largest ** (2.0 - 2.0 / n_factors)
         )
@@ -126,12 +129,37 @@ class ObservedProblem(DrawnProblem):
         result[self.flat_indices] = residuals
         return result.reshape(self.shape)
 
+    def _largest_back(self, residuals: Array) -> float:
+        """The spectral norm of ``back(residuals)``; of a tensor its Frobenius norm.
+
+        Of few entries of a large matrix by products with it, which is never made.
+        """
+        if len(self.shape) > 2 or self.indices is None or not is_sparse(self.shape, _NARROW, len(residuals)):
+            back = self.back(residuals)
+            return float(np.linalg.norm(back, 2) if back.ndim == 2 else np.linalg.norm(back))
+        (rows, columns), (n_rows, n_columns) = self.indices.T, self.shape
+
+        def times(right: Array) -> Array:
+            product: Array = np.bincount(rows, residuals * right[columns], n_rows).astype(np.float64, copy=False)
+            return product
+
+        def transposed_times(left: Array) -> Array:
+            product: Array = np.bincount(columns, residuals * left[rows], n_columns).astype(np.float64, copy=False)
+            return product
+
+        return spectral_norm(times, transposed_times, n_columns)
+
+    def _residuals_at_zero(self) -> Array:
+        """Of the zero matrix or tensor, as the loss clips them."""
+        return np.clip(-self.values, -self.huber_delta, self.huber_delta) if self.loss == "huber" else -self.values
+
     def gradient_at_zero(self) -> Array:
         """∇ℓ(0) in the end matrix or tensor."""
-        residuals = -self.values
-        if self.loss == "huber":
-            residuals = np.clip(residuals, -self.huber_delta, self.huber_delta)
-        return 2.0 * self.loss_coefficient * self.back(residuals)
+        return 2.0 * self.loss_coefficient * self.back(self._residuals_at_zero())
+
+    def norm_of_gradient_at_zero(self) -> float:
+        """‖∇ℓ(0)‖_2 of a matrix."""
+        return 2.0 * self.loss_coefficient * self._largest_back(self._residuals_at_zero())
 
 
 def observed_problem(spec: MatrixProblem | TensorProblem, seed: int) -> ObservedProblem:

@@ -23,7 +23,7 @@ from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactoriza
 from solver.numerics.models.objective import Objective
 from solver.numerics.models.symmetric_matrix_factorization import SymmetricMatrixFactorizationObjective
 from solver.numerics.problems.images import image_problem
-from solver.numerics.problems.losses import loss_of
+from solver.numerics.problems.losses import SparseEntryLoss, loss_of
 from solver.spec import (
     CP,
     Adam,
@@ -212,3 +212,18 @@ def test_a_run_on_the_gpu_ends_as_on_the_cpu(tmp_path: Path, monkeypatch: pytest
         ends.append([lane.final["singular_values"] for lane in exported(made).lanes])
         assert made.environment()["environment"]["device"].startswith(device)
     np.testing.assert_allclose(ends[1], ends[0], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_a_sparse_loss_gives_there_what_it_gives_on_the_cpu(depth: int) -> None:
+    """Where it is used is a matter of speed, not of the device: products of compressed rows are there on both."""
+    model = DeepMatrixFactorization(depth=depth, hidden_width=4, init_scale=0.5)
+    problems, layers, start = build(MatrixCompletion(shape=(30, 20), rank=2, observations=60), model, LANES)
+    found = []
+    for device in (CPU, CUDA):
+        loss = SparseEntryLoss(problems, torch.float64, device)
+        objective = DeepMatrixFactorizationObjective(layers.widths, loss, len(LANES), torch.float64, device)
+        gradient = objective.factors()
+        losses = objective.loss_and_gradient(objective.factors(start.to(device)), gradient)
+        found.append((losses.cpu(), gradient.flat.cpu()))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-12, atol=1e-14)

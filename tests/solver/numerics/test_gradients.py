@@ -15,6 +15,7 @@ from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.objective import Objective
 from solver.numerics.models.symmetric_matrix_factorization import SymmetricMatrixFactorizationObjective
+from solver.numerics.problems.losses import SparseEntryLoss
 from solver.numerics.problems.observed import ObservedProblem
 from solver.spec import (
     CP,
@@ -25,7 +26,7 @@ from solver.spec import (
     TensorCompletion,
     TensorSensing,
 )
-from tests.solver.numerics.building import build, build_components, build_symmetric
+from tests.solver.numerics.building import CPU, build, build_components, build_symmetric
 
 LOSSES = ["mean", "half-sum", "huber"]
 SEEDS = (3, 4, 5)
@@ -35,6 +36,21 @@ def of_matrix(kind: type, shape: tuple[int, int], depth: int, hidden: int | None
     observed = max(1, shape[0] * shape[1] // 2)
     problem = kind(shape=shape, rank=1, observations=observed, noise=0.1, loss=loss, huber_delta=0.3)
     return build(problem, DeepMatrixFactorization(depth=depth, hidden_width=hidden, init_scale=0.5), seeds=SEEDS)
+
+
+def of_sparse(shape: tuple[int, int], depth: int, hidden: int | None, loss: str) -> Any:
+    """Lanes that observe unequal numbers of entries, by the loss that never makes an end matrix."""
+    model = DeepMatrixFactorization(depth=depth, hidden_width=hidden, init_scale=0.5)
+    problems, starts = [], []
+    for seed in SEEDS:
+        n = max(1, shape[0] * shape[1] // 2 - seed + SEEDS[0])
+        spec = MatrixCompletion(shape=shape, rank=1, observations=n, noise=0.1, loss=loss, huber_delta=0.3)  # type: ignore[arg-type]
+        (problem,), _, start = build(spec, model, seeds=(seed,))
+        problems.append(problem)
+        starts.append(start)
+    lossy = SparseEntryLoss(problems, torch.float64, CPU)
+    objective = DeepMatrixFactorizationObjective(model.widths(shape), lossy, len(SEEDS), torch.float64, CPU)
+    return problems, objective, torch.cat(starts)
 
 
 def of_symmetric(kind: type, size: int, width: int | None, loss: str) -> Any:
@@ -59,6 +75,12 @@ CASES = [
         [((5, 5), None), ((4, 7), None), ((7, 4), 6), ((1, 3), None), ((5, 3), 2)],
         [1, 2, 3, 5],
         LOSSES,
+    )
+]
+CASES += [
+    pytest.param((of_sparse, shape, depth, hidden, loss), id=f"sparse-{shape}-{hidden}-depth{depth}-{loss}")
+    for (shape, hidden), depth, loss in itertools.product(
+        [((5, 5), None), ((4, 7), 3), ((7, 4), 9), ((1, 6), 2)], [1, 2, 3, 5], LOSSES
     )
 ]
 CASES += [
@@ -164,6 +186,18 @@ def test_the_hessian_is_that_of_autograd(
 ) -> None:
     """Second derivatives of the loss written out, entry by entry; the implicit method solves with them."""
     problems, layers, start = of_matrix(kind, shape, depth, hidden, loss)
+    hessian = layers.hessian(layers.factors(start))
+    for lane, problem in enumerate(problems):
+        expected = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
+            lambda flat, one=problem: reference_loss(one, layers, flat), start[lane].clone()
+        )
+        torch.testing.assert_close(hessian[lane], expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_hessian_of_a_sparse_loss_is_that_of_autograd(depth: int, loss: str) -> None:
+    problems, layers, start = of_sparse((4, 3), depth, 2, loss)
     hessian = layers.hessian(layers.factors(start))
     for lane, problem in enumerate(problems):
         expected = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
