@@ -6,8 +6,14 @@ import msgspec
 
 from solver import settings
 from solver.costs import costs_of
+from solver.costs.thin import is_thin
 from solver.machine import readable_bytes
-from solver.spec import RunSpec
+from solver.refusal import BadSetting
+from solver.spec import DeepMatrixFactorization, Observed, RunSpec
+
+# Longer than somebody watches, and what a hidden layer may be narrowed to, the widest first.
+_LONG_S = 300.0
+_WIDTHS = (200, 100, 50, 20, 10)
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +40,58 @@ def estimate(spec: RunSpec) -> Estimate:
     if spec.stop.max_seconds is not None:
         seconds = min(seconds, spec.stop.max_seconds)
     return Estimate(n_lanes=len(lanes), memory_bytes=memory, seconds=seconds)
+
+
+class Narrower(msgspec.Struct, frozen=True, kw_only=True):
+    """A hidden width with which deep lanes take minutes that take much longer without."""
+
+    width: int
+    """``model.hidden_width``, and the largest rank that the end matrix can then have."""
+    seconds: float
+    """Of the run with it."""
+    seconds_now: float
+    one_layer_s: float
+    """Of lanes of depth 1, which have no hidden layer."""
+
+
+def narrower(spec: RunSpec) -> Narrower | None:
+    """The largest of some widths with which deep lanes take five minutes at most, where they would take longer.
+
+    None where nothing needs to be narrower, or nothing that can carry the ground truth's rank is enough.
+    """
+    problem, model = spec.problem, spec.model
+    if not isinstance(model, DeepMatrixFactorization) or "model.hidden_width" in spec.sweep:
+        return None
+    deep_s, one_layer_s = _by_depth(spec)
+    if min(deep_s, spec.stop.max_seconds or deep_s) <= _LONG_S:
+        return None
+    full = min(problem.known_shape or (0,))
+    least = problem.resolved_rank if isinstance(problem, Observed) and problem.is_random else 0
+    for width in _WIDTHS:
+        if not least < width < (model.hidden_width or full) or not is_thin(problem.known_shape or (0,), width):
+            continue
+        raw = settings.apply(settings.encode(spec), [("model.hidden_width", width)], [])
+        try:
+            narrow = settings.decode(raw)
+        except BadSetting:
+            # A determinant's sign, say, that no narrow product has.
+            return None
+        if _by_depth(narrow)[0] <= _LONG_S:
+            seconds, seconds_now = estimate(narrow).seconds, estimate(spec).seconds
+            return Narrower(width=width, seconds=seconds, seconds_now=seconds_now, one_layer_s=one_layer_s)
+    return None
+
+
+def _by_depth(spec: RunSpec) -> tuple[float, float]:
+    """Seconds of the lanes that have a hidden layer, and of those that have none."""
+    deep_s = one_layer_s = 0.0
+    for lane in settings.lanes(spec):
+        model, seconds = lane.spec.model, costs_of(lane.spec).lane().seconds
+        if isinstance(model, DeepMatrixFactorization) and model.depth > 1:
+            deep_s += seconds
+        else:
+            one_layer_s += seconds
+    return deep_s, one_layer_s
 
 
 def refusal(spec: RunSpec, free: int) -> str | None:

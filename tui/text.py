@@ -7,6 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from solver.estimate import Narrower
     from solver.history import History, LaneHistory
 
 # Control, format (bidirectional marks too), surrogate and private characters, and line and paragraph separators.
@@ -82,3 +83,14 @@ def quantity(value: float) -> str:
         return f"{value:.4g}"
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return f"{mantissa}e{int(exponent)}"
+
+
+def narrower(found: Narrower) -> str:
+    """The hidden width that is proposed for a long run, what it gains, and what it costs."""
+    told = (
+        f"model.hidden_width = {found.width} would take about {duration(found.seconds)}, not "
+        f"{duration(found.seconds_now)}; it caps the rank at {found.width}"
+    )
+    if 2.0 * found.one_layer_s <= found.seconds:
+        return told
+    return f"{told} (depth 1 has no hidden layer, and takes {duration(found.one_layer_s)} of it)"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Select, Static
+from textual.widgets import Input, Select, Static
 
 import presets
 from bench.terminal import COMMAND
@@ -383,3 +383,16 @@ async def test_a_matrix_of_one_s_own_lets_go_of_the_random_one_and_keeps_what_is
         assert (problem.rank, problem.resolved_observations) == (None, 2000)
         setting(pilot, "problem.mask").put("block")
         await until(pilot, lambda: screen._spec is None and "outside the missing block" in text_of(pilot))
+
+
+async def test_a_long_run_is_told_which_width_would_make_it_short() -> None:
+    """Below what it takes: what to set, both estimates, and that the rank is capped; gone once it is set."""
+    async with form_of() as pilot:
+        for field, value in (("problem.shape", "943,1682"), ("problem.observations", "90000")):
+            setting(pilot, field).query_one(Input).value = value
+        await until(pilot, lambda: "model.hidden_width = " in text_of(pilot))
+        told = " ".join(text_of(pilot).split())
+        assert "it caps the rank at" in told
+        assert "depth 1 has no hidden layer" in told
+        setting(pilot, "model.hidden_width").query_one(Input).value = "50"
+        await until(pilot, lambda: "model.hidden_width = " not in text_of(pilot))

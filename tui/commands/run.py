@@ -10,7 +10,7 @@ from solver.refusal import BadSetting
 from solver.spec import RunSpec
 from tui import loggers
 from tui.commands import choosing, following
-from tui.text import duration
+from tui.text import duration, narrower
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +68,8 @@ def _dry_run(spec: RunSpec) -> int:
     print(f"lanes: {need.n_lanes}")
     print(f"memory: about {machine.readable_bytes(need.memory_bytes)}")
     print(f"time: about {duration(need.seconds)} on one core, within a factor of a few")
+    if (found := estimate.narrower(spec)) is not None:
+        print(f"hint: {narrower(found)}")
     refused = estimate.refusal(spec, machine.free_memory())
     if refused is not None:
         raise BadSetting(refused)

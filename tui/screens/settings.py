@@ -28,7 +28,7 @@ from tui.host import Host
 from tui.screens.dialogs import SaveDialog
 from tui.screens.finder import Entry, Finder
 from tui.shown import form
-from tui.text import duration, inert
+from tui.text import duration, inert, narrower
 from tui.widgets.hints import Hints
 from tui.widgets.setting import DIFFERS, Setting
 
@@ -198,9 +198,9 @@ class SettingsScreen(Screen[None]):
             return
         lanes = form.lanes(self._spec, need.n_lanes)
         memory = machine.readable_bytes(need.memory_bytes)
-        self.query_one("#need", Static).update(
-            f"{lanes} · about {memory} of memory · about {duration(need.seconds)} on one core, by rough count"
-        )
+        told = f"{lanes} · about {memory} of memory · about {duration(need.seconds)} on one core, by rough count"
+        found = estimate.narrower(self._spec)
+        self.query_one("#need", Static).update(told if found is None else f"{told}\n{narrower(found)}")
 
     def _base_of(self, field: str) -> Raw:
         """Where the preset says what stands in a field; a part of another kind than the preset's has its defaults."""
