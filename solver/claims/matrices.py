@@ -7,7 +7,7 @@ import math
 
 from solver.claims.claim import Definition, Inapplicable, Measured, Witness, grouped, has_fitted, median
 from solver.sources import A19
-from solver.spec import DeepMatrixFactorization
+from solver.spec import DeepMatrixFactorization, SymmetricMatrixFactorization
 
 # Observations over degrees of freedom r(m + n − r) of the ground truth.
 _ENOUGH = 1.75
@@ -49,6 +49,44 @@ def _not_uniform(witnesses: list[Witness]) -> Inapplicable | None:
     return Inapplicable(reason=f'{reason}: set problem.mask = "uniform"', witnesses=witnesses)
 
 
+def _width(witness: Witness) -> int:
+    """Of the narrowest layer: the largest rank that the end matrix can have."""
+    model, shape = witness.spec.model, witness.observed.resolved_shape
+    if isinstance(model, DeepMatrixFactorization):
+        return min(model.widths(shape))
+    return model.resolved_width(shape) if isinstance(model, SymmetricMatrixFactorization) else min(shape)
+
+
+def _is_capped(witness: Witness) -> bool:
+    """Whether the width alone explains the rank: it is that of the ground truth, or leaves the data nothing to choose.
+
+    Matrices of rank w have w(m + n − w) degrees of freedom; as many observations determine one whatever trains it.
+    """
+    width, (rows, columns) = _width(witness), witness.observed.resolved_shape
+    if width >= min(rows, columns):
+        return False
+    freedom = width * (rows + columns - width)
+    return width <= _rank(witness) or witness.observed.resolved_observations >= freedom
+
+
+def _all_capped(witnesses: list[Witness]) -> Inapplicable | None:
+    """Why nothing is said of these lanes, where the rank of each is what its width makes it."""
+    if not witnesses or not all(map(_is_capped, witnesses)):
+        return None
+    reason = (
+        f"model.hidden_width {_width(witnesses[0])} caps the rank by itself, with the ground truth's rank "
+        f"{_rank(witnesses[0])} and {witnesses[0].observed.resolved_observations} observations: what is found is the "
+        "architecture's, not gradient descent's"
+    )
+    return Inapplicable(reason=f"{reason}: leave it out, or take more", witnesses=witnesses)
+
+
+def _told_cap(witnesses: list[Witness]) -> str:
+    """What the width does to the rank of these lanes, where it does something."""
+    narrow = [_width(witness) for witness in witnesses if _width(witness) < min(witness.observed.resolved_shape)]
+    return f", which the width caps at {min(narrow)}" if narrow else ""
+
+
 def _of_full_rank(witnesses: list[Witness]) -> Inapplicable | None:
     """Why nothing is said of ground truths that were read and are not of low rank."""
     full = [
@@ -72,6 +110,9 @@ def _low_rank_recovery(witnesses: list[Witness]) -> Measured | Inapplicable | No
         or [witness for witness in usable if depth(witness) >= 2]
         or usable
     )
+    if (capped := _all_capped(deep)) is not None:
+        return capped
+    deep = [witness for witness in deep if not _is_capped(witness)]
     if not deep:
         return None
     most = max(oversampling(witness) for witness in deep)
@@ -89,7 +130,7 @@ def _low_rank_recovery(witnesses: list[Witness]) -> Measured | Inapplicable | No
         expected=RECOVERED,
         tolerance=0.0,
         text=f"median reconstruction error of depth {n} at {observed} observations: {worst:.3g}; effective rank "
-        f"{min(ranks):.2f} to {max(ranks):.2f}",
+        f"{min(ranks):.2f} to {max(ranks):.2f}{_told_cap(enough)}",
         witnesses=enough,
     )
 
@@ -102,9 +143,9 @@ def _nuclear_norm_given_up(witnesses: list[Witness]) -> Measured | Inapplicable 
         and depth(witness) in (2, 3)
         and not math.isnan(witness.baseline("nuclear_norm", "nuclear_norm"))
     ]
-    if (inapplicable := _not_uniform(usable)) is not None:
+    if (inapplicable := _not_uniform(usable) or _all_capped(usable)) is not None:
         return inapplicable
-    usable = [witness for witness in usable if witness.observed.is_uniform]
+    usable = [witness for witness in usable if witness.observed.is_uniform and not _is_capped(witness)]
     # Where the orderings are robust: too few entries and nothing is recovered, more and every method recovers.
     usable = [witness for witness in usable if abs(oversampling(witness) - _DISAGREEMENT) <= 0.1]
     scales = {witness.layers.init_scale for witness in usable}
@@ -162,6 +203,9 @@ def _over(above: float, below: float) -> float:
 
 def _gaps(witnesses: list[Witness]) -> Measured | Inapplicable | None:
     recorded = [witness for witness in recovering(witnesses) if _rank(witness) < len(witness.lasts("singular_values"))]
+    if (inapplicable := _all_capped([witness for witness in recorded if depth(witness) > 1])) is not None:
+        return inapplicable
+    recorded = [witness for witness in recorded if not _is_capped(witness)]
     if len(grouped(recorded, depth)) < 2:
         return None
     usable = [witness for witness in recorded if has_fitted(witness)]
@@ -209,7 +253,9 @@ MATRICES = [
         statistic="median over draws of the reconstruction error at depth 3 and more, the worst number of observations",
         reason="over many draws medians are 6e-6 to 1.3e-4 and single ones reach 1.5e-4; the zero matrix scores 1",
         premise="entries drawn uniformly, 1.75 or more for each degree of freedom (else the most that are swept);"
-        " a ground truth of low rank",
+        " a ground truth of low rank; a width that leaves rank to choose (above the ground truth's, and with more"
+        " degrees of freedom than observations): an effective rank at or near the width says nothing of implicit"
+        " regularisation",
         false_in="`mf-depth` with `model.init_scale=1`",
         relation="at-most",
         measure=_low_rank_recovery,
@@ -223,8 +269,8 @@ MATRICES = [
         "round, of effective ranks; median over draws",
         reason="at 1.8 entries a degree of freedom (1,750 here) and scale 1e-4 all four exceed 1 in twelve draws of "
         "twelve; at 2,000 and 1e-3 they do not, so it is judged at the former alone",
-        premise="1.8 entries for each degree of freedom, the smallest scale, and a solution of least norm that is"
-        " not the ground truth",
+        premise="1.8 entries for each degree of freedom, the smallest scale, a solution of least norm that is"
+        " not the ground truth, and a width that leaves rank to choose",
         false_in="`low-rank-recovery` with `model.init_scale=1`, 40 × 40 of rank 2 from 280 entries",
         relation="at-least",
         measure=_nuclear_norm_given_up,
@@ -239,7 +285,7 @@ MATRICES = [
         reason="over many draws the gap is about 1 at depth 1, 3 to 9 at depth 2, above 17 at depth 3: growth of 3.8 "
         "and more",
         premise="every lane has fitted its data (converged, or a tenth of its first loss); gaps only as far as "
-        "the loss tells",
+        "the loss tells; a width that leaves rank to choose, since values beyond it are zero by themselves",
         false_in="`mf-depth` with `model.init_scale=1`",
         relation="at-least",
         measure=_gaps,

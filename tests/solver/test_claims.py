@@ -476,6 +476,30 @@ def test_gaps_that_drown_in_the_loss_are_not_held_against_depth() -> None:
     assert judged("gaps-grow-with-depth", observed).verdict in ("holds", "not-applicable")
 
 
+NARROW = {"problem.shape": [30, 30], "problem.rank": 2, "problem.observations": 300, "stop.train_loss": 1e-5}
+
+
+@pytest.mark.parametrize("name", ["low-rank-recovery", "gaps-grow-with-depth"])
+def test_a_rank_that_the_width_makes_is_not_gradient_descents(name: str) -> None:
+    """At the ground truth's rank, or with fewer degrees of freedom than observations, any training ends there."""
+    for width in (2, 5):
+        run = of("mf-depth", NARROW | {"model.hidden_width": width}, {"model.depth": [2, 3]})
+        claim = judged(name, run)
+        assert claim.verdict == "not-applicable", claim
+        assert f"model.hidden_width {width} caps the rank" in claim.text
+
+
+def test_a_width_that_leaves_rank_to_choose_is_told_beside_the_rank_that_was_found() -> None:
+    """Matrices of rank 12 have 576 degrees of freedom, of which 300 entries determine none; rank 2 is a choice."""
+    run = of("mf-depth", NARROW | {"model.hidden_width": 12}, {"model.depth": [2, 3]})
+    claim = judged("low-rank-recovery", run)
+    assert claim.verdict == "holds", claim
+    assert claim.text.endswith(", which the width caps at 12")
+    assert judged("gaps-grow-with-depth", run).verdict in ("holds", "fails")
+    wide = judged("low-rank-recovery", of("mf-depth", NARROW, {"model.depth": [3]}))
+    assert "caps" not in wide.text
+
+
 def test_the_law_is_judged_where_its_premise_holds() -> None:
     """At depth 4 from a Gaussian start small values are not balanced; wide layers from a large one never are."""
     deep = of("mf-depth", {"problem.shape": [40, 40], "problem.rank": 2}, {"model.depth": [4]})
