@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from bench import growth, results, steps
+from bench import growth, ratings, results, steps
 from solver.numerics.device import describe
 from solver.version import VERSION
 
@@ -41,6 +41,7 @@ def everything() -> dict[str, Any]:
             ("completion", results.completions),
             ("counterexample", results.counterexamples),
             ("growth", lambda: growth.measured(cpu)),
+            ("ratings", ratings.measured),
             ("recording", lambda: runs.recording(home)),
             ("processes", lambda: runs.processes(home)),
             ("start", lambda: runs.starting(home)),
@@ -97,6 +98,14 @@ float64, one thread; a power well below that of the arithmetic means that small 
 operation.
 
 {growth.as_table(found["growth"])}
+
+## Ratings
+
+Few entries of large matrices, float64, one thread. Of the product of layers the observed entries alone are computed,
+and a frame decomposes two thin factors; "dense" makes the end matrix and its gradient. Estimates are those of the form
+and of `--dry-run`.
+
+{ratings.as_table(found["ratings"])}
 
 ## Whole runs
 
