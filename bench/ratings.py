@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import statistics
 import time
@@ -17,6 +18,7 @@ from solver import settings
 from solver.costs import costs_of
 from solver.numerics.lanes import lane_run
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
+from solver.numerics.problems.given import Given
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
 
@@ -40,7 +42,6 @@ def ratings(rows: int, columns: int, n: int) -> ObservedProblem:
     indices = np.stack(np.divmod(flat, columns), axis=1)
     left, right = generator.standard_normal((rows, 5)), generator.standard_normal((columns, 5))
     values = 3.5 + 0.2 * (left[indices[:, 0]] * right[indices[:, 1]]).sum(1) + 0.6 * generator.standard_normal(n)
-    held_out = n // 10
     return ObservedProblem(
         shape=(rows, columns),
         loss="mean",
@@ -49,8 +50,7 @@ def ratings(rows: int, columns: int, n: int) -> ObservedProblem:
         indices=indices,
         measurements=None,
         values=values,
-        test_indices=indices[:held_out],
-        test_values=values[:held_out],
+        given=dataclasses.replace(Given.split(indices, values, n // 10), indices=indices, values=values),
     )
 
 

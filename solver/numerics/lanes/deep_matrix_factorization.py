@@ -198,13 +198,10 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
         return {"left": left, "right": right}
 
     def best_pictures(self) -> list[Snapshot | Picture]:
-        if self.best.parameters is None:
+        if self.best.parameters is None or not self.is_small(self.problem.shape):
             return []
-        return [
-            *self.snapshot(
-                "best_end_matrix", self._metrics.end_matrix(self.best.parameters), self.problem.shape, self.best.step
-            )
-        ]
+        end_matrix = self._metrics.end_matrix(self.best.parameters)
+        return [*self.snapshot("best_end_matrix", end_matrix, self.problem.shape, self.best.step)]
 
     def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
         pictures: list[Snapshot | Picture] = [*self._pictures(parameters, step)]

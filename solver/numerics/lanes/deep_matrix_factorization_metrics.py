@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor

@@ -111,6 +111,20 @@ class Given:
         return found | {"ids": np.frombuffer(msgspec.json.encode(named), dtype=np.uint8)}
 
     @classmethod
+    def split(cls, indices: Indices, values: Array, n_test: int) -> Given:
+        """The first ``n_test`` entries held out, the rest trained on, and nothing taken out."""
+        nothing = indices[:0]
+        return cls(
+            indices=indices[n_test:],
+            values=values[n_test:],
+            test_indices=indices[:n_test],
+            test_values=values[:n_test],
+            validation_indices=nothing,
+            validation_values=values[:0],
+            centre=Biases(mean=0.0, modes=[array("d") for _ in range(indices.shape[1])]),
+        )
+
+    @classmethod
     def kept(cls, kept: Mapping[str, npt.NDArray[Any]]) -> Given:
         """The same from what ``arrays`` gave. Older runs had no centre, no validation and whole numbers for ids."""
         n_modes = kept["indices"].shape[1]

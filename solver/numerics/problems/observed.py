@@ -29,6 +29,7 @@ Indices = npt.NDArray[np.int64]
 # Products with a vector are as cheap as any.
 _NARROW = 100
 
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ObservedProblem(DrawnProblem):
     """Observed entries or measurements of a matrix or tensor; ``ground_truth`` is None where only entries are given."""

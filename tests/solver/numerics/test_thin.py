@@ -20,6 +20,7 @@ from solver.numerics.lanes.end_matrix import ThinMatrix, WholeMatrix
 from solver.numerics.lanes.symmetric_matrix_factorization_metrics import SymmetricMatrixFactorizationMetrics
 from solver.numerics.models import deep_matrix_factorization as models
 from solver.numerics.models.deep_matrix_factorization import objective_of
+from solver.numerics.problems.given import Given
 from solver.numerics.problems.losses import EntryLoss, SparseEntryLoss
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
 from solver.spec import DeepMatrixFactorization, GradientDescent, MatrixCompletion, Record
@@ -90,8 +91,7 @@ def with_held_out() -> ObservedProblem:
         indices=drawn.indices[20:],
         measurements=None,
         values=drawn.values[20:],
-        test_indices=drawn.indices[:20],
-        test_values=drawn.values[:20],
+        given=Given.split(drawn.indices, drawn.values, 20),
     )
 
 
