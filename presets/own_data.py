@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from solver import data_files, settings, tables
+from solver import data_files, estimate, settings, tables
 from solver.expected import LookFor
 from solver.fields import Raw
 from solver.refusal import BadSetting
@@ -16,6 +16,7 @@ from solver.tables.table import Table
 _TEST, _PATIENCE, _MOST_STEPS = 0.2, 100, 5000
 _FEWEST = 30
 _FITTED = 1e-6
+_WIDTH = 50
 # The solution of least nuclear norm takes some hundred decompositions: up to so many entries it costs little.
 _MOST_WITH_NUCLEAR_NORM = 10_000
 
@@ -38,6 +39,11 @@ def raw(path: Path) -> Raw:
         found["stop"]["train_loss"] = float(f"{_FITTED * size:.1g}")
     if table is not None and len(table.shape) == 2 and math.prod(table.shape) <= _MOST_WITH_NUCLEAR_NORM:
         found["record"] = {"nuclear_norm": True}
+    if table is not None and kind == "matrix-completion":
+        # As many minutes as a person waits: further ranks are noise long before.
+        narrow = estimate.narrower(settings.decode(found | {"problem": problem | {"shape": list(table.shape)}}))
+        if narrow is not None:
+            found["model"] = {"kind": "deep-matrix-factorization", "hidden_width": min(narrow.width, _WIDTH)}
     return found
 
 

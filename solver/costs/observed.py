@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import math
-import os
 from collections.abc import Hashable
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from solver import data_files
 from solver.costs.cost import Costs, ModelT, Need
-from solver.spec import Completion, MatrixCompletion, MatrixProblem, RunSpec, TensorProblem
+from solver.refusal import BadSetting
+from solver.spec import Completion, MatrixProblem, RunSpec, TensorProblem
 
 # Ratings that people collect.
 _USUAL_DENSITY = 0.05
@@ -33,15 +33,20 @@ class ObservedCosts(Costs[ObservedT, ModelT]):
         return super().frames() if self._as_usual else type(self)(self.spec, as_usual=True).frames()
 
     def n_observed(self) -> int:
-        """Observed values: of a file about as many as it has lines, of one that is not there as many as is usual."""
+        """Values that are trained on; of a file that is not there as many as is usual."""
         problem = self.problem
-        if isinstance(problem, MatrixCompletion) and problem.file is not None:
-            lines = None if self._as_usual else _lines(Path(problem.file))
-            n = math.prod(problem.resolved_shape) * _USUAL_DENSITY if lines is None else lines
-            return max(1, round(n * (1.0 - problem.test_fraction)))
+        if isinstance(problem, Completion) and problem.file is not None:
+            held_out = problem.test_fraction + (problem.validation_fraction or 0.0)
+            return max(1, round(self._n_of_file(problem) * (1.0 - held_out)))
         if isinstance(problem, Completion) and problem.entries is not None:
             return len(problem.entries)
         return problem.resolved_observations
+
+    def _n_of_file(self, problem: Completion) -> float:
+        if not self._as_usual:
+            with contextlib.suppress(BadSetting):
+                return len(data_files.table(problem).values)
+        return math.prod(problem.resolved_shape) * _USUAL_DENSITY
 
     def shared_key(self) -> Hashable:
         return msgspec.json.encode((self.problem, self.spec.seed))
@@ -63,22 +68,3 @@ class ObservedCosts(Costs[ObservedT, ModelT]):
         problem, spec = self.problem, self.spec
         loss = problem.loss == "huber", problem.resolved_observations if problem.IS_SENSING else None
         return tuple(self.shapes()), loss, spec.optimizer, spec.stop
-
-
-def _lines(path: Path) -> int | None:
-    """Lines of a file; None where it cannot be read."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return _lines_of(os.fspath(path), found.st_mtime_ns, found.st_size)
-
-
-@functools.lru_cache(maxsize=16)
-def _lines_of(path: str, changed_ns: int, size: int) -> int | None:  # noqa: ARG001
-    """Lines of a file as it is since then: a form asks again and again."""
-    try:
-        with Path(path).open("rb") as file:
-            return sum(piece.count(b"\n") for piece in iter(lambda: file.read(2**20), b""))
-    except OSError:
-        return None
