@@ -65,17 +65,25 @@ def n_modes_of(path: Path) -> int:
 
 @functools.lru_cache(maxsize=2)
 def _read(
+    path: Path, stamp: tuple[int, ...], reading: Reading, shape: tuple[int, ...] | None, n_modes: int | None
+) -> Table:
+    """Once for each state of a file: a form asks at every letter that is typed."""
+    n_modes = len(shape) if n_modes is None and shape is not None else n_modes
+    gathered, packed = _gathered(path, stamp, reading, n_modes)
+    return table_of(path, gathered, reading, shape, packed)
+
+
+@functools.lru_cache(maxsize=2)
+def _gathered(
     path: Path,
     stamp: tuple[int, ...],  # noqa: ARG001
     reading: Reading,
-    shape: tuple[int, ...] | None,
     n_modes: int | None,
-) -> Table:
-    """Once for each state of a file: a form asks at every letter that is typed."""
+) -> tuple[Gathered, str]:
+    """What is in the file, and what it is packed by; most of the time of reading, whatever shape is asked for."""
     data, packed = contents(path)
     for magic, what in _FOREIGN.items():
         if data.startswith(magic):
             raise refused(path, what)
     reader = next((reader for magic, reader in _READERS.items() if data[: len(magic)] == magic), text.read)
-    n_modes = len(shape) if n_modes is None and shape is not None else n_modes
-    return table_of(path, reader(path, data, reading, n_modes), reading, shape, packed)
+    return reader(path, data, reading, n_modes), packed
