@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -13,9 +13,15 @@ _COLUMNS = {"item", "itemid", "items", "movie", "movieid", "film", "filmid", "pr
 _COLUMNS |= {"column", "columns", "col", "columnid", "artist", "artistid", "isbn", "asin", "parentasin", "iid"}
 _COLUMNS |= {"anime", "animeid", "song", "songid", "track", "trackid", "business", "businessid", "joke", "jokeid"}
 _COLUMNS |= {"game", "gameid", "show", "showid", "video", "videoid", "recipe", "recipeid", "place", "placeid", "title"}
-_VALUES = {"rating", "ratings", "value", "score", "stars", "bookrating", "weight", "count", "overall", "rate", "grade"}
-_VALUES |= {"v", "val", "preference", "playcount", "plays", "ratingvalue", "userrating", "myrating", "r", "y"}
-_TIMES = {"timestamp", "time", "date", "datetime", "ts", "unixreviewtime", "reviewtime", "year", "created", "createdat"}
+_VALUES = {"rating", "ratings", "value", "score", "stars", "bookrating", "overall", "rate", "grade", "val"}
+_VALUES |= {"preference", "ratingvalue", "userrating", "myrating"}
+_COUNTS = {"weight", "count", "playcount", "plays"}
+# As of x, y, z no letter says that it is the value, but where it stands last.
+_LETTERS = {"v", "r", "y", "z", "w"}
+_TIMES = {"timestamp", "time", "date", "datetime", "ts", "year", "created", "updated", "unixreviewtime", "reviewtime"}
+_TIMES |= {"createdat"}
+# Of lines rather than of entries: passed over where enough is left.
+_INDICES = {"", "unnamed0", "index", "id", "rownames", "rownumber", "ratingid", "reviewid", "recordid", "indexlevel0"}
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -30,7 +36,7 @@ def chosen(header: Sequence[str], asked: Sequence[str | int] | None, n_modes: in
 
     None where a name is not there; and, with nothing asked for, where no column is called as a value is.
     """
-    plain = [re.sub(r"[^a-z0-9]", "", title.lower()) for title in header]
+    plain = [_plain(title) for title in header]
     if asked is not None:
         exact = [title.strip() for title in header]
         places = []
@@ -43,18 +49,76 @@ def chosen(header: Sequence[str], asked: Sequence[str | int] | None, n_modes: in
                 return None
         fits = all(0 <= place < len(header) for place in places) and len(set(places)) == len(places) >= 3
         return Chosen(modes=places[:-1], value=places[-1]) if fits else None
-    value = next((place for place, name in enumerate(plain) if name in _VALUES), None)
+    words = [_words(title) for title in header]
+    times = {place for place, name in enumerate(plain) if name in _TIMES or not _TIMES.isdisjoint(words[place])}
+    value = _value(plain, words, times)
     if value is None:
         return None
-    others = [place for place in range(len(plain)) if place != value and plain[place] and plain[place] not in _TIMES]
+    others = [place for place in range(len(plain)) if place != value and plain[place] and place not in times]
     if n_modes in (None, 2):
-        row = next((place for place in others if plain[place] in _ROWS), None)
-        column = next((place for place in others if plain[place] in _COLUMNS), None)
+        row, column = _known(plain, words, others, _ROWS), _known(plain, words, others, _COLUMNS)
         if row is not None and column is not None:
             return Chosen(modes=[row, column], value=value)
         # One of the two by its name, the other the next that is left.
         left = [place for place in others if place not in (row, column)]
+        left = [place for place in left if plain[place] not in _INDICES] or left
         if (row is None) != (column is None) and left:
             return Chosen(modes=[left[0] if row is None else row, left[0] if column is None else column], value=value)
+    own = [place for place in others if plain[place] not in _INDICES]
+    others = own if len(own) >= (n_modes or 2) else others
     n = 2 if n_modes is None and len(others) == 2 else n_modes if n_modes is not None else len(others)
     return Chosen(modes=others[:n], value=value) if len(others) >= n >= 2 else None
+
+
+def names_entries(header: Sequence[str]) -> bool:
+    """Whether titles name rows, columns and values of a list, all three."""
+    plain, words = [_plain(title) for title in header], [_words(title) for title in header]
+    value = _value(plain, words, set())
+    others = [place for place in range(len(plain)) if place != value]
+    return value is not None and all(_known(plain, words, others, known) is not None for known in (_ROWS, _COLUMNS))
+
+
+def names_rows(title: str) -> bool:
+    """Whether a title is that of who or what stands in a row, as userId."""
+    plain = _plain(title)
+    return plain in _ROWS | _COLUMNS | {"id", "name", "index"}
+
+
+def is_known(title: str) -> bool:
+    """Whether a title is one that columns of a list have."""
+    plain = _plain(title)
+    return plain in _ROWS | _COLUMNS | _VALUES | _COUNTS | _LETTERS | _TIMES or not _TIMES.isdisjoint(_words(title))
+
+
+def _plain(title: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", title.lower())
+
+
+def _words(title: str) -> list[str]:
+    """As of review/userId: review, user, id."""
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+", title)]
+
+
+def _value(plain: Sequence[str], words: Sequence[list[str]], times: set[int]) -> int | None:
+    """Called a rating, or ending so, as movie_rating; else a count; else a letter, where it stands last."""
+    places = [place for place in range(len(plain)) if place not in times]
+    tests: list[Callable[[int], bool]] = [
+        lambda place: plain[place] in _VALUES,
+        lambda place: words[place][-1:] in (["rating"], ["ratings"], ["score"], ["stars"]),
+        lambda place: plain[place] in _COUNTS,
+        lambda place: place == places[-1] and plain[place] in _LETTERS,
+    ]
+    return next((place for test in tests for place in places if test(place)), None)
+
+
+def _known(plain: Sequence[str], words: Sequence[list[str]], places: Sequence[int], known: set[str]) -> int | None:
+    """The place with a known name: ids before names, and a title last, as it may be that of a review.
+
+    As in review/userId, what stands before the last two words may be left out.
+    """
+    found = [place for place in places if plain[place] in known or "".join(words[place][-2:]) in known]
+
+    def worth(place: int) -> int:
+        return 2 if plain[place] == "title" else 0 if plain[place].endswith(("id", "isbn", "asin")) else 1
+
+    return min(found, key=worth, default=None)

@@ -15,6 +15,7 @@ from solver.tables.gathering import Gathered
 
 MAX_DIMENSION = 20_000
 MAX_VALUE = 1e100
+_MISSING = {"nan", "na", "n/a", "null", "none", "<na>", "nat"}
 Separator = Literal["auto", "comma", "tab", "semicolon", "colons", "bar", "spaces"]
 Ids = Sequence[str | int]
 
@@ -70,6 +71,7 @@ def table_of(
             "one for each, leave it out, or choose problem.columns",
             "problem.shape",
         )
+    _check_ids(path, gathered)
     ids: list[Ids] = []
     mapped: list[bool] = []
     indices: list[array[int]] = []
@@ -88,6 +90,9 @@ def table_of(
     remarks = list(gathered.remarks)
     if n_repeated:
         remarks.append(f"{n_repeated} lines give an entry again: {_KEPT[reading.repeated]} (problem.repeated)")
+    n_zeros = values.count(0.0)
+    if n_zeros == len(values) or len(values) == math.prod(sizes) < 2 * n_zeros:
+        remarks.append(f"{n_zeros} of {len(values)} values are 0, and count as given: leave out those that nobody gave")
     if gathered.sizes is None:
         remarks += _said_of_ids(gathered, ids, mapped)
     return Table(
@@ -136,6 +141,20 @@ def _check_values(path: Path, gathered: Gathered) -> None:
     largest = max(max(gathered.values), -min(gathered.values))
     if largest > MAX_VALUE:
         raise refused(path, f"has values up to {largest:.3g}, and {MAX_VALUE:g} is the most: divide them by a number")
+
+
+def _check_ids(path: Path, gathered: Gathered) -> None:
+    """Refuses an id that is missing: among numbers NaN and NA are none, among words they may be names."""
+    for mode, found in enumerate(gathered.ids):
+        missing = {code for code, name in enumerate(found) if str(name).lower() in _MISSING}
+        if missing and _whole([name for code, name in enumerate(found) if code not in missing]) is not None:
+            place = next(place for place, code in enumerate(gathered.codes[mode]) if code in missing)
+            name = mode_name(gathered.names, mode, len(gathered.ids))
+            raise refused(
+                path,
+                f"{_where(gathered, place)} has no {name} id but {found[gathered.codes[mode][place]]}: fill it in or "
+                "remove it, or choose problem.columns",
+            )
 
 
 def _where(gathered: Gathered, place: int) -> str:
@@ -194,7 +213,12 @@ def _whole(found: Sequence[str | int]) -> list[int] | None:
             whole.append(int(value))
             continue
         is_whole = body.isascii() and body.isdigit() and len(body) <= _MOST_DIGITS and not rest.strip("0")
-        if not is_whole or (len(body) > 1 and body[0] == "0") or (point and not rest and not body):
+        if (
+            len(name) - len(digits) > 1
+            or not is_whole
+            or (len(body) > 1 and body[0] == "0")
+            or (point and not rest and not body)
+        ):
             return None
         whole.append(int(name[: len(name) - len(digits)] + body))
     return whole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from array import array
 from collections import Counter
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from solver.tables.columns import Chosen, chosen
+from solver.tables.columns import Chosen, chosen, is_known, names_entries, names_rows
 from solver.tables.gathering import Gathered
 from solver.tables.table import Reading, refused
 
@@ -30,9 +31,16 @@ _CALLED = {
     "spaces": "separated by spaces",
 }
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
 # A text with more columns than this is a matrix, unless its header names the columns of a list.
 _WIDEST_LIST = 6
+# Ratings are seldom larger; ids and times are.
+_MOST_STARS = 10
+_FEWEST_COUNTED = 5
+_FOR_EXCEL = re.compile(r'"?sep=.{1,2}"?', re.IGNORECASE)
+# Reviews are long.
+csv.field_size_limit((1 << 31) - 1)
 _MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "."}
 
 
@@ -45,9 +53,9 @@ def read(path: Path, data: bytes, reading: Reading, n_modes: int | None) -> Gath
         raise refused(path, "is HTML or XML, perhaps a page about the data: give the data file itself")
     understood = _understood(path, text, reading)
     # A table is a matrix; a tensor comes as a list.
-    if n_modes in (None, 2) and _is_table(understood, reading):
-        return _table(path, text, understood, reading, coding)
-    return _list(path, text, understood, reading, n_modes, coding)
+    if (n_modes == 2 or reading.layout == "table") and _is_table(understood, reading):
+        return _table(path, understood, reading, coding)
+    return _list(path, understood, reading, n_modes, coding)
 
 
 def _decoded(path: Path, data: bytes) -> tuple[str, str]:
@@ -55,53 +63,133 @@ def _decoded(path: Path, data: bytes) -> tuple[str, str]:
     try:
         text = data.decode(coding)
     except UnicodeDecodeError:
-        # Old archives are in Latin-1, which every byte is a letter of; a file that is no text shows by its zeros.
-        coding, text = "Latin-1", data.decode("latin-1")
+        # Old archives are in Latin-1, or in what Windows made of it. Every byte is a letter of the former; a file that
+        # is no text shows by its zeros.
+        coding = "Latin-1"
+        try:
+            text = data.decode("cp1252")
+        except UnicodeDecodeError:
+            text = data.decode("latin-1")
     if "\0" in text:
         raise refused(path, "is not a text, nor NPY, Matrix Market or Parquet: save it as one of these")
-    return text, coding
+    # Lines end so, or so: by whatever wrote them.
+    return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text), coding
 
 
 class _Understood(msgspec.Struct, frozen=True):
     """How the lines fall into cells."""
 
+    text: str
+    """With lines of comment at its beginning made blank."""
     separator: str
     """Its word."""
+    is_quoted: bool
+    """Whether quotes hold cells together."""
     n_cells: int
     """Of most lines."""
     skipped: int
     """Lines of comment at the beginning."""
-    first: Cells
-    """The cells of the first line that is none."""
-    second: Cells
+    sample: list[Cells]
+    """The cells of the first lines."""
+    has_titles: bool = False
+    """Whether the first of these was a comment, and names the columns."""
+
+    @property
+    def first(self) -> Cells:
+        return self.sample[0]
+
+    @property
+    def second(self) -> Cells:
+        return self.sample[1] if len(self.sample) > 1 else []
+
+    def rows(self) -> Iterator[tuple[int, Cells]]:
+        """The cells of each line, and its number."""
+        return _rows(self.text, self.separator, is_quoted=self.is_quoted)
+
+
+def _is_comment(line: str) -> bool:
+    """So is what Excel is told of the separator; #rock may be an id, and is looked at again."""
+    return line.lstrip()[:1] in "#%" or _FOR_EXCEL.fullmatch(line.strip()) is not None
 
 
 def _understood(path: Path, text: str, reading: Reading) -> _Understood:
-    lines = list(islice((line for line in io.StringIO(text) if line.strip()), _SAMPLE))
-    skipped = next((place for place, line in enumerate(lines) if line.lstrip()[:1] not in "#%"), len(lines))
-    sample = lines[skipped:]
+    numbered = list(islice(((k, line) for k, line in enumerate(io.StringIO(text)) if line.strip()), _SAMPLE))
+    n_comments = next((k for k, (_, line) in enumerate(numbered) if not _is_comment(line)), len(numbered))
+    comments, sample = numbered[:n_comments], [line for _, line in numbered[n_comments:]]
+    if not sample and numbered and len(numbered[0][1]) > 1 and numbered[0][1].lstrip()[1:2].isalnum():
+        # Every line begins so: with an id.
+        comments, sample = [], [line for _, line in numbered]
     if not sample:
         raise refused(path, "has no entries: give one row,column,value a line")
     words = list(SEPARATORS) if reading.separator == "auto" else [reading.separator]
-    found: list[tuple[float, str, list[Cells]]] = []
+    found: list[tuple[tuple[float, bool], str, list[Cells]]] = []
     for word in words:
         rows = [cells for _, cells in islice(_rows("".join(sample), word), len(sample))]
         count, n = _usual(rows)
         if count >= 3 or (reading.layout == "table" and count >= 2):
-            found.append((n / len(rows), word, rows))
+            # Between two separators in a row there is no column.
+            gap = any(not any(cells[k : k + 1] != [""] for cells in rows) for k in range(1, count - 1))
+            found.append(((n / len(rows), not gap), word, rows))
     if not found:
         shown = sample[0].strip()
         shown = repr(shown if len(shown) <= 40 else shown[:37] + "…")
         raise refused(
             path,
-            f"has no lines of three cells or more {_called(reading)}: line {_number_of(text, skipped)} is {shown}; "
-            "write row,column,value, or set problem.separator",
+            f"has no lines of three cells or more {_called(reading)}: line {_number_of(text, len(comments))} is "
+            f"{shown}; write row,column,value, or set problem.separator",
         )
     # The first of those that split as many lines alike.
-    best = max(found, key=lambda one: one[0])
-    rows = best[2]
-    count = _usual(rows)[0]
-    return _Understood(best[1], count, skipped, rows[0], rows[1] if len(rows) > 1 else [])
+    _, word, rows = max(found, key=lambda one: one[0])
+    is_quoted = _is_quoted(text, word)
+    if not is_quoted:
+        rows = [cells for _, cells in islice(_rows("".join(sample), word, is_quoted=False), len(sample))]
+    n_cells = _usual(rows)[0]
+    if n_cells > 3 and not any("".join(cells[n_cells - 1 :]).strip() for cells in rows):
+        # After a separator at the end of each line there is no column.
+        n_cells -= 1
+        rows = [cells[:n_cells] for cells in rows]
+    # A line that begins with an id as #rock is no comment.
+    while comments and _is_entry(_cells(comments[-1][1], word), n_cells):
+        rows.insert(0, _cells(comments.pop()[1], word))
+    titles = _cells(comments[-1][1].lstrip().lstrip("#%"), word) if comments else []
+    has_titles = len(titles) == n_cells and names_entries(titles) and not names_entries(rows[0])
+    if has_titles:
+        rows.insert(0, titles)
+    if comments:
+        # Blank, so that lines keep their numbers.
+        last = comments[-1][0] + 1
+        text = "\n" * last + text.split("\n", last)[-1]
+    return _Understood(text, word, is_quoted, n_cells, len(comments) - has_titles, rows, has_titles)
+
+
+def _cells(line: str, separator: str) -> Cells:
+    return next((cells for _, cells in _rows(line, separator, is_quoted=False)), [])
+
+
+def _is_entry(cells: Cells, n_cells: int) -> bool:
+    """Whether a line that looks like a comment has an id of a letter after its sign, and a number in a further cell."""
+    return (
+        len(cells) == n_cells
+        and cells[0].lstrip()[1:2].isalpha()
+        and any(_number(cell) is not None for cell in cells[1:])
+    )
+
+
+def _is_quoted(text: str, separator: str) -> bool:
+    """Whether quotes pair: one that is never closed would swallow every line up to the next."""
+    if '"' not in text or separator in ("spaces", "colons"):
+        return True
+    try:
+        for _ in csv.reader(_file(text), delimiter=SEPARATORS[separator], skipinitialspace=True, strict=True):
+            pass
+    except csv.Error:
+        rows = csv.reader(_file(text), delimiter=SEPARATORS[separator], skipinitialspace=True)
+        return not any("\n" in cell for cells in rows for cell in cells)
+    return True
+
+
+def _file(text: str) -> io.StringIO:
+    return io.StringIO(text, newline="")
 
 
 def _usual(rows: Sequence[Cells]) -> tuple[int, int]:
@@ -122,30 +210,94 @@ def _number_of(text: str, skipped: int) -> int:
     return next(islice(numbers, skipped, None), 1)
 
 
-def _rows(text: str, separator: str) -> Iterator[tuple[int, Cells]]:
+def _rows(text: str, separator: str, *, is_quoted: bool = True) -> Iterator[tuple[int, Cells]]:
     """The cells of each line that has any, without the blanks around them, and the number of the line."""
-    if separator in ("spaces", "colons"):
-        split: Callable[[str], Cells] = (
-            str.split if separator == "spaces" else lambda line: [cell.strip() for cell in line.split("::")]
-        )
+    if separator in ("spaces", "colons") or not is_quoted:
+
+        def by_one(line: str) -> Cells:
+            return line.rstrip("\n").split(SEPARATORS[separator])
+
+        split = _SPLITS.get(separator, by_one)
         for number, line in enumerate(io.StringIO(text), start=1):
-            cells = [cell.strip('"') for cell in split(line)]
-            if any(cells):
+            cells = [_unquoted(cell) for cell in split(line)] if '"' in line else split(line)
+            if any(cell.strip() for cell in cells):
                 yield number, cells
         return
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=SEPARATORS[separator], skipinitialspace=True)
+    rows = csv.reader(_file(text), delimiter=SEPARATORS[separator], skipinitialspace=True)
     for cells in rows:
-        if cells and (len(cells) > 1 or cells[0].strip()) and any(cell.strip() for cell in cells):
+        if any(cell.strip() for cell in cells):
             yield rows.line_num, cells
 
 
+def _unquoted(cell: str) -> str:
+    cell = cell.strip()
+    return cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
+
+
+def _by_spaces(line: str) -> Cells:
+    """Between blanks, which may stand in quotes, as R writes names."""
+    return _WORD.findall(line) if '"' in line else line.split()
+
+
+_WORD = re.compile(r'"(?:[^"\\]|\\.|"")*"(?!\S)|\S+')
+_SPLITS: dict[str, Callable[[str], Cells]] = {
+    "spaces": _by_spaces,
+    "colons": lambda line: [cell.strip() for cell in line.split("::")],
+}
+
+
 def _is_table(understood: _Understood, reading: Reading) -> bool:
+    """Whether a text is a whole matrix: by how wide it is, what it calls its columns, and what stands in them."""
     if reading.layout != "auto":
         return reading.layout == "table"
-    if reading.columns is not None or (understood.n_cells <= _WIDEST_LIST and understood.first[0].strip()):
+    if reading.columns is not None or chosen_by_name(understood) is not None:
         return False
-    # A first line that begins with an empty cell names the columns of a matrix, or has a nameless index before a list.
-    return chosen_by_name(understood) is None and understood.n_cells > 3
+    if understood.n_cells > _WIDEST_LIST or not understood.first[0].strip():
+        # A first line that begins with an empty cell names the columns of a matrix.
+        return True
+    first, body = understood.first, understood.sample[1:]
+    if _is_all_numbers(understood.sample):
+        # No index has a fraction, and stars alone in more columns than three, or with gaps everywhere, are a matrix.
+        numbers = [[_number(cell) for cell in cells] for cells in understood.sample]
+        ids = [value for values in numbers for value in values[:2] if value is not None]
+        if any(not value.is_integer() for value in ids if math.isfinite(value)):
+            return True
+        has_gaps = [any(_is_missing(cell) for cells in understood.sample for cell in part(cells)) for part in _PARTS]
+        is_small = all(not abs(value) > _MOST_STARS for values in numbers for value in values if value is not None)
+        return is_small and (understood.n_cells > 3 or all(has_gaps))
+    # Names of rows, each once, and titles of columns that are not those of a list.
+    tail, names = [cell.strip() for cell in first[1:]], [cells[0].strip() for cells in body]
+    if not (names_rows(first[0]) and len(first) == understood.n_cells and len(set(names)) == len(names)):
+        return False
+    if all(_is_whole(cell) for cell in tail):
+        return len(set(tail)) == len(tail)
+    is_known_list = any(is_known(cell) or _number(cell) is not None for cell in tail)
+    found = [_number(cell) for cells in body for cell in cells[1:] if not _is_missing(cell)]
+    return (
+        understood.n_cells > 3
+        and len(body) > 1
+        and not is_known_list
+        and all(value is not None and abs(value) <= _MOST_STARS for value in found)
+    )
+
+
+# The ids of a list, and what is left.
+_PARTS: list[Callable[[Cells], Cells]] = [lambda cells: cells[:2], lambda cells: cells[2:]]
+
+
+def _is_missing(cell: str) -> bool:
+    return cell.strip().lower() in _MISSING
+
+
+def _is_whole(cell: str) -> bool:
+    return cell.isascii() and cell.isdigit()
+
+
+def _is_all_numbers(rows: Sequence[Cells]) -> bool:
+    """Numbers, or nothing where one might be, as many in each line."""
+    numbers = [_number(cell) for cells in rows for cell in cells if not _is_missing(cell)]
+    is_even = len({len(cells) for cells in rows}) == 1
+    return is_even and bool(numbers) and all(one is not None and math.isfinite(one) for one in numbers)
 
 
 def chosen_by_name(understood: _Understood) -> Chosen | None:
@@ -167,15 +319,13 @@ def _has_header(understood: _Understood, needed: Sequence[int], reading: Reading
     cells = [understood.first[place].strip() for place in needed if place < len(understood.first)]
     if len(understood.first) not in (understood.n_cells, understood.n_cells + 1):
         return False
-    if named:
+    if named or understood.has_titles:
         return True
     is_number = [_number(cell) is not None or _DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells]
     return bool(cells) and not any(is_number)
 
 
-def _list(
-    path: Path, text: str, understood: _Understood, reading: Reading, n_modes: int | None, coding: str
-) -> Gathered:
+def _list(path: Path, understood: _Understood, reading: Reading, n_modes: int | None, coding: str) -> Gathered:
     """One entry a line: its ids, then its value, in chosen columns."""
     first, n_cells = understood.first, understood.n_cells
     asked = reading.columns
@@ -183,23 +333,33 @@ def _list(
     shift = 1 if len(first) == n_cells - 1 and _number(first[-1]) is None else 0
     header = [""] * shift + first
     named = None if reading.header == "no" else chosen(header, None, n_modes)
+    if named is not None and any(_number(header[place]) is not None for place in (*named.modes, named.value)):
+        # An entry whose ids are words that columns have for names.
+        named = None
     if asked is not None:
         names_columns = any(isinstance(one, str) and not one.isdigit() for one in asked)
         picked = chosen(header if names_columns and reading.header != "no" else [""] * n_cells, asked, n_modes)
         if picked is None:
             listed = ", ".join(cell.strip() for cell in header[:8]) + (", …" if len(header) > 8 else "")
             known = [cell.strip() for cell in header]
-            missing = next((one for one in asked if str(one) not in known and not 0 < _place(one) <= n_cells), asked[0])
+            missing = [one for one in asked if str(one) not in known and not 0 < _place(one) <= n_cells]
+            if not missing:
+                raise refused(
+                    path,
+                    f"has {n_cells} columns, of which {', '.join(map(str, asked))} were asked for (problem.columns): "
+                    "give three or more, each once, the value's last",
+                )
             raise refused(
                 path,
-                f"has no column {missing} (problem.columns): the first line has {listed}; name columns of it, or "
+                f"has no column {missing[0]} (problem.columns): the first line has {listed}; name columns of it, or "
                 "give their places from 1, the value's last",
             )
     elif named is not None:
         picked, names_columns = named, True
     else:
         n = n_modes if n_modes is not None else n_cells - 1
-        picked, names_columns = Chosen(modes=list(range(n)), value=n), False
+        start = int(n_cells >= n + 2 and _is_running_number(understood.sample))
+        picked, names_columns = Chosen(modes=list(range(start, start + n)), value=start + n), False
     needed = [*picked.modes, picked.value]
     if max(needed) >= n_cells or len(picked.modes) < 2:
         raise refused(
@@ -209,13 +369,22 @@ def _list(
             "problem.columns",
         )
     has_header = shift == 1 or _has_header(understood, needed, reading, named=names_columns)
+    if asked is None and named is None and n_cells > len(needed) and _are_times(understood.sample, picked.value):
+        shown = understood.sample[-1][picked.value]
+        raise refused(
+            path,
+            f"column {picked.value + 1} would be the value and looks like times, as {shown} (read as "
+            f"{_CALLED[understood.separator]}): choose ids and value with problem.columns, the value's last",
+        )
     titles = [header[place].strip() if has_header and place < len(header) else "" for place in range(n_cells)]
     how = f"{_CALLED[understood.separator]}, {'with a header' if has_header else 'without a header'}"
     roles = _roles(picked, titles)
     told = f"read as {how}: {roles}"
-    gathered = _entries(path, text, understood, reading, picked, has_header=has_header, told=told)
+    gathered = _entries(path, understood, reading, picked, has_header=has_header, told=told)
     ignored = [titles[place] or f"column {place + 1}" for place in range(n_cells) if place not in needed]
     remarks = [f"{understood.skipped} lines of comment passed over"] if understood.skipped else []
+    if not understood.is_quoted:
+        remarks.append("quotes do not pair, and hold nothing together")
     if ignored:
         listed = ", ".join(ignored[:4]) + (", …" if len(ignored) > 4 else "")
         remarks.append(f"{listed} passed over (problem.columns)")
@@ -228,6 +397,24 @@ def _list(
         value_name=titles[picked.value],
         remarks=remarks + gathered.remarks,
     )
+
+
+def _is_running_number(rows: Sequence[Cells]) -> bool:
+    """Whether the first column counts the lines, and is no id; not where the last has times, as users come in order."""
+    first = [_number(cells[0]) for cells in rows]
+    return (
+        len(first) >= _FEWEST_COUNTED
+        and first[0] in (0.0, 1.0)
+        and all(one == first[0] + k for k, one in enumerate(first))
+        and _number(rows[0][-1]) is not None
+        and not _are_times(rows, len(rows[0]) - 1)
+    )
+
+
+def _are_times(rows: Sequence[Cells], place: int) -> bool:
+    """Whether all of a column are seconds or milliseconds since 1970, of some years since 1973."""
+    cells = [cells[place].strip() for cells in rows[1:] or rows if place < len(cells)]
+    return bool(cells) and all(_is_whole(cell) and len(cell) in (9, 10, 12, 13) for cell in cells)
 
 
 def _place(one: str | int) -> int:
@@ -245,7 +432,6 @@ def _roles(picked: Chosen, titles: Sequence[str]) -> str:
 
 def _entries(
     path: Path,
-    text: str,
     understood: _Understood,
     reading: Reading,
     picked: Chosen,
@@ -259,9 +445,9 @@ def _entries(
     n_cells, value_at = understood.n_cells, picked.value
     columns = list(zip(picked.modes, known, codes, strict=True))
     to_number = _Numbers(reading)
-    passed = understood.skipped + has_header
+    passed = int(has_header and not understood.has_titles)
     try:
-        for number, cells in islice(_rows(text, understood.separator), passed, None):
+        for number, cells in islice(understood.rows(), passed, None):
             if len(cells) != n_cells and not _is_ragged_end(cells, n_cells):
                 raise refused(
                     path,
@@ -274,7 +460,9 @@ def _entries(
                 if code is None:
                     if not name:
                         raise refused(
-                            path, f"line {number} column {place + 1} is empty, and is an id ({told}): fill it in"
+                            path,
+                            f"line {number} column {place + 1} is empty, and is an id ({told}): fill it "
+                            "in, or set problem.layout to table where a line is a row",
                         )
                     code = ids[name] = len(ids)
                 of_mode.append(code)
@@ -283,14 +471,16 @@ def _entries(
             except ValueError:
                 cell = cells[value_at].strip()
                 shown = cell if len(cell) <= 30 else cell[:27] + "…"
+                cure = "remove the line, or" if cell.lower() in _MISSING else "write a number, or"
                 raise refused(
                     path,
-                    f"line {number} column {value_at + 1} has {shown!r} for a value ({told}): write a number, or "
-                    "choose problem.columns",
+                    f"line {number} column {value_at + 1} has {shown!r} for a value ({told}): {cure} choose "
+                    "problem.columns",
                 ) from None
             numbers.append(number)
     except csv.Error as error:
         raise refused(path, f"is not a sound text ({error}; {told}): save it as UTF-8 row,column,value") from None
+    to_number.check(path, told)
     remarks = ["decimal commas"] if to_number.has_commas else []
     return Gathered(
         format="",
@@ -310,41 +500,60 @@ def _is_ragged_end(cells: Cells, n_cells: int) -> bool:
 
 
 class _Numbers:
-    """Reads cells as numbers, with a decimal point or comma."""
+    """Reads cells as numbers, with a decimal point or comma; never with both, nor where a comma may be of thousands."""
 
     def __init__(self, reading: Reading) -> None:
         self._decimal = reading.decimal
         self.has_commas = False
+        self._has_points = False
+        self._thousands = ""
+        self._is_sure = reading.decimal == "comma"
 
     def __call__(self, cell: str) -> float:
         """Raises ValueError for what is no number."""
-        if self._decimal != "comma":
-            try:
-                return float(cell)
-            except ValueError:
-                if self._decimal == "point":
-                    raise
-        if "," in cell and not _DECIMAL_COMMA.fullmatch(cell.strip()):
+        if "," not in cell:
+            if "." in cell:
+                if self._decimal == "comma" or self.has_commas:
+                    raise ValueError(cell)
+                self._has_points = True
+            return float(cell)
+        if self._decimal == "point" or self._has_points or not _DECIMAL_COMMA.fullmatch(cell.strip()):
             raise ValueError(cell)
-        self.has_commas |= "," in cell
+        self.has_commas = True
+        if not self._is_sure:
+            if _THOUSANDS.fullmatch(cell.strip()):
+                self._thousands = self._thousands or cell.strip()
+            else:
+                self._is_sure = True
         return float(cell.replace(",", "."))
 
+    def check(self, path: Path, told: str) -> None:
+        """Refuses a file in which every comma may be one of thousands."""
+        if self._thousands and not self._is_sure:
+            raise refused(
+                path,
+                f"has {self._thousands!r}, which may be {self._thousands.replace(',', '')} or "
+                f"{self._thousands.replace(',', '.')} ({told}): set problem.decimal to comma, or remove the commas",
+            )
 
-def _table(path: Path, text: str, understood: _Understood, reading: Reading, coding: str) -> Gathered:
+
+def _table(path: Path, understood: _Understood, reading: Reading, coding: str) -> Gathered:
     """A whole matrix, a row a line; what is empty or NaN is not given. Names of rows and columns where there are."""
-    rows = list(islice(_rows(text, understood.separator), understood.skipped, None))
+    rows = list(understood.rows())
     first, second = understood.first, understood.second
     tail = [cell.strip() for cell in first[1:]]
     is_named = bool(tail) and all(_number(cell) is None for cell in tail if cell.lower() not in _MISSING)
     has_header = reading.header == "yes" or (
-        reading.header == "auto" and (not first[0].strip() or is_named) and any(tail)
+        reading.header == "auto"
+        and any(tail)
+        and (not first[0].strip() or is_named or _are_numbered_titles(first, second))
     )
     below = second if has_header else first
     # A first column that is no number, or whose header is empty, names the rows.
     has_names = bool(below) and (
         (has_header and (not first[0].strip() or len(first) == len(below) - 1))
         or (_number(below[0]) is None and below[0].strip().lower() not in _MISSING)
-        or (has_header and is_named and _is_id(first[0]))
+        or (has_header and names_rows(first[0]))
     )
     n_cells = understood.n_cells
     shift = 1 if has_header and len(first) == n_cells - 1 else 0
@@ -363,7 +572,7 @@ def _table(path: Path, text: str, understood: _Understood, reading: Reading, cod
             )
         names.append(cells[0].strip() if has_names else "")
         for column, cell in enumerate(cells[start:n_cells]):
-            if cell.strip().lower() in _MISSING:
+            if _is_missing(cell):
                 continue
             try:
                 values.append(to_number(cell))
@@ -371,11 +580,12 @@ def _table(path: Path, text: str, understood: _Understood, reading: Reading, cod
                 raise refused(
                     path,
                     f"line {number} column {column + start + 1} has {cell.strip()[:30]!r} (read as {how}): write a "
-                    "number, or leave it empty",
+                    "number, leave it empty, or set problem.layout to list or problem.columns",
                 ) from None
             row_codes.append(row)
             column_codes.append(column)
             numbers.append(number)
+    to_number.check(path, f"read as {how}")
     n_columns = n_cells - start
     column_names = [title.strip() for title in titles[start:n_cells]]
     is_mapped = has_names and len(set(names)) == len(names)
@@ -397,6 +607,8 @@ def _table(path: Path, text: str, understood: _Understood, reading: Reading, cod
     )
 
 
-def _is_id(cell: str) -> bool:
-    """Whether a title is that of ids, as in userId."""
-    return chosen([cell, "", "rating"], None, 2) is not None or cell.strip().lower() in ("id", "name", "title", "index")
+def _are_numbered_titles(first: Cells, second: Cells) -> bool:
+    """Whether columns are called by numbers, as of a pivot table: the corner says what the rows are."""
+    tail, corner = [cell.strip() for cell in first[1:]], first[0].strip()
+    is_titled = names_rows(corner) or (_number(corner) is None and bool(second) and _number(second[0]) is not None)
+    return is_titled and corner.lower() not in _MISSING and len(set(tail)) == len(tail)

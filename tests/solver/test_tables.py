@@ -86,6 +86,28 @@ FORMATS: dict[str, str | bytes] = {
     "UTF-16": lines(lambda i, j, v: f"{i}\t{j}\t{v}").encode("utf-16"),
     "blank lines": lines(lambda i, j, v: f"{i},{j},{v}", "\n", "\n\n") + "   \n",
     "no end of the last line": lines(lambda i, j, v: f"{i},{j},{v}").rstrip("\n"),
+    "CR alone": lines(lambda i, j, v: f"{i} {j} {v}", end="\r"),
+    "CR alone and ::": lines(lambda i, j, v: f"{i}::{j}::{v}", end="\r"),
+    "what Excel is told": lines(lambda i, j, v: f"{i};{j};{v}", "sep=;\nuser;item;rating\n"),
+    "two tabs between": lines(lambda i, j, v: f"{i}\t\t{j}\t\t{v}"),
+    "quotes and blanks, as R writes names": lines(
+        lambda i, j, v: f'"{i}{j}" "user {i}" "The ""{j}"" of all" {v}', '"user" "film" "rating"\n'
+    ),
+    "a quote that is never closed": lines(
+        lambda i, j, v: f"user{i}\t{j}\t{v}\t{chr(34) if j == 1 else ''}Weird Al", "user\titem\trating\ttext\n"
+    ),
+    "a long review": lines(lambda i, j, v: f'{i},{j},{v},"{"good, " * 30_000 if i == j == 0 else ""}"'),
+    "a header in a comment": lines(lambda i, j, v: f"{v}\t{i}\t{j}", "#rating\tuser\titem\n"),
+    "ids like comments": lines(lambda i, j, v: f"#{chr(97 + i)},{j},{v}"),
+    "words that columns are called by": lines(lambda i, j, v: f"{'rstuvwy'[i]},{j},{v}"),
+    "lines counted": "".join(f"{k},{i},{j},{v}\n" for k, (i, j, v) in enumerate(entries())),
+    "lines counted under a title": "".join(
+        ["Unnamed: 0,u_name,i_name,score\n", *(f"{k},{i},{j},{v}\n" for k, (i, j, v) in enumerate(entries()))]
+    ),
+    "a pivot table": "userId,1,2,3,4,5\n"
+    + "".join(f"{i}," + ",".join("" if v != v else str(v) for v in row) + "\n" for i, row in enumerate(wanted())),
+    "a matrix with separators at the ends": ",A,B,C,D,E,\n"
+    + "".join(f"r{i}," + "".join(f"{'' if v != v else v}," for v in row) + "\n" for i, row in enumerate(wanted())),
     "comments": lines(lambda i, j, v: f"{i} {j} {v}", "# who what how much\n% and more of it\n"),
     "a separator at the end": lines(lambda i, j, v: f"{i},{j},{v},"),
     "gz": gzip.compress(lines(lambda i, j, v: f"{i},{j},{v}").encode()),
@@ -105,6 +127,73 @@ def test_the_same_entries_come_out_of_every_format(tmp_path: Path, name: str) ->
     path.write_bytes(given if isinstance(given, bytes) else given.encode())
     table = read(path)
     np.testing.assert_array_equal(as_matrix(table), wanted())
+
+
+# What columns are called elsewhere, with what each line has in them: rows by i, columns by j.
+HEADERS = {
+    "rating,title,text,images,asin,parent_asin,user_id,timestamp": "{v},Great {k},nice,[],{j},{j},{i},1588000000",
+    "Id,Title,Price,User_id,profileName,review/helpfulness,review/score": "{k},{j},9.5,{i},n,7/7,{v}",
+    "user_id,title,book_id,rating": "{i},the same,{j},{v}",
+    "user,item,count,rating": "{i},{j},7,{v}",
+    "movie_rating,user,movie": "{v},{i},{j}",
+    "review_date,who,what,score": "{k},{i},{j},{v}",
+    "x,y,z": "{i},{j},{v}",
+    "u,v,w": "{i},{j},{v}",
+    "r,c,v": "{i},{j},{v}",
+    "candidate,job,grade": "{i},{j},{v}",
+    "id,person,thing,score": "{k},{i},{j},{v}",
+}
+
+
+@pytest.mark.parametrize("header", list(HEADERS))
+def test_columns_are_found_by_what_they_are_called(tmp_path: Path, header: str) -> None:
+    """A review's title is no film, a count of votes no rating, a date no person, and the v of u, v, w no value."""
+    text = [HEADERS[header].format(i=i, j=j, v=v, k=k) for k, (i, j, v) in enumerate(entries())]
+    (tmp_path / "r.csv").write_text("\n".join([header, *text]))
+    np.testing.assert_array_equal(as_matrix(read(tmp_path / "r.csv")), wanted())
+
+
+MATRICES = {
+    "names and few columns": ("user,Alien,Brazil,Diva\nanna,5,3,1\nben,2,,4\n", [[5, 3, 1], [2, None, 4]]),
+    "two columns": (",Alien,Brazil\nanna,5,3\nben,2,4\n", [[5, 3], [2, 4]]),
+    "fractions where ids would be": ("0.5,1.5,-2.25\n1,0.1,0.2\n", [[0.5, 1.5, -2.25], [1, 0.1, 0.2]]),
+    "gaps everywhere": ("NaN 3 5\n2 NaN 1\n4 4 NaN\n", [[None, 3, 5], [2, None, 1], [4, 4, None]]),
+    "stars alone": ("5 3 0 1\n4 0 0 1\n1 1 0 5\n", [[5, 3, 0, 1], [4, 0, 0, 1], [1, 1, 0, 5]]),
+    "years": ("film,1990,1991\nAlien,1,20\nDiva,30,4\n", [[1, 20], [30, 4]]),
+}
+
+
+@pytest.mark.parametrize("name", list(MATRICES))
+def test_a_narrow_matrix_is_not_taken_for_a_list(tmp_path: Path, name: str) -> None:
+    """Its first row would be names of columns, and its values ids, without a word of it."""
+    text, rows = MATRICES[name]
+    (tmp_path / "m.csv").write_text(text)
+    np.testing.assert_array_equal(as_matrix(read(tmp_path / "m.csv")), np.array(rows, dtype=float))
+
+
+def test_what_windows_wrote_is_read_as_it_was_meant(tmp_path: Path) -> None:
+    """Its letters between 128 and 159 are none of Latin-1."""
+    (tmp_path / "w.csv").write_bytes("O’Neil,é,5\n“A”,b,4\n".encode("cp1252"))
+    assert set(read(tmp_path / "w.csv").ids[0]) == {"O’Neil", "“A”"}
+
+
+def test_signs_of_several_kinds_make_words(tmp_path: Path) -> None:
+    """-+1 is no number."""
+    (tmp_path / "s.csv").write_text("-+1,a,3\n2,b,4\n")
+    assert set(read(tmp_path / "s.csv").ids[0]) == {"2", "-+1"}
+
+
+def test_a_tensor_of_small_indices_is_no_matrix(tmp_path: Path) -> None:
+    """Where a tensor is asked for, a line is an entry, whatever its numbers are."""
+    (tmp_path / "t.txt").write_text("0 1 2 3.5\n1 1 1 2\n0 0 0 1\n2 2 1 4\n")
+    assert data_files.table(TensorCompletion(file=str(tmp_path / "t.txt"))).shape == (3, 3, 3)
+
+
+@pytest.mark.parametrize(("value", "is_told"), [(0.0, True), (1.0, False)])
+def test_zeros_that_may_stand_for_nothing_are_told_of(tmp_path: Path, value: float, is_told: bool) -> None:
+    """A whole matrix with zeros for most entries is how many keep what was not given; here a zero is a rating."""
+    (tmp_path / "z.npy").write_bytes(packed("npy", np.where(np.eye(6) > 0, 5.0, value)))
+    assert any("are 0, and count as given" in remark for remark in read(tmp_path / "z.npy").remarks) == is_told
 
 
 def packed(kind: str, array: np.ndarray[Any, Any]) -> bytes:
@@ -192,6 +281,16 @@ def test_columns_are_chosen_by_name_or_by_place(tmp_path: Path) -> None:
         np.testing.assert_array_equal(as_matrix(read(tmp_path / "x.csv", columns=columns)), wanted())
 
 
+@pytest.mark.parametrize("columns", [("user", "user", "rating"), ("user", "rating")])
+def test_columns_that_are_there_and_make_no_list_are_not_called_missing(
+    tmp_path: Path, columns: tuple[str, ...]
+) -> None:
+    """The sentence says how many are wanted."""
+    (tmp_path / "x.csv").write_text("user,item,rating\n1,2,3\n")
+    with pytest.raises(BadSetting, match="give three or more, each once"):
+        read(tmp_path / "x.csv", columns=columns)
+
+
 def test_what_was_understood_can_be_overruled(tmp_path: Path) -> None:
     """Words without a header look like a header, and the person knows better."""
     (tmp_path / "w.csv").write_text("anna;film x;5\nben;film y;4\n")
@@ -252,6 +351,15 @@ REFUSED: list[tuple[str | bytes, str]] = [
     ("%%MatrixMarket matrix coordinate complex general\n1 1 1\n1 1 2 3\n", "line 1 says complex general"),
     ("%%MatrixMarket matrix coordinate real general\n2 2 2\n1 1 4\n", "says 2 entries and has 1"),
     ("%%MatrixMarket matrix coordinate real general\n2 2 1\n3 1 4\n", "line 3 has the place 3 1, outside 2 × 2"),
+]
+
+
+REFUSED += [
+    ('user,item,plays\n1,1,"1,234"\n1,2,17\n', "has '1,234', which may be 1234 or 1.234"),
+    ("u;i;plays\n1;11;1.5\n2;12;0,5\n", "line 3 column 3 has '0,5' for a value"),
+    ("user,item,rating\n1,11,5\nnan,12,3\n", "line 3 has no user id but nan: fill it in or remove it"),
+    ("user,item,rating\n1,11,5\n1,12,NA\n", "remove the line, or choose problem.columns"),
+    ("1,11,881250949,5\n2,11,881250950,3\n", "column 3 would be the value and looks like times, as 881250950"),
 ]
 
 
