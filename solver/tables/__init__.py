@@ -19,6 +19,7 @@ _READERS: dict[bytes, _Reader] = {
     parquet.MAGIC: parquet.read,
     matrix_market.MAGIC: matrix_market.read,
 }
+_PICKLE = "is a Python pickle, which is not opened: write the entries to CSV, NPY or Parquet"
 # What a person may give in the place of entries, by its first bytes, with what to do about it.
 _FOREIGN = {
     b"\x89HDF": "is an HDF5 file: write the entries to CSV, NPY or Parquet",
@@ -29,7 +30,7 @@ _FOREIGN = {
     b"Rar!": "is a RAR archive: unpack it first",
     b"7z\xbc\xaf": "is a 7z archive: unpack it first",
     b"\x28\xb5\x2f\xfd": "is compressed by zstd: unpack it first",
-    b"\x80\x04": "is a Python pickle, which is not opened: write the entries to CSV, NPY or Parquet",
+    **{bytes([0x80, protocol]): _PICKLE for protocol in range(2, 6)},
     b"MATLAB": "is a MATLAB file: write the entries to CSV, or with scipy.io.mmwrite",
 }
 
@@ -85,5 +86,9 @@ def _gathered(
     for magic, what in _FOREIGN.items():
         if data.startswith(magic):
             raise refused(path, what)
+    if data[257:262] == b"ustar":
+        raise refused(path, "is a tar archive: unpack it and give the file with the entries")
     reader = next((reader for magic, reader in _READERS.items() if data[: len(magic)] == magic), text.read)
+    if reader is text.read and matrix_market.is_meant(data):
+        reader = matrix_market.read
     return reader(path, data, reading, n_modes), packed

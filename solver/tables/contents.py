@@ -56,6 +56,8 @@ def _of_archive(path: Path, data: bytes) -> bytes:
             names = [one.filename for one in archive.infolist() if not one.is_dir() and "__MACOSX" not in one.filename]
             if any(name.startswith("xl/") for name in names):
                 raise refused(path, "is an Excel workbook: save the sheet as CSV")
+            if {"format.npy", "shape.npy", "data.npy"} <= set(names):
+                raise refused(path, "is a sparse matrix of SciPy: write it with scipy.io.mmwrite, and give that file")
             if len(names) == 1:
                 with archive.open(names[0]) as file:
                     return _some(path, file.read(MOST_BYTES + 1))
@@ -63,6 +65,8 @@ def _of_archive(path: Path, data: bytes) -> bytes:
         if type(error).__name__ == "BadSetting":
             raise
         raise refused(path, f"is a damaged archive ({error}): fetch it again") from None
+    if not names:
+        raise refused(path, "is an archive of no files: give the one with the entries")
     likely = [name for name in names if not any(part in name.lower() for part in _BESIDE)]
     # Ratings first, by their names.
     likely.sort(key=lambda name: not any(word in name.lower() for word in ("rating", "u.data", "interaction")))

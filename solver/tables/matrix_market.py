@@ -10,18 +10,30 @@ from solver.tables.gathering import Gathered
 from solver.tables.table import MAX_DIMENSION, Reading, refused
 
 MAGIC = b"%%MatrixMarket"
+_MOST_BEFORE = 1 << 10
 _FIELDS = ("real", "double", "integer", "pattern")
 _SYMMETRIES = ("general", "symmetric", "skew-symmetric")
+
+
+def is_meant(data: bytes) -> bool:
+    """Whether the first line says so, in letters of whatever size, after a mark or blank lines; its size line would
+    be taken for an entry otherwise.
+    """
+    return data[:_MOST_BEFORE].removeprefix(b"\xef\xbb\xbf").lstrip().lstrip(b"%").lower().startswith(b"matrixmarket")
 
 
 def read(path: Path, data: bytes, reading: Reading, n_modes: int | None) -> Gathered:  # noqa: ARG001
     """The entries; a symmetric file gives those below the diagonal, and they stand above it too. Raises BadSetting."""
     if n_modes not in (None, 2):
         raise refused(path, "is a Matrix Market file, a matrix: choose problem.kind matrix-completion for it")
-    lines = data.decode("latin-1").splitlines()
+    text = data.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    n_blank = text[: len(text) - len(text.lstrip())].count("\n")
+    lines = text.split("\n")[n_blank:]
     words = lines[0].lower().split()
     if len(words) < 5 or words[1] != "matrix" or words[2] not in ("coordinate", "array"):
-        raise refused(path, f"line 1 is {lines[0][:60]!r}: write %%MatrixMarket matrix coordinate real general")
+        raise refused(
+            path, f"line {n_blank + 1} is {lines[0][:60]!r}: write %%MatrixMarket matrix coordinate real general"
+        )
     layout, field, symmetry = words[2:5]
     if field not in _FIELDS or symmetry not in _SYMMETRIES:
         raise refused(
@@ -29,7 +41,7 @@ def read(path: Path, data: bytes, reading: Reading, n_modes: int | None) -> Gath
         )
     rest = [
         (number, line.split())
-        for number, line in enumerate(lines[1:], start=2)
+        for number, line in enumerate(lines[1:], start=n_blank + 2)
         if line.strip() and not line.lstrip().startswith("%")
     ]
     if not rest:
@@ -43,6 +55,10 @@ def read(path: Path, data: bytes, reading: Reading, n_modes: int | None) -> Gath
     rows, columns = int(sizes[0]), int(sizes[1])
     if not 0 < rows <= MAX_DIMENSION or not 0 < columns <= MAX_DIMENSION:
         raise refused(path, f"has a matrix of {rows} × {columns}: {MAX_DIMENSION} rows and columns are the most")
+    if symmetry != "general" and rows != columns:
+        raise refused(
+            path, f"says that it is {symmetry} and has {rows} × {columns}: write general in line {n_blank + 1}"
+        )
     found = (
         _coordinates(path, body, (rows, columns), field)
         if layout == "coordinate"
@@ -50,6 +66,8 @@ def read(path: Path, data: bytes, reading: Reading, n_modes: int | None) -> Gath
     )
     if layout == "coordinate" and len(body) != int(sizes[2]):
         raise refused(path, f"says {sizes[2]} entries and has {len(body)}: it is cut or too long, save it again")
+    if symmetry == "skew-symmetric":
+        _check_diagonal(path, found)
     if symmetry != "general":
         _mirror(found, -1.0 if symmetry == "skew-symmetric" else 1.0)
     return Gathered(
@@ -121,6 +139,14 @@ def _array(path: Path, body: list[tuple[int, list[str]]], shape: tuple[int, int]
             continue
         found.add(row, column, value, number)
     return found
+
+
+def _check_diagonal(path: Path, found: _Found) -> None:
+    for row, column, value, line in zip(*found, strict=True):
+        if row == column and value:
+            raise refused(
+                path, f"line {line} has {value:g} on the diagonal, and a skew-symmetric matrix has 0: write general"
+            )
 
 
 def _mirror(found: _Found, sign: float) -> None:

@@ -32,10 +32,10 @@ def read(path: Path, data: bytes, reading: Reading, n_modes: int | None) -> Gath
     if reading.layout == "list" or (reading.layout == "auto" and _is_list(shape, values, n_modes)):
         return _list(path, shape, values, reading)
     if not 2 <= len(shape) <= _MOST_MODES or (n_modes is not None and len(shape) != n_modes):
-        wanted = "a matrix" if n_modes == 2 else f"{n_modes} modes" if n_modes else "two to eight modes"
+        wanted = "a matrix is" if n_modes == 2 else f"{n_modes} modes are" if n_modes else "two to eight modes are"
         raise refused(
             path,
-            f"has an array of shape {npy.shown(shape)}, and {wanted} are wanted: save one of these, or a list "
+            f"has an array of shape {npy.shown(shape)}, and {wanted} wanted: save one, or a list "
             "with problem.layout = list",
         )
     if max(shape) > MAX_DIMENSION:
@@ -59,16 +59,22 @@ def read(path: Path, data: bytes, reading: Reading, n_modes: int | None) -> Gath
 
 def _is_list(shape: tuple[int, ...], values: Sequence[float], n_modes: int | None) -> bool:
     """Whether rows are whole indices and a value, no entry twice: so narrow a matrix of such numbers is unlikely."""
-    if len(shape) != 2 or shape[1] < 3 or (n_modes is not None and shape[1] != n_modes + 1):
+    if len(shape) != 2 or shape[1] < 3:
         return False
     n_columns = shape[1]
-    if n_modes is None and n_columns > 5:
+    n_indices = n_columns - 1 if n_modes is None else n_modes
+    if n_indices != n_columns - 1 - _has_times(values, n_columns) or (n_modes is None and n_columns > 5):
         return False
-    indices = [values[mode::n_columns] for mode in range(n_columns - 1)]
+    indices = [values[mode::n_columns] for mode in range(n_indices)]
     if not all(value >= 0 and value.is_integer() for column in indices for value in column):
         return False
     rows = list(zip(*indices, strict=True))
     return len(rows) > n_columns and len(set(rows)) == len(rows)
+
+
+def _has_times(values: Sequence[float], n_columns: int) -> bool:
+    """Whether the last of four columns or more is seconds since 1970, later than 1973: of entries, and no value."""
+    return n_columns > 3 and all(1e8 <= value < 1e10 for value in values[n_columns - 1 :: n_columns])
 
 
 def _list(path: Path, shape: tuple[int, ...], values: Sequence[float], reading: Reading) -> Gathered:
@@ -79,7 +85,8 @@ def _list(path: Path, shape: tuple[int, ...], values: Sequence[float], reading: 
             "columns or more, or set problem.layout to table",
         )
     n_columns = shape[1]
-    wanted = list(range(n_columns)) if reading.columns is None else [int(one) - 1 for one in _places(path, reading)]
+    n = n_columns - _has_times(values, n_columns)
+    wanted = list(range(n)) if reading.columns is None else [int(one) - 1 for one in _places(path, reading)]
     if max(wanted) >= n_columns or min(wanted) < 0 or len(wanted) < 3:
         raise refused(path, f"has {n_columns} columns (problem.columns): give places from 1 to {n_columns}")
     codes: list[array[int]] = []
@@ -98,6 +105,7 @@ def _list(path: Path, shape: tuple[int, ...], values: Sequence[float], reading: 
         ids=ids,
         codes=codes,
         values=array("d", itertools.islice(values, wanted[-1], None, n_columns)),
+        remarks=[f"column {n_columns} has times, and is passed over (problem.columns)"] if n < n_columns else [],
     )
 
 

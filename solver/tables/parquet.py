@@ -32,6 +32,14 @@ def read(path: Path, data: bytes, reading: Reading, n_modes: int | None) -> Gath
         n = n_modes or len(names) - 1
         picked = Chosen(modes=list(range(n)), value=n) if n < len(names) else None
     listed = ", ".join(names[:8])
+    if picked is None and reading.columns is not None:
+        columns = {str(place) for place in range(1, len(names) + 1)} | set(names)
+        missing = next((f"no column {one}" for one in reading.columns if str(one) not in columns), "")
+        raise refused(
+            path,
+            f"has {missing or 'the columns ' + listed} (problem.columns): give three or more of its columns, each "
+            f"once, the value's last{', of ' + listed if missing else ''}",
+        )
     if picked is None:
         raise refused(path, f"has the columns {listed}: choose ids and value with problem.columns, the value's last")
     codes: list[array[int]] = []
@@ -40,9 +48,9 @@ def read(path: Path, data: bytes, reading: Reading, n_modes: int | None) -> Gath
         known: dict[str | int, int] = {}
         codes.append(array("q"))
         for row, value in enumerate(table.column(place).to_pylist()):
-            if value is None:
+            if value is None or value != value:
                 raise refused(path, f"row {row + 1} has no {names[place]}: fill it in")
-            name = value if isinstance(value, int) else str(value)
+            name = value if isinstance(value, int) else _text(value)
             codes[-1].append(known.setdefault(name, len(known)))
         ids.append(list(known))
     try:
@@ -65,3 +73,8 @@ def read(path: Path, data: bytes, reading: Reading, n_modes: int | None) -> Gath
         values=values,
         remarks=remarks,
     )
+
+
+def _text(value: object) -> str:
+    """An id in letters; what Spark writes has bytes for them."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

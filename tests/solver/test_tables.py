@@ -108,6 +108,9 @@ FORMATS: dict[str, str | bytes] = {
     + "".join(f"{i}," + ",".join("" if v != v else str(v) for v in row) + "\n" for i, row in enumerate(wanted())),
     "a matrix with separators at the ends": ",A,B,C,D,E,\n"
     + "".join(f"r{i}," + "".join(f"{'' if v != v else v}," for v in row) + "\n" for i, row in enumerate(wanted())),
+    "Matrix Market in small letters, after a mark": "\ufeff\n%%matrixmarket matrix coordinate real general\n"
+    + f"7 5 {len(entries())}\n"
+    + lines(lambda i, j, v: f"{i + 1} {j + 1} {v}"),
     "comments": lines(lambda i, j, v: f"{i} {j} {v}", "# who what how much\n% and more of it\n"),
     "a separator at the end": lines(lambda i, j, v: f"{i},{j},{v},"),
     "gz": gzip.compress(lines(lambda i, j, v: f"{i},{j},{v}").encode()),
@@ -215,6 +218,20 @@ def test_npy_is_a_matrix_with_nan_where_nothing_is_given_or_a_list(tmp_path: Pat
     np.testing.assert_array_equal(as_matrix(read(path)), wanted())
 
 
+def test_an_array_with_times_is_a_list(tmp_path: Path) -> None:
+    """np.loadtxt of ratings with times: four columns, of which none is a film."""
+    array = np.array([(i, j, v, 881_250_949 + i) for i, j, v in entries()])
+    (tmp_path / "r.npy").write_bytes(packed("npy", array))
+    np.testing.assert_array_equal(as_matrix(read(tmp_path / "r.npy")), wanted())
+
+
+def test_a_sparse_matrix_of_scipy_is_called_so(tmp_path: Path) -> None:
+    """An archive of arrays that are no entries each; what writes them otherwise is named."""
+    np.savez(tmp_path / "s.npz", data=[1.0], row=[0], col=[0], shape=[1, 1], format=np.array(b"coo"))
+    with pytest.raises(BadSetting, match=r"sparse matrix of SciPy: write it with scipy\.io\.mmwrite"):
+        read(tmp_path / "s.npz")
+
+
 def test_a_whole_matrix_as_text_keeps_the_names_of_rows_and_columns(tmp_path: Path) -> None:
     """A sheet with viewers down and films across, empty where nobody has seen one."""
     films = ["Alien", "Brazil", "Casablanca", "Diva", "Emma"]
@@ -258,6 +275,15 @@ def test_parquet_is_read_where_pyarrow_is_and_refused_with_its_name_where_not(tm
     table = read(path)
     np.testing.assert_array_equal(as_matrix(table), wanted())
     assert (table.names, table.value_name) == (["user", "film"], "stars")
+    with pytest.raises(BadSetting, match=r"has no column movie \(problem\.columns\)"):
+        read(path, columns=("user", "movie", "stars"))
+    bytes_and_index = {"__index_level_0__": names["when"], "who": [b"u%d" % one for one in i], "what": j, "score": v}
+    pyarrow.parquet.write_table(pyarrow.table(bytes_and_index), path)
+    np.testing.assert_array_equal(as_matrix(read(path)), wanted())
+    assert read(path).ids[0][0] == "u0"
+    pyarrow.parquet.write_table(pyarrow.table({"user": [1.0, float("nan")], "film": [1, 2], "stars": [1, 2]}), path)
+    with pytest.raises(BadSetting, match="row 2 has no user"):
+        read(path)
 
 
 def test_a_zip_of_one_file_is_read_and_of_several_names_the_likely_one(tmp_path: Path) -> None:
@@ -360,6 +386,10 @@ REFUSED += [
     ("user,item,rating\n1,11,5\nnan,12,3\n", "line 3 has no user id but nan: fill it in or remove it"),
     ("user,item,rating\n1,11,5\n1,12,NA\n", "remove the line, or choose problem.columns"),
     ("1,11,881250949,5\n2,11,881250950,3\n", "column 3 would be the value and looks like times, as 881250950"),
+    ("%%MatrixMarket matrix coordinate real symmetric\n2 5 1\n1 5 3\n", "says that it is symmetric and has 2 × 5"),
+    ("%%MatrixMarket matrix coordinate real skew-symmetric\n2 2 1\n1 1 3\n", "line 3 has 3 on the diagonal"),
+    (bytes(257) + b"ustar" + bytes(250), "is a tar archive"),
+    (b"\x80\x05\x95", "is a Python pickle"),
 ]
 
 
