@@ -341,7 +341,7 @@ def _list(path: Path, understood: _Understood, reading: Reading, n_modes: int | 
         picked = chosen(header if names_columns and reading.header != "no" else [""] * n_cells, asked, n_modes)
         if picked is None:
             listed = ", ".join(cell.strip() for cell in header[:8]) + (", …" if len(header) > 8 else "")
-            known = [cell.strip() for cell in header]
+            known = [cell.strip() for cell in header] if names_columns else []
             missing = [one for one in asked if str(one) not in known and not 0 < _place(one) <= n_cells]
             if not missing:
                 raise refused(
@@ -369,7 +369,7 @@ def _list(path: Path, understood: _Understood, reading: Reading, n_modes: int | 
             "problem.columns",
         )
     has_header = shift == 1 or _has_header(understood, needed, reading, named=names_columns)
-    if asked is None and named is None and n_cells > len(needed) and _are_times(understood.sample, picked.value):
+    if asked is None and named is None and n_cells > 3 and _are_times(understood.sample, picked.value):
         shown = understood.sample[-1][picked.value]
         raise refused(
             path,
