@@ -48,6 +48,15 @@ class LaneStanding(msgspec.Struct, frozen=True, kw_only=True):
         return self.end.error > self.best.error
 
 
+def chosen_by(lane: LaneHistory) -> float | None:
+    """What lanes are chosen by, the least first: the least validation error, else held-out error; None without."""
+    for name in ("validation_error", "held_out_error"):
+        known = [value for value in lane.columns.get(name, ()) if math.isfinite(value)]
+        if known:
+            return min(known)
+    return None
+
+
 def of_lane(lane: LaneHistory) -> LaneStanding | None:
     """How a lane stands; None without held-out entries or frames."""
     errors, rmse = lane.columns.get("held_out_error"), lane.columns.get("held_out_rmse")
@@ -118,17 +127,24 @@ def _advice(history: History, lanes: list[tuple[LaneHistory, LaneStanding]], lab
             f"{who} ended worse than predicting the mean: what was fitted last is noise, so {cure}take the best on the "
             "way"
         )
-    lane, standing = min(lanes, key=lambda one: one[1].best.error)
+    # As predictions choose it: by validation entries where there are any, lest the choice flatter itself.
+    lane, standing = min(lanes, key=lambda one: (_or_inf(chosen_by(one[0])), one[1].best.error))
     baselines = of_baselines(history.baselines.get(lane.problem, {}))
     name = min(baselines, key=lambda one: baselines[one].error, default=None)
     if name is not None and baselines[name].error <= standing.best.error:
-        sentences.append(f"use {BASELINES[name]} ({shown(baselines[name].error)}), which no lane beats")
+        beaten = any(one.best.error < baselines[name].error for _, one in lanes)
+        whom = f"{label(lane)}, of the least validation error, does not beat" if beaten else "no lane beats"
+        sentences.append(f"use {BASELINES[name]} ({shown(baselines[name].error)}), which {whom}")
     else:
         named = f"{label(lane)} at " if len(lanes) > 1 else ""
         sentences.append(
             f"use {named}step {standing.best.step} ({shown(standing.best.error)}), as `implicit-tui predict` does"
         )
     return "; ".join(sentences)
+
+
+def _or_inf(error: float | None) -> float:
+    return math.inf if error is None else error
 
 
 def _constant(history: History, lane: LaneHistory) -> float:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from solver import npz, truth
+from solver import held_out, npz, truth
 from solver.history import History, LaneHistory
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
@@ -114,10 +114,9 @@ def _lane(history: History, index: int | None) -> LaneHistory:
 
 def _error(lane: LaneHistory) -> float:
     """What lanes are chosen by, the least first: the last training loss where nothing was held out."""
-    for name in ("validation_error", "held_out_error"):
-        known = [value for value in lane.columns.get(name, ()) if math.isfinite(value)]
-        if known:
-            return min(known)
+    chosen = held_out.chosen_by(lane)
+    if chosen is not None:
+        return chosen
     column = lane.columns["train_loss"]
     return column[-1] if column else math.inf
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solver import biases, data_files, runs, settings, truth
+from solver import biases, data_files, held_out, predictions, runs, settings, truth
+from solver.history import History, LaneHistory
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
-from solver.records import Baseline
+from solver.records import Baseline, LaneSchema
 from solver.rundir import Order, PresetInfo, RunDirectory
 from solver.spec import MatrixCompletion
 from tests.solver.resuming import StoppingEar
@@ -178,3 +179,21 @@ def test_names_and_centre_are_there_for_who_shows_the_run(tmp_path: Path) -> Non
     row, column, value = document["problem"]["held_out"][0]
     assert found.held_out[row * COLUMNS + column] == value
     assert {record.name for record in records(run) if isinstance(record, Baseline)} >= {"constant", "linear"}
+
+
+def test_what_to_use_is_the_lane_that_predictions_are_made_of() -> None:
+    """Validation entries choose among lanes, and held-out ones judge: their least would flatter the lane it chose."""
+    history = History()
+    series = ["step", "elapsed_s", "train_loss", "held_out_error", "held_out_rmse", "validation_error"]
+    for index, (held, chosen) in enumerate([((0.30, 0.20), (0.4, 0.1)), ((0.15, 0.18), (0.3, 0.2))]):
+        lane = LaneHistory(LaneSchema(index=index, parameters={"model.depth": 2 + index}, series=series, problem=0))
+        columns = {"step": (0.0, 7.0), "held_out_error": held, "held_out_rmse": held, "validation_error": chosen}
+        for name, values in columns.items():
+            lane.columns[name].extend(values)
+        history.lanes.append(lane)
+    told = held_out.lines(history, lambda lane: f"lane {lane.index}", str)
+    assert told[-1] == "use lane 0 at step 7 (0.2), as `implicit-tui predict` does"
+    assert predictions._lane(history, None).index == 0
+    history.baselines[0] = {"linear": {"held_out_error": 0.19, "held_out_rmse": 0.5}}
+    told = held_out.lines(history, lambda lane: f"lane {lane.index}", str)
+    assert told[-1] == "use rows and columns (0.19), which lane 0, of the least validation error, does not beat"
