@@ -112,6 +112,21 @@ def _literal_order(struct: type, name: str) -> list[str]:
     return [str(value) for value in typing.get_args(annotation)]
 
 
+NOTHING = "none"
+"""What a person types for a field that is to be left out, where a preset has set it."""
+
+
+def may_be_nothing(raw: Mapping[str, Any], field: str) -> bool:
+    """Whether a field may be left out; not where it is a word or a path, which may be called none."""
+    part, _, name = field.partition(".")
+    kind = _types(part_type(raw, part) if name else s.RunSpec).get(name or part)
+    if not isinstance(kind, msgspec.inspect.UnionType):
+        return False
+    words = (msgspec.inspect.StrType, msgspec.inspect.LiteralType)
+    kinds = [type(one) for one in kind.types]
+    return msgspec.inspect.NoneType in kinds and not any(issubclass(one, words) for one in kinds)
+
+
 def limits(raw: Mapping[str, Any], field: str) -> str:
     """What a field may be, as in *a whole number from 1 to 32*; nothing for words and for lists of lists."""
     part, _, name = field.partition(".")

@@ -75,7 +75,9 @@ def _with_first_values(raw: Mapping[str, Any]) -> Raw:
         # What only another swept kind has is no field of this part.
         is_own = name != "kind" and field in known
         if name and is_own and isinstance(inner, Mapping) and isinstance(values, list) and values:
-            result[part] = dict(inner) | {name: values[0]}
+            # A part that is left to its defaults has a kind too.
+            kind = {"kind": fields.kind(raw, part)} if part in KINDS else {}
+            result[part] = kind | dict(inner) | {name: values[0]}
     return result
 
 
@@ -144,17 +146,19 @@ def apply(
 ) -> Raw:
     """``raw`` with each (field, value) set and each (field, values) swept; kinds apply before fields.
 
-    Setting a kind starts that part from its defaults and drops sweeps over it. Setting a swept field leaves a
-    one-value sweep. Raises BadSetting for a field that does not exist.
+    The word none leaves out what may be left out. Setting a kind starts that part from its defaults and drops sweeps
+    over it. Setting a swept field leaves a one-value sweep. Raises BadSetting for a field that does not exist.
     """
     result: Raw = msgspec.to_builtins(dict(raw))
     if not isinstance(result.get("sweep", {}), dict):
         raise BadSetting('sweep must be a table of lists, as in { "model.depth" = [2, 3] }', "sweep")
-    given = {field for field, value in settings if value is not None}
+    given = {field for field, value in settings if value not in (None, fields.NOTHING)}
     for one, other in itertools.combinations([field for field in REPLACES if field in given], 2):
         if one in REPLACES[other] and other in REPLACES[one]:
             raise BadSetting(f"{one} and {other} are both set: keep one of the two", other)
     for field, value in sorted(settings, key=lambda item: _kinds_first(item[0])):
+        if value == fields.NOTHING and fields.may_be_nothing(result, field):
+            value = None
         sweep = result.get("sweep", {})
         if field == "sweep" and not isinstance(value, dict):
             raise BadSetting("sweep must be a table of lists: use --sweep KEY=V1,V2 for each field", "sweep")

@@ -122,12 +122,12 @@ class RunSpec(Settings, frozen=True):
         if not isinstance(problem, Completion) or problem.file is None:
             raise ValueError(
                 f"stop.patience {self.stop.patience} waits for a better validation error, and no entries of a file are "
-                "held out: set problem.file and problem.test_fraction, or leave patience out"
+                "held out: set problem.file and problem.test_fraction, or stop.patience to none"
             )
         if not problem.test_fraction:
             raise ValueError(
                 f"stop.patience {self.stop.patience} waits for a better validation error, and "
-                "problem.test_fraction is 0: set it to 0.1, say"
+                "problem.test_fraction is 0: set it to 0.1, say, or stop.patience to none"
             )
         if problem.validation_fraction == 0.0:
             raise ValueError(

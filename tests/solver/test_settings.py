@@ -235,6 +235,23 @@ def test_what_is_no_assignment_is_refused() -> None:
         settings.parse_assignment("model.depth")
 
 
+def test_none_leaves_out_what_a_preset_has_set() -> None:
+    """Else there is no way back; words and paths may be called none, as problem.centre is."""
+    raw = {"stop": {"patience": 9, "max_steps": 5}, "problem": {"kind": "matrix-completion", "file": "x.csv"}}
+    changed = settings.apply(raw, [("stop.patience", "none"), ("problem.centre", "none"), ("problem.file", "none")])
+    assert (changed["stop"]["patience"], changed["stop"]["max_steps"]) == (None, 5)
+    assert (changed["problem"]["centre"], changed["problem"]["file"]) == ("none", "none")
+    with pytest.raises(BadSetting, match=r"stop\.max_steps must be .*, not none"):
+        settings.decode(settings.apply({}, [("stop.max_steps", "none")]))
+
+
+def test_a_swept_part_that_is_left_to_its_defaults_hides_no_other_refusal() -> None:
+    """A wrong setting is named, not the kind of a model that nobody wrote."""
+    raw = {"sweep": {"model.depth": [2, 3]}, "stop": {"patience": 0}}
+    with pytest.raises(BadSetting, match=r"stop\.patience must be a whole number of at least 1, not 0"):
+        settings.decode(raw)
+
+
 OF_OTHER_KINDS: list[tuple[dict[str, Any], str, str]] = [
     ({"problem.kind": "tensor-completion", "problem.shape": [5, 5]}, "problem.shape", "a list of 3 to 8 sizes, not 2"),
     ({"problem.kind": "tensor-completion", "problem.rank": 1001}, "problem.rank", "at most 1000"),

@@ -44,6 +44,10 @@ def test_a_file_is_run_by_its_path_and_says_what_must_be_beaten_and_what_to_use(
     assert "rows and columns" in ran.stderr
     assert all(any(line.startswith(f"{depth}: best ") for line in told) for depth in ("depth 2", "depth 3"))
     assert told[-1].split("; ")[-1].startswith("use ")
+    if "as `implicit-tui predict` does" in told[-1]:
+        predicted = call("predict", "latest", "--out", "p.csv", cwd=tmp_path).stderr
+        step = predicted.split("predictions of step ")[1].split(",")[0]
+        assert f" step {step} " in told[-1], "both take the lane of the least validation error"
     document = json.loads((tmp_path / "run.json").read_text())
     assert document["spec"]["problem"]["shape"] == [30, 24]
     assert document["spec"]["problem"]["validation_fraction"] == 0.1
@@ -108,6 +112,25 @@ def test_data_says_what_is_in_a_file_and_which_command_runs_it(tmp_path: Path) -
     assert [line.split()[0] for line in said.stdout.splitlines() if "█" in line] == ["1", "2", "3", "4", "5"]
     dry = call("run", packed.name, "--dry-run", cwd=tmp_path)
     assert (dry.returncode, "lanes: 2" in dry.stdout) == (0, True)
+
+
+def test_what_a_file_is_run_with_can_be_shown_edited_and_run(tmp_path: Path) -> None:
+    """As that of a preset: its settings, and not a page of entries, or bytes that a terminal obeys."""
+    archive(tmp_path / "ratings.dat")
+    shown = call("show", "ratings.dat", cwd=tmp_path).stdout
+    assert "::" not in shown
+    (tmp_path / "mine.toml").write_text(shown.replace("patience = 100", "patience = 7"))
+    dry = call("run", "mine.toml", "--dry-run", "--set", "stop.max_steps=9", cwd=tmp_path)
+    assert (dry.returncode, "lanes: 2" in dry.stdout) == (0, True), dry.stderr
+
+
+def test_a_refusal_of_a_file_names_the_setting_and_none_leaves_one_out(tmp_path: Path) -> None:
+    """A file's depths are swept and its model is not written down; all of its entries may be fitted."""
+    archive(tmp_path / "ratings.dat")
+    everything = ["--dry-run", "--set", "problem.test_fraction=0"]
+    refused = call("run", "ratings.dat", *everything, cwd=tmp_path)
+    assert (refused.returncode, "or stop.patience to none" in refused.stderr) == (2, True)
+    assert call("run", "ratings.dat", *everything, "--set", "stop.patience=none", cwd=tmp_path).returncode == 0
 
 
 def test_data_refuses_what_it_cannot_read_and_takes_settings(tmp_path: Path) -> None:

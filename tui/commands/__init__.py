@@ -50,7 +50,7 @@ def _dispatch(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="implicit-tui",
         description="Watch gradient descent choose low rank. Without a command: the app.",
-        epilog="implicit-tui [PRESET|RUN|FILE.toml] opens the app on it.",
+        epilog="implicit-tui [PRESET|RUN|FILE] opens the app on it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"implicit-tui {VERSION}")

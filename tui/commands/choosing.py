@@ -14,7 +14,7 @@ from tui import config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("preset", metavar="PRESET|FILE.toml")
+    parser.add_argument("preset", metavar="PRESET|FILE")
     parser.add_argument(
         "--set",
         dest="settings",
