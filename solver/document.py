@@ -64,7 +64,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     final: dict[str, Any]
     """Last values, the end matrix or tensor up to 10,000 entries, and what was measured of the final state alone.
 
-    Of a problem from a file with held-out entries also ``best_step``, the errors there, and ``best_end_matrix``: of the
+    Of a problem from a file with held-out entries also ``best_step``, the errors there, and ``best_end_matrix`` (or
+    ``best_end_tensor``): of the
     recorded state with the least validation error, or the least held-out error where nothing was set aside to choose.
 
     ``predicted_jump_times`` are the flow times at which the greedy solutions foretell each rank to rise.

@@ -140,6 +140,8 @@ def table(found: Predictor, rows: Sequence[int] | None, top: int | None, *, give
     With ``given`` those of the file as well, with its value in a further column (held-out ones are given too).
     """
     known = found.truth.observed | found.truth.held_out
+    if len(found.truth.shape) > 2 and not (rows is None and top is None):
+        raise BadSetting("this lane trained a tensor, which has no rows: leave --rows and --top out")
     names = [found.truth.mode_name(mode) for mode in range(len(found.truth.shape))]
     yield [*names, found.truth.value_name or "value"][: len(names)] + ["predicted"] + (["given"] if given else [])
     if len(found.truth.shape) > 2:

@@ -12,6 +12,7 @@ from solver import biases, data_files, held_out, predictions, runs, settings, tr
 from solver.history import History, LaneHistory
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
 from solver.records import Baseline, LaneSchema
+from solver.refusal import BadSetting
 from solver.rundir import Order, PresetInfo, RunDirectory
 from solver.spec import MatrixCompletion
 from tests.solver.resuming import StoppingEar
@@ -106,6 +107,12 @@ def made(path: Path, changes: dict[str, Any] | None = None, **problem: Any) -> R
     return runs.create(Order(spec=spec, preset=PresetInfo(name="small"), created="2026-01-01"))
 
 
+def history_of(run: RunDirectory) -> History:
+    history = History()
+    history.apply(records(run))
+    return history
+
+
 def in_unit(document: dict[str, Any], matrix: Any) -> np.ndarray[Any, Any]:
     """Predictions of an exported end matrix."""
     centre = document["problem"]["centre"]
@@ -164,6 +171,49 @@ def test_a_run_taken_up_keeps_its_best_state(tmp_path: Path) -> None:
     assert (
         exported(cut)["lanes"][0]["final"]["best_end_matrix"] == exported(whole)["lanes"][0]["final"]["best_end_matrix"]
     )
+
+
+@pytest.mark.parametrize("width", [2, 8])
+def test_a_symmetric_file_is_held_out_in_pairs_and_predicted_from(tmp_path: Path, width: int) -> None:
+    """UUᵀ has an entry and its mirror image at once: one that is trained on would tell the other."""
+    factor = np.random.default_rng(2).standard_normal((12, 2))
+    lines = [f"{i},{j},{factor[i] @ factor[j]:.4f}" for i in range(12) for j in range(12) if (i * j) % 5 != 1]
+    (tmp_path / "s.csv").write_text("\n".join(lines))
+    changes = {"model.kind": "symmetric-matrix-factorization", "model.width": width, "stop.max_steps": 40}
+    run = made(tmp_path / "s.csv", changes, validation_fraction=0.2)
+    trained(run)
+    document = exported(run)
+    for part in ("held_out", "validation", "observed"):
+        places = {(row, column) for row, column, _ in document["problem"][part]}
+        assert places == {(column, row) for row, column in places}, part
+    final, history = document["lanes"][0]["final"], history_of(run)
+    states: list[tuple[predictions.State, str]] = [("best", "best_end_matrix"), ("end", "end_matrix")]
+    for state, name in states:
+        found = predictions.predictor(run, history, None, state)
+        np.testing.assert_allclose([found.row(row) for row in range(12)], in_unit(document, final[name]), atol=1e-9)
+
+
+def test_the_best_state_of_a_tensor_is_exported_too(tmp_path: Path) -> None:
+    """Its errors come out of it again, and what is asked of rows is refused where there are none."""
+    vectors = np.random.default_rng(4).standard_normal((3, 5))
+    tensor = np.einsum("i,j,k->ijk", *vectors) + 0.1 * np.random.default_rng(5).standard_normal((5, 5, 5))
+    (tmp_path / "t.csv").write_text("\n".join(f"{i},{j},{k},{value}" for (i, j, k), value in np.ndenumerate(tensor)))
+    raw = {
+        "problem": {"kind": "tensor-completion", "file": "t.csv", "test_fraction": 0.2},
+        "model": {"kind": "cp", "components": 2},
+        "stop": {"max_steps": 30},
+    }
+    spec = data_files.settle(settings.decode(raw), tmp_path)
+    run = runs.create(Order(spec=spec, preset=PresetInfo(name="small"), created="2026-01-01"))
+    trained(run)
+    document = exported(run)
+    final = document["lanes"][0]["final"]
+    best = np.array(final["best_end_tensor"]).reshape(5, 5, 5) + document["problem"]["centre"]["mean"]
+    squared = [(best[i, j, k] - value) ** 2 for i, j, k, value in document["problem"]["held_out"]]
+    assert np.sqrt(np.mean(squared)) == pytest.approx(final["best_held_out_rmse"], rel=1e-9)
+    found = predictions.predictor(run, history_of(run), None, None)
+    with pytest.raises(BadSetting, match="which has no rows: leave --rows and --top out"):
+        list(predictions.table(found, None, 1, given=False))
 
 
 def test_names_and_centre_are_there_for_who_shows_the_run(tmp_path: Path) -> None:

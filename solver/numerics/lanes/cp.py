@@ -125,6 +125,12 @@ class CPLane(LaneRun[ObservedProblem, CP]):
             return {}
         return {f"mode.{mode}": factor for mode, factor in enumerate(self._metrics.factors_of(parameters))}
 
+    def best_pictures(self) -> list[Snapshot | Picture]:
+        if self.best.parameters is None:
+            return []
+        end_tensor = self._metrics.end_tensor(self.best.parameters)
+        return [*self.snapshot("best_end_tensor", end_tensor, self.problem.shape, self.best.step)]
+
     def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
         exact = self.snapshot("end_tensor", self._metrics.end_tensor(parameters), self.problem.shape, step)
         return [*self._pictures(parameters, step), *exact]

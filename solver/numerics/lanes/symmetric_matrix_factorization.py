@@ -62,6 +62,22 @@ class SymmetricMatrixFactorizationLane(LaneRun[ObservedProblem, SymmetricMatrixF
         shown = self._metrics.pictured(parameters, with_end_matrix=self.is_small(self.problem.shape))
         return [one for name, values in shown.items() for one in self.picture(name, values, tuple(values.shape), step)]
 
+    def solution(self, parameters: Tensor) -> dict[str, Tensor]:
+        """U and Uᵀ, where they are smaller than the end matrix."""
+        if self.problem.given is None:
+            return {}
+        size = self.problem.shape[0]
+        if 2 * self.width >= size:
+            return {"end_matrix": self._metrics.end_matrix(parameters)}
+        factor = parameters.view(size, self.width).double()
+        return {"left": factor, "right": factor.mT.contiguous()}
+
+    def best_pictures(self) -> list[Snapshot | Picture]:
+        if self.best.parameters is None or not self.is_small(self.problem.shape):
+            return []
+        end_matrix = self._metrics.end_matrix(self.best.parameters)
+        return [*self.snapshot("best_end_matrix", end_matrix, self.problem.shape, self.best.step)]
+
     def last_pictures(self, parameters: Tensor, step: int) -> list[Snapshot | Picture]:
         pictures: list[Snapshot | Picture] = [*self._pictures(parameters, step)]
         if self.is_small(self.problem.shape):

@@ -267,6 +267,12 @@ def _from_file(spec: Completion, seed: int) -> ObservedProblem:
     values = np.array(found.values, dtype=np.float64)
     order = stream(seed, "observed entries").permutation(len(values))
     n_test, n_validation = data_files.held_out(len(values), spec)
+    mirrored = _mirrored(indices, values, found.shape)
+    if mirrored is not None:
+        # Else the entry across the diagonal would tell what is held out.
+        order = _in_pairs(order, mirrored)
+        n_test = _after_pair(order, mirrored, n_test)
+        n_validation = _after_pair(order, mirrored, n_test + n_validation) - n_test
     test, validation = np.sort(order[:n_test]), np.sort(order[n_test : n_test + n_validation])
     train = np.sort(order[n_test + n_validation :])
     given = Given(
@@ -282,6 +288,31 @@ def _from_file(spec: Completion, seed: int) -> ObservedProblem:
         value_name=found.value_name,
     )
     return _of_given(spec, found.shape, given)
+
+
+def _mirrored(indices: Indices, values: Array, shape: tuple[int, ...]) -> Indices | None:
+    """The place of each entry's mirror image in a symmetric matrix; None where one has none, or another value."""
+    if len(shape) != 2 or shape[0] != shape[1]:
+        return None
+    rows, columns = indices.T
+    flat, mirror = rows * shape[1] + columns, columns * shape[1] + rows
+    by_place = np.argsort(flat)
+    found = np.minimum(np.searchsorted(flat[by_place], mirror), len(flat) - 1)
+    partner: Indices = by_place[found]
+    is_symmetric = np.array_equal(flat[partner], mirror) and np.array_equal(values[partner], values)
+    return partner if is_symmetric and bool((rows != columns).any()) else None
+
+
+def _in_pairs(order: Indices, mirrored: Indices) -> Indices:
+    """``order`` with each entry followed by its mirror image."""
+    pairs = np.stack([order, mirrored[order]], axis=1).reshape(-1)
+    first = np.sort(np.unique(pairs, return_index=True)[1])
+    return pairs[first]
+
+
+def _after_pair(order: Indices, mirrored: Indices, count: int) -> int:
+    """``count``, or one more where it would part an entry from its mirror image."""
+    return count + int(0 < count < len(order) and mirrored[order[count - 1]] == order[count] != order[count - 1])
 
 
 def _of_given(spec: Completion, shape: tuple[int, ...], given: Given) -> ObservedProblem:
