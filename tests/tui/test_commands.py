@@ -182,7 +182,7 @@ BAD = [
     (["export", "latest"], "there are no runs"),
     (["stop", "zzz"], "there are no runs"),
     (["attach"], "there are no runs"),
-    (["nonsense"], "is no command, preset, run or TOML file"),
+    (["nonsense"], "is no command, preset, run or file"),
     ([], "the app needs a terminal"),
     (["mf-depth"], "the app needs a terminal"),
 ]

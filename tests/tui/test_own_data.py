@@ -124,6 +124,13 @@ def test_what_a_file_is_run_with_can_be_shown_edited_and_run(tmp_path: Path) -> 
     assert (dry.returncode, "lanes: 2" in dry.stdout) == (0, True), dry.stderr
 
 
+def test_the_app_is_opened_on_a_file_by_its_path(tmp_path: Path) -> None:
+    """As a run is; without a terminal it gets as far as asking for one, and a file that is not there does not."""
+    archive(tmp_path / "ratings.dat")
+    assert "the app needs a terminal" in call("ratings.dat", cwd=tmp_path).stderr
+    assert "is no command, preset, run or file" in call("absent.dat", cwd=tmp_path).stderr
+
+
 def test_a_refusal_of_a_file_names_the_setting_and_none_leaves_one_out(tmp_path: Path) -> None:
     """A file's depths are swept and its model is not written down; all of its entries may be fitted."""
     archive(tmp_path / "ratings.dat")

@@ -9,6 +9,7 @@ import sys
 import presets
 from presets import Preset
 from solver import runs
+from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui import terminal
@@ -24,8 +25,10 @@ def main(target: str | None) -> int:
     try:
         return open_on(run=runs.find(target))
     except runs.NoSuchRun:
+        if typed(target, "the file").exists():
+            return open_on(preset=presets.load(target))
         raise BadSetting(
-            f"{target!r} is no command, preset, run or TOML file: `implicit-tui --help` lists the commands, "
+            f"{target!r} is no command, preset, run or file: `implicit-tui --help` lists the commands, "
             "`implicit-tui presets` the presets"
         ) from None
 
