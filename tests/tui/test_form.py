@@ -72,6 +72,16 @@ async def test_the_size_is_found_and_escape_changes_nothing() -> None:
         assert pilot.app.screen.focused is pilot.app.screen.query_one("#size")
 
 
+async def test_a_form_that_is_left_at_once_has_nothing_to_settle() -> None:
+    """The wait for the first picture may end after the run has begun, without widgets: it took the app along."""
+    async with form_of() as pilot:
+        left = pilot.app.screen
+        assert isinstance(left, SettingsScreen)
+        pilot.app.pop_screen()
+        await until(pilot, lambda: not left.query("#explained"))
+        left._settle()
+
+
 def title(pilot: Pilot[None]) -> str:
     return text_of(pilot).splitlines()[0]
 

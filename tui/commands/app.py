@@ -23,14 +23,17 @@ def main(target: str | None) -> int:
     if target in presets.names() or target.endswith(".toml"):
         return open_on(preset=presets.load(target))
     try:
-        return open_on(run=runs.find(target))
+        run = runs.find(target)
     except runs.NoSuchRun:
-        if typed(target, "the file").exists():
-            return open_on(preset=presets.load(target))
-        raise BadSetting(
-            f"{target!r} is no command, preset, run or file: `implicit-tui --help` lists the commands, "
-            "`implicit-tui presets` the presets"
-        ) from None
+        run = None
+    if run is not None:
+        return open_on(run=run)
+    if typed(target, "the file").exists():
+        return open_on(preset=presets.load(target))
+    raise BadSetting(
+        f"{target!r} is no command, preset, run or file: `implicit-tui --help` lists the commands, "
+        "`implicit-tui presets` the presets"
+    )
 
 
 def open_on(preset: Preset | None = None, run: RunDirectory | None = None) -> int:

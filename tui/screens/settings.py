@@ -92,6 +92,9 @@ class SettingsScreen(Screen[None]):
 
     def _settle(self) -> None:
         """What was seen before the terminal's size changed is seen after it."""
+        if not self.query("#explained"):
+            # Who runs at once leaves while this waits for its turn.
+            return
         self._explain()
         if self.focused is not None:
             self.focused.scroll_visible(animate=False)
