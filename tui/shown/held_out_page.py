@@ -9,7 +9,8 @@ from tui.shown.lines import Line, wrapped
 from tui.text import label, quantity
 from tui.watch.seen import Seen
 
-_NAME, _NUMBER = 20, 9
+# So that steps of four digits stand beside the list of quantities on 80 columns.
+_NAME, _NUMBER = 19, 8
 
 
 def has(seen: Seen) -> bool:
@@ -28,7 +29,7 @@ def lines(seen: Seen, width: int) -> list[Line]:
     history = seen.history
     unit = next((truth.value_name for truth in seen.truths if truth.value_name), "the file's unit")
     told: list[Line] = [
-        (f"{'on held-out entries':<{_NAME}}{'error':>{_NUMBER}}{'rms':>{_NUMBER}}  at step", DIM),
+        (f"{'on what is held out':<{_NAME}}{'error':>{_NUMBER}}{'rms':>{_NUMBER}} at step", DIM),
     ]
     problems = sorted({lane.problem for lane in history.lanes})
     for name, one in held_out.of_baselines(history.baselines.get(problems[0], {})).items() if problems else ():
@@ -37,10 +38,10 @@ def lines(seen: Seen, width: int) -> list[Line]:
         standing = held_out.of_lane(lane)
         if standing is None:
             continue
-        told.append((_row(label(history, lane), standing.best, f"{standing.best.step}, its best"), TEXT))
+        told.append((_row(label(history, lane), standing.best, f"{standing.best.step} best"), TEXT))
         if standing.end.step != standing.best.step:
             told.append(
-                (_row("", standing.end, f"{standing.end.step}, {'now' if lane.outcome is None else 'its end'}"), TEXT)
+                (_row("", standing.end, f"{standing.end.step} {'now' if lane.outcome is None else 'end'}"), TEXT)
             )
     advice = held_out.lines(history, lambda lane: label(history, lane), quantity)[-1:]
     told.append(("", TEXT))
@@ -59,4 +60,4 @@ def lines(seen: Seen, width: int) -> list[Line]:
 
 def _row(name: str, one: Standing, where: str) -> str:
     short = name if len(name) < _NAME else f"{name[: _NAME - 2]}…"
-    return f"{short:<{_NAME}}{quantity(one.error):>{_NUMBER}}{quantity(one.rmse):>{_NUMBER}}  {where}".rstrip()
+    return f"{short:<{_NAME}}{quantity(one.error):>{_NUMBER}}{quantity(one.rmse):>{_NUMBER}} {where}".rstrip()
