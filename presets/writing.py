@@ -15,7 +15,8 @@ from solver.fields import Raw
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_LONGEST = 40
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{_LONGEST - 1}}}")
 _PATHS = ("file", "ground_truth", "dataset")
 
 
@@ -30,6 +31,11 @@ def place(name: str) -> Path:
     if name in presets.built_in():
         raise BadSetting(f"{name} is a built-in preset, which stays: choose another name", "name")
     return presets.own_directory() / f"{name}.toml"
+
+
+def proposed(base: Preset) -> str:
+    """A name for what ``base`` was changed to; that of a file has letters which a preset's may not."""
+    return f"my-{re.sub(r'[^A-Za-z0-9_-]+', '-', base.name)}"[:_LONGEST].rstrip("-")
 
 
 def save(path: Path, base: Preset, spec: RunSpec, raw: Raw, changes: str = "") -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import presets
+from presets import writing
 from solver import runs
 from tests.tui.calling import call
 
@@ -122,6 +124,15 @@ def test_what_a_file_is_run_with_can_be_shown_edited_and_run(tmp_path: Path) -> 
     (tmp_path / "mine.toml").write_text(shown.replace("patience = 100", "patience = 7"))
     dry = call("run", "mine.toml", "--dry-run", "--set", "stop.max_steps=9", cwd=tmp_path)
     assert (dry.returncode, "lanes: 2" in dry.stdout) == (0, True), dry.stderr
+
+
+@pytest.mark.parametrize("name", ["ratings.dat", "Bewertungen ü.csv.gz", f"{'long' * 20}.csv", "…"])
+def test_a_name_that_is_proposed_for_saving_is_one(tmp_path: Path, name: str) -> None:
+    """Enter takes it: a dot, a blank or an umlaut of the file's name is none of a preset's."""
+    archive(tmp_path / name)
+    proposed = writing.proposed(presets.load(str(tmp_path / name)))
+    assert writing.place(proposed).stem == proposed
+    assert proposed.startswith("my")
 
 
 def test_the_app_is_opened_on_a_file_by_its_path(tmp_path: Path) -> None:

@@ -348,7 +348,7 @@ class SettingsScreen(Screen[None]):
             self.notify(inert(told, 400), markup=False, timeout=10)
 
         is_own = self._preset.path.parent == presets.own_directory()
-        self.app.push_screen(SaveDialog(self._preset.name if is_own else f"my-{self._preset.name}"), named)
+        self.app.push_screen(SaveDialog(self._preset.name if is_own else writing.proposed(self._preset)), named)
 
     def _changes(self) -> str:
         """What differs from the preset, in a line."""
