@@ -24,6 +24,10 @@ _TIMES |= {"createdat"}
 _INDICES = {"", "unnamed0", "index", "id", "rownames", "rownumber", "ratingid", "reviewid", "recordid", "indexlevel0"}
 
 
+# As of product_code and user_name.
+_SUFFIXES = {"code", "key", "name", "nr", "no", "number", "index", "idx"}
+
+
 class Chosen(msgspec.Struct, frozen=True):
     """Columns, counted from zero."""
 
@@ -116,7 +120,13 @@ def _known(plain: Sequence[str], words: Sequence[list[str]], places: Sequence[in
 
     As in review/userId, what stands before the last two words may be left out.
     """
-    found = [place for place in places if plain[place] in known or "".join(words[place][-2:]) in known]
+
+    def is_known(place: int) -> bool:
+        own = words[place]
+        is_told = own[-1:] != [] and own[-1] in _SUFFIXES and "".join(own[:-1]) in known
+        return plain[place] in known or "".join(own[-2:]) in known or is_told
+
+    found = [place for place in places if is_known(place)]
 
     def worth(place: int) -> int:
         return 2 if plain[place] == "title" else 0 if plain[place].endswith(("id", "isbn", "asin")) else 1

@@ -202,8 +202,8 @@ def _whole(found: Sequence[str | int]) -> list[int] | None:
             continue
         digits = name.removeprefix("-").removeprefix("+")
         body, point, rest = digits.partition(".")
-        # As of a float column: 1.0 and 2.0e+01.
-        if "e" in digits.lower():
+        # As of a float column: 1.0 and 2.0e+01; 12e4 may be part of a hash.
+        if "e" in digits.lower() and ("." in digits or "+" in digits):
             try:
                 value = float(name)
             except ValueError:

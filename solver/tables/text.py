@@ -322,6 +322,10 @@ def _has_header(understood: _Understood, needed: Sequence[int], reading: Reading
     if named or understood.has_titles:
         return True
     is_number = [_number(cell) is not None or _DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells]
+    if bool(cells) and is_number[-1] and not any(is_number[:-1]) and len(understood.sample) > 1:
+        # Words above ids that are numbers name them, although the values are called by a number, as 2014.
+        ids = [row[place] for row in understood.sample[1:] for place in needed[:-1] if place < len(row)]
+        return all(_number(cell) is not None for cell in ids)
     return bool(cells) and not any(is_number)
 
 

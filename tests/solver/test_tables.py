@@ -143,6 +143,8 @@ HEADERS = {
     "x,y,z": "{i},{j},{v}",
     "u,v,w": "{i},{j},{v}",
     "r,c,v": "{i},{j},{v}",
+    "score,product_code,customer_code": "{v},{j},{i}",
+    "user,item,2014": "{i},{j},{v}",
     "candidate,job,grade": "{i},{j},{v}",
     "id,person,thing,score": "{k},{i},{j},{v}",
 }
@@ -178,6 +180,12 @@ def test_what_windows_wrote_is_read_as_it_was_meant(tmp_path: Path) -> None:
     """Its letters between 128 and 159 are none of Latin-1."""
     (tmp_path / "w.csv").write_bytes("O’Neil,é,5\n“A”,b,4\n".encode("cp1252"))
     assert set(read(tmp_path / "w.csv").ids[0]) == {"O’Neil", "“A”"}
+
+
+def test_what_may_be_part_of_a_hash_is_a_word(tmp_path: Path) -> None:
+    """1e10 and 10000000000 are one number only as programs write it: 1.0e+10."""
+    (tmp_path / "h.csv").write_text("1e10,a,3\n10000000000,b,4\n")
+    assert set(read(tmp_path / "h.csv").ids[0]) == {"1e10", "10000000000"}
 
 
 def test_signs_of_several_kinds_make_words(tmp_path: Path) -> None:
