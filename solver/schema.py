@@ -5,18 +5,15 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import sys
 from types import ModuleType
 from typing import Any
 
 import msgspec
 
 from solver import document, sources
-from solver.fields import KINDS
-from solver.spec import base, models, optimizers, problems
+from solver.fields import KINDS, PARTS
 from solver.spec import run as run_spec
-
-# Where the settings' docstrings stand.
-_SETTINGS = (base, problems, models, optimizers, run_spec)
 
 
 def of_spec() -> dict[str, Any]:
@@ -43,7 +40,7 @@ def _described(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 def settings_notes() -> dict[tuple[str, str], str]:
     """The docstring line under each setting, by (class, field); inherited ones under each class that has them."""
-    notes = {key: note for module in _SETTINGS for key, note in field_notes(module).items()}
+    notes = {key: note for module in _modules() for key, note in field_notes(module).items()}
     for kinds in KINDS.values():
         for struct in kinds.values():
             for parent in struct.__mro__[1:]:
@@ -51,6 +48,13 @@ def settings_notes() -> dict[tuple[str, str], str]:
                 for name, note in inherited:
                     notes.setdefault((struct.__name__, name), note)
     return notes
+
+
+def _modules() -> list[ModuleType]:
+    """Where the settings' docstrings stand: the modules of their types, and of what these inherit."""
+    structs = [struct for kinds in KINDS.values() for struct in kinds.values()] + [*PARTS.values(), run_spec.RunSpec]
+    names = {parent.__module__ for struct in structs for parent in struct.__mro__}
+    return [sys.modules[name] for name in sorted(names) if name.startswith("solver.spec.")]
 
 
 @functools.cache

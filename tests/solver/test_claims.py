@@ -92,7 +92,7 @@ def own_ratings(place: Path, tastes: float, noise: float) -> Run:
     liked = liked + tastes * np.outer(generator.standard_normal(40), generator.standard_normal(30))
     liked = liked + noise * generator.standard_normal(liked.shape)
     given = [f"v{i},f{j},{liked[i, j]:.9f}" for i in range(40) for j in range(30) if generator.random() < 0.67]
-    path = place / f"tastes-{tastes:g}-noise-{noise:g}.csv"
+    path = place.parent / f"tastes-{tastes:g}-noise-{noise:g}.csv"
     path.write_text("viewer,film,stars\n" + "\n".join(given) + "\n")
     changes = {"problem.file": str(path), "record.nuclear_norm": False, "stop.train_loss": 1e-4}
     return of("ratings", changes, {"model.depth": [3]})

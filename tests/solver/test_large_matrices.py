@@ -128,12 +128,14 @@ def costs(path: Path, **changes: Any) -> MatrixCosts[Any]:
     return found
 
 
-def test_a_file_is_estimated_by_its_lines(ratings: Path, tmp_path: Path) -> None:
+def test_a_file_is_estimated_by_its_entries(ratings: Path, tmp_path: Path) -> None:
     """Those that are trained on, and anew where the file has changed; of a file that is gone a usual number."""
     n = len(ratings.read_text().splitlines())
     assert costs(ratings).n_observed() == round(0.9 * n)
+    given = {tuple(line.split(",")[:2]) for line in ratings.read_text().splitlines()}
+    others = [(str(row), str(column)) for row in range(20) for column in range(SHAPE[1])]
     with ratings.open("a") as file:
-        file.write("0,0,1\n" * 100)
+        file.writelines(f"{row},{column},1\n" for row, column in [one for one in others if one not in given][:100])
     assert costs(ratings).n_observed() == round(0.9 * (n + 100))
     gone = costs(tmp_path / "gone.csv").n_observed()
     assert 0 < gone < 0.1 * math.prod(SHAPE)

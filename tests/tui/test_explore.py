@@ -376,7 +376,7 @@ async def test_what_is_typed_first_is_the_ending(
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [f"{made.id}{suffix}"]
 
 
-@pytest.mark.parametrize("words", [["down", "down", "down"], ["s", "v", "g"], []])
+@pytest.mark.parametrize("words", [["down", "down", "down", "down"], ["s", "v", "g"], []])
 async def test_a_format_from_the_list_is_written_by_the_next_enter(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

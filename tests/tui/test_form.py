@@ -34,7 +34,7 @@ async def test_a_field_is_gone_to_by_a_part_of_its_name_and_typing_replaces_what
     async with form_of() as pilot:
         await pilot.press("slash")
         await until(pilot, lambda: isinstance(pilot.app.screen, Finder))
-        assert "model.init_scale  0.001" in text_of(pilot)
+        assert "problem.observations  2000" in text_of(pilot)
         await typed(pilot, "init_sc")
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen.focused is setting(pilot, "model.init_scale").entry)

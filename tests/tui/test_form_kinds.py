@@ -13,7 +13,7 @@ import presets
 from presets import Preset
 from solver import fields, settings
 from solver.fields import Raw
-from solver.spec import RunSpec
+from solver.spec import Completion, RunSpec
 from tests.tui.driving import StandIn, app_of, opened, text_of, until
 from tests.tui.filling import form_of, gone_to, setting, typed
 from tui.screens.settings import SettingsScreen
@@ -46,7 +46,8 @@ MATRIX: Raw = {
     "problem": {"kind": "matrix-completion", "shape": [8, 8], "rank": 1, "observations": 40, "symmetric": True}
 }
 # A run has one list of entries and one file; batches are of images, which one kind of optimizer trains.
-NOT_SWEPT = ("problem.entries", "problem.file", "problem.test_fraction", "optimizer.batch_size")
+NOT_SWEPT: tuple[str, ...] = ("problem.entries", "problem.file", "optimizer.batch_size")
+NOT_SWEPT += tuple(f"problem.{name}" for name in (*Completion.OF_FILE, *Completion.OF_HELD_OUT))
 PAIRS = [
     *(("optimizer", *pair) for pair in itertools.permutations(fields.KINDS["optimizer"], 2)),
     *(

@@ -435,7 +435,13 @@ def test_every_thing_to_look_for_has_a_row_that_shows_it(name: str, size: preset
     """A series, a claim, or the beginning of the title of a figure, a page or a picture that such a run has."""
     order = presets.order_of(name, size)
     titles = [figure.title for figure in figures(order.spec)]
-    titles += [kind.title for kind in pictures._KINDS] + ["claims", "events", "quantity | minimiser"]
+    titles += [kind.title for kind in pictures._KINDS] + [
+        "claims",
+        "events",
+        "quantity | minimiser",
+        "held-out entries",
+    ]
+    titles += [pictures._NAMED.title]
     titles += [row.title.strip() for series in BY_NAME.values() for row in series.rows]
     titles += ["map of a number"] * (len(maps.fields(order.spec)) > 1)
     for show in (order.preset.opens, *(one.show for one in look_for.of(of_preset(name, History())))):
