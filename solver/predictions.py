@@ -28,7 +28,7 @@ class Predictor(msgspec.Struct, frozen=True):
     state: State
     step: int
     arrays: _Arrays
-    """The end matrix, its two factors, or the factor of each mode."""
+    """The end matrix or tensor, a matrix's two factors, or the factor of each mode."""
 
     def row(self, row: int) -> list[float]:
         """The predictions of a row of a matrix, column by column, with the centre given back."""
@@ -56,6 +56,14 @@ class Predictor(msgspec.Struct, frozen=True):
 
     def entry(self, places: Sequence[int]) -> float:
         """One entry of a tensor, with the centre given back."""
+        centre = self.truth.centre
+        added = 0.0 if centre is None else centre.at([[place] for place in places])[0]
+        if "end_tensor" in self.arrays:
+            shape, values = self.arrays["end_tensor"]
+            flat = 0
+            for size, place in zip(shape, places, strict=True):
+                flat = flat * size + place
+            return values[flat] + added
         vectors = []
         for mode, place in enumerate(places):
             (_, n), values = self.arrays[f"mode.{mode}"]
@@ -63,8 +71,6 @@ class Predictor(msgspec.Struct, frozen=True):
         product: Sequence[float] = vectors[0]
         for vector in vectors[1:]:
             product = list(map(operator.mul, product, vector))
-        centre = self.truth.centre
-        added = 0.0 if centre is None else centre.at([[place] for place in places])[0]
         return math.fsum(product) + added
 
 

@@ -256,7 +256,9 @@ SERIES = (
     Series(
         name="component_norms",
         shape="vector",
-        note="Π_n ‖w_r^n‖ of the components in final.component_indices; component_norms[t][r].",
+        note="Π_n ‖w_r^n‖ of the components in final.component_indices; component_norms[t][r]. Of a hierarchical "
+        "Tucker form (R22) of its local components, node by node of the mode tree in breadth-first order, the root "
+        "first, of each as many as its width: the r-th row of the node's weights and the r-th column of each child's.",
         by_identity=True,
         rows=(Row(place=110, title="component norms"),),
         keys=(1,),
@@ -286,12 +288,41 @@ SERIES = (
         name="predicted_component_rates_balanced",
         shape="vector",
         rated=True,
-        note="N σ_r^(2−2/N) γ_r (R21 Theorem 1), which supposes balanced components.",
+        note="N σ_r^(2−2/N) γ_r (R21 Theorem 1), which supposes balanced components; N is the number of modes, of a "
+        "local component that of its vectors, its node's children and one (R22).",
+    ),
+    Series(
+        name="matricisation_singular_values",
+        shape="vector",
+        note="Of a hierarchical Tucker form: the largest of the end tensor unfolded between the modes of a node and "
+        "the others, descending, node after node of the mode tree in breadth-first order; of each as many as "
+        "record.singular_values says, or the unfolding has. The root is left out, and the second of its two children, "
+        "whose unfolding is the first's transposed.",
+        rows=(
+            Row(place=112, title="σ of the unfoldings"),
+            Row(place=113, title="  σ₁ of the first", rank=0),
+            Row(place=114, title="  σ₂ of the first", rank=1),
+        ),
+        log=True,
+    ),
+    Series(
+        name="matricisation_effective_ranks",
+        shape="vector",
+        note="exp of the entropy of σ/Σσ of each of these unfoldings.",
+        rows=(Row(place=116, title="effective ranks of nodes", short="eff. ranks"),),
+    ),
+    Series(
+        name="hierarchical_tensor_rank",
+        shape="vector",
+        note="How many singular values of each of these unfoldings are above record.matricisation_tolerance times its "
+        "largest.",
+        rows=(Row(place=118, title="hierarchical rank", short="HT rank"),),
     ),
     Series(
         name="unbalancedness",
         shape="scalar",
-        note="The largest ‖W_{j+1}ᵀ W_{j+1} − W_j W_jᵀ‖_F, or |‖w_r^n‖² − ‖w_r^m‖²|.",
+        note="The largest ‖W_{j+1}ᵀ W_{j+1} − W_j W_jᵀ‖_F, or |‖w_r^n‖² − ‖w_r^m‖²| of a component, or local "
+        "component.",
         rows=(Row(place=300, title="unbalancedness"),),
         log=True,
     ),

@@ -52,6 +52,13 @@ R21 = Source(
     title="Implicit Regularization in Tensor Factorization",
     where="arXiv 2102.09972",
 )
+R22 = Source(
+    key="R22",
+    authors="Razin, Maman, Cohen",
+    year=2022,
+    title="Implicit Regularization in Hierarchical Tensor Factorization and Deep Convolutional Neural Networks",
+    where="arXiv 2201.11729",
+)
 C21 = Source(
     key="C21",
     authors="Cohen, Kaur, Li, Kolter, Talwalkar",
@@ -100,6 +107,7 @@ SOURCES = (
     A19,
     R20,
     R21,
+    R22,
     C21,
     L21,
     M20,

@@ -119,7 +119,12 @@ def law_slope(witness: Witness, names: tuple[str, ...], risen: float = _RISEN) -
 
 
 def law_points(witness: Witness) -> list[tuple[float, float]]:
-    """(σ, measured rate / γ) of every rising value of a matrix or tensor lane; by the law N σ^(2−2/N)."""
+    """(σ, measured rate / γ) of every rising value of a matrix or tensor lane; by the law N σ^(2−2/N).
+
+    None where N is not the same for all of them.
+    """
+    if not witness.spec.model.has_one_law(witness.spec.problem):
+        return []
     is_matrix = _MATRIX[1] in witness.history.vectors
     found = law_slope(witness, _MATRIX, _RISEN) if is_matrix else law_slope(witness, _TENSOR, 1e-2)
     return [(math.exp(size), math.exp(rate)) for size, rate in found]

@@ -7,12 +7,14 @@ from typing import Any
 from solver.costs.cost import Costs
 from solver.costs.cp import CPCosts
 from solver.costs.deep_matrix_factorization import DeepMatrixFactorizationCosts
+from solver.costs.hierarchical_tucker import HierarchicalTuckerCosts
 from solver.costs.image_cp import ImageCPCosts
 from solver.costs.symmetric_matrix_factorization import SymmetricMatrixFactorizationCosts
 from solver.kinds import by_pair
 from solver.spec import (
     CP,
     DeepMatrixFactorization,
+    HierarchicalTucker,
     ImageTensor,
     MatrixProblem,
     RunSpec,
@@ -25,6 +27,7 @@ _KNOWN: dict[tuple[Any, type[Settings]], type[Costs[Any, Any]]] = {
     (MatrixProblem, DeepMatrixFactorization): DeepMatrixFactorizationCosts,
     (MatrixProblem, SymmetricMatrixFactorization): SymmetricMatrixFactorizationCosts,
     (TensorProblem, CP): CPCosts,
+    (TensorProblem, HierarchicalTucker): HierarchicalTuckerCosts,
     (ImageTensor, CP): ImageCPCosts,
 }
 _COSTS = by_pair(_KNOWN)

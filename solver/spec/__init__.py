@@ -2,7 +2,7 @@
 
 from solver.spec.base import Settings
 from solver.spec.completion import Completion
-from solver.spec.models import CP, DeepMatrixFactorization, Model, SymmetricMatrixFactorization
+from solver.spec.models import CP, DeepMatrixFactorization, HierarchicalTucker, Model, SymmetricMatrixFactorization
 from solver.spec.observed import Observed
 from solver.spec.optimizers import FLOW_METHODS, Adam, GradientDescent, GradientFlow, GroupRMSprop, Optimizer
 from solver.spec.problems import (
@@ -28,6 +28,7 @@ __all__ = [
     "GradientDescent",
     "GradientFlow",
     "GroupRMSprop",
+    "HierarchicalTucker",
     "ImageTensor",
     "MatrixCompletion",
     "MatrixProblem",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from msgspec import Meta
 
 from solver.spec.base import Dimension, Finite, Positive, Settings, check_kinds, kinds_of
+from solver.spec.mode_tree import ModeTree, mode_tree
 from solver.spec.observed import Observed
 from solver.spec.problems import ImageTensor, MatrixCompletion, MatrixProblem, Problem, TensorProblem
 
@@ -34,6 +35,10 @@ class ModelKind(Settings, frozen=True):
     def law_factor(self, problem: Problem) -> int:
         """The factor before σ^(2−2/N) γ: N itself, unless factors are one and the same."""
         return self.n_factors(problem)
+
+    def has_one_law(self, problem: Problem) -> bool:  # noqa: ARG002
+        """Whether N is the same for all that is recorded of a lane."""
+        return True
 
     def check_with(self, problem: Problem) -> None:
         """Raises ValueError where a setting does not go with the problem."""
@@ -193,6 +198,59 @@ class CP(ModelKind, frozen=True, tag_field="kind", tag="cp"):
             raise ValueError("model.planted needs a tensor and model.balanced, as the proposition does: set balanced")
 
 
-Model = DeepMatrixFactorization | SymmetricMatrixFactorization | CP
+class HierarchicalTucker(ModelKind, frozen=True, tag_field="kind", tag="ht"):
+    """A tensor in hierarchical Tucker form, which its authors call a hierarchical tensor factorization (R22).
+
+    A matrix at each leaf of a mode tree; a node above takes the entrywise product of what its children give, and
+    multiplies by a matrix of its own; the root by a vector. With one pooling of all modes it is CP with weights.
+    """
+
+    FITS: ClassVar[tuple[type[Settings], ...]] = kinds_of(TensorProblem)
+    HAS_HESSIAN: ClassVar[bool] = False
+
+    width: Dimension = 32
+    """Local components of each node above the leaves."""
+    widths: Annotated[tuple[Dimension, ...], Meta(min_length=1, max_length=3)] | None = None
+    """The same level by level, from the leaves up; replaces width."""
+    pooling: Annotated[int, Meta(ge=2, le=8)] = 2
+    """How many nodes are joined into one at each level; 2 halves the modes, as many as there are join them at once."""
+    pattern: Literal["neighbours", "interleaved"] = "neighbours"
+    """Which modes are joined first: neighbours, or those far apart, as 1 and 3 of four."""
+    init_std: Positive = 3e-2
+    """Standard deviation of the Gaussian entries of every weight at the start."""
+    balanced: bool = False
+    """Whether the vectors of every local component start with equal norms, the end tensor kept (the premise of R22)."""
+
+    def tree(self, problem: Problem) -> ModeTree:
+        """The mode tree over the problem's modes."""
+        return mode_tree(problem.n_modes, self.pooling, self.pattern)
+
+    def level_widths(self, problem: Problem) -> tuple[int, ...]:
+        """Local components of a node of each level, from the leaves up."""
+        return (self.width,) * self.tree(problem).n_levels if self.widths is None else self.widths
+
+    @property
+    def start_scale(self) -> tuple[str, float]:
+        return "init_std", self.init_std
+
+    def n_factors(self, problem: Problem) -> int:
+        """L of R22's law: a local component is a vector of each child and one of the node itself; of the root's."""
+        return len(self.tree(problem).nodes[0].children) + 1
+
+    def has_one_law(self, problem: Problem) -> bool:
+        tree = self.tree(problem)
+        return len({len(tree.nodes[place].children) for place in tree.interior}) == 1
+
+    def check_with(self, problem: Problem) -> None:
+        n_levels = self.tree(problem).n_levels
+        if self.widths is not None and len(self.widths) != n_levels:
+            raise ValueError(
+                f"model.widths has {len(self.widths)} values, and the mode tree of {problem.n_modes} modes has "
+                f"{n_levels} level{'' if n_levels == 1 else 's'} above its leaves: give one for each, from the leaves "
+                "up, or width for all"
+            )
+
+
+Model = DeepMatrixFactorization | SymmetricMatrixFactorization | CP | HierarchicalTucker
 check_kinds(Model)
 MODELS = cast("tuple[type[ModelKind], ...]", kinds_of(Model))

@@ -58,6 +58,8 @@ class Record(Settings, frozen=True):
     """Whether the solution of least nuclear norm is computed for each matrix problem, to stand beside the runs."""
     nuclear_norm_slack: Annotated[float, Meta(ge=0, lt=1)] = 1e-3
     """How far it may miss an observed entry, in units of their root mean square; 1e-3 is A19's, 0 fits exactly."""
+    matricisation_tolerance: Annotated[float, Meta(gt=0, lt=1)] = 1e-3
+    """The rank of an unfolding of a hierarchical Tucker form: its singular values above this part of the largest."""
     cp_rank: bool = False
     """Whether the CP rank of a tensor lane's solution is estimated at its end."""
     cp_rank_tolerance: Annotated[float, Meta(gt=0, lt=1)] = 0.05

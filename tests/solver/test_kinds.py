@@ -36,6 +36,7 @@ from solver.spec import (
     GradientDescent,
     GradientFlow,
     GroupRMSprop,
+    HierarchicalTucker,
     ImageTensor,
     MatrixCompletion,
     MatrixProblem,
@@ -92,13 +93,14 @@ PAIRS: dict[tuple[Any, type[Settings]], type[Whatever]] = {
     (MatrixProblem, DeepMatrixFactorization): Answering,
     (MatrixProblem, SymmetricMatrixFactorization): Answering,
     (TensorProblem, CP): Answering,
+    (TensorProblem, HierarchicalTucker): Answering,
     (ImageTensor, CP): Answering,
 }
 
 
 def test_every_pair_that_fits_has_an_entry() -> None:
     found = by_pair(PAIRS)
-    models = (DeepMatrixFactorization, SymmetricMatrixFactorization, CP)
+    models = (DeepMatrixFactorization, SymmetricMatrixFactorization, CP, HierarchicalTucker)
     assert {(problem, model) for model in models for problem in model.FITS} == set(found)
 
 

@@ -233,7 +233,8 @@ def _unbalanced_band(
     norms, off = lane.vectors.get("component_norms", []), lane.columns.get("unbalancedness")
     if item.series != "component_rates" or path or not norms or off is None:
         return []
-    n, low, high = group.seen.order.spec.problem.n_modes, array("d"), array("d")
+    spec, low, high = group.seen.order.spec, array("d"), array("d")
+    n = spec.model.n_factors(spec.problem)
     for foretold, spread, sizes in zip(law, off, zip(*norms, strict=True), strict=False):
         size = max(sizes)
         is_known = foretold > 0.0 and size > 0.0

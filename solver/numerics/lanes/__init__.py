@@ -7,6 +7,7 @@ from typing import Any
 from solver.kinds import by_pair
 from solver.numerics.lanes.cp import CPLane
 from solver.numerics.lanes.deep_matrix_factorization import DeepMatrixFactorizationLane
+from solver.numerics.lanes.hierarchical_tucker import HierarchicalTuckerLane
 from solver.numerics.lanes.image_cp import ImageCPLane
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.lanes.symmetric_matrix_factorization import SymmetricMatrixFactorizationLane
@@ -15,6 +16,7 @@ from solver.settings import LaneSpec
 from solver.spec import (
     CP,
     DeepMatrixFactorization,
+    HierarchicalTucker,
     ImageTensor,
     MatrixProblem,
     Settings,
@@ -26,6 +28,7 @@ _KNOWN: dict[tuple[Any, type[Settings]], type[LaneRun[Any, Any]]] = {
     (MatrixProblem, DeepMatrixFactorization): DeepMatrixFactorizationLane,
     (MatrixProblem, SymmetricMatrixFactorization): SymmetricMatrixFactorizationLane,
     (TensorProblem, CP): CPLane,
+    (TensorProblem, HierarchicalTucker): HierarchicalTuckerLane,
     (ImageTensor, CP): ImageCPLane,
 }
 _LANES = by_pair(_KNOWN)

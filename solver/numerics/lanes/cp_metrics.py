@@ -112,7 +112,7 @@ class CPMetrics(Metrics):
         n_modes, norms, sizes = len(vectors), norms[:, largest], sizes[largest]
         return {
             "rate_components": [float(index) for index in largest.tolist()],
-            "component_rates": _measured_rates(vectors, slopes).tolist(),
+            "component_rates": measured_rates(vectors, slopes).tolist(),
             "predicted_component_rates": theory.any_component_rates(norms, alignment).tolist(),
             "predicted_component_rates_balanced": theory.balanced_rates(sizes, alignment, n_modes).tolist(),
         }
@@ -123,7 +123,7 @@ def vector_norms(factors: Factors) -> Float[Tensor, "modes components"]:
     return torch.stack([torch.linalg.vector_norm(part[0], dim=0) for part in factors.parts])
 
 
-def _measured_rates(vectors: list[Tensor], gradients: list[Tensor]) -> Tensor:
+def measured_rates(vectors: list[Tensor], gradients: list[Tensor]) -> Tensor:
     """Central differences of σ_r over ±δ_r of the flow, each component with its own δ_r."""
     sizes = torch.stack([torch.linalg.vector_norm(vector, dim=0) for vector in vectors])
     slopes = torch.stack([torch.linalg.vector_norm(gradient, dim=0) for gradient in gradients])

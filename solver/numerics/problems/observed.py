@@ -341,10 +341,14 @@ def _centre_of(kind: str, indices: Indices, values: Array, shape: tuple[int, ...
 _SHARE_OF_STABLE = 0.25
 
 
-def stable_step(problem: ObservedProblem, spec: RunSpec) -> float | None:
-    """A step of gradient descent that settles at a solution, in one digit; None for other optimizers and losses."""
+def stable_step(problem: ObservedProblem, spec: RunSpec, n_parts: int | None = None) -> float | None:
+    """A step of gradient descent that settles at a solution, in one digit; None for other optimizers and losses.
+
+    ``n_parts`` is how many trained parts the end is a product of, where the law counts but some of them.
+    """
     if not isinstance(spec.optimizer, GradientDescent) or problem.loss == "huber":
         return None
     model = spec.model
-    sharpness = problem.sharpness(model.n_factors(spec.problem), model.law_factor(spec.problem))
+    factor = model.law_factor(spec.problem) if n_parts is None else n_parts
+    sharpness = problem.sharpness(n_parts or model.n_factors(spec.problem), factor)
     return float(f"{_SHARE_OF_STABLE * 2.0 / sharpness:.1g}") if 0.0 < sharpness < math.inf else None

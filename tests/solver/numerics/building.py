@@ -11,10 +11,12 @@ from torch import Tensor
 
 from solver.numerics.lanes import cp_start as initial_components
 from solver.numerics.lanes import deep_matrix_factorization_start as initial
+from solver.numerics.lanes import hierarchical_tucker_start as initial_weights
 from solver.numerics.lanes.symmetric_matrix_factorization import factor
 from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
+from solver.numerics.models.hierarchical_tucker import HierarchicalTuckerObjective
 from solver.numerics.models.symmetric_matrix_factorization import SymmetricMatrixFactorizationObjective
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem, observed_problem
@@ -23,6 +25,7 @@ from solver.spec import (
     CP,
     DeepMatrixFactorization,
     GradientFlow,
+    HierarchicalTucker,
     MatrixCompletion,
     MatrixProblem,
     SymmetricMatrixFactorization,
@@ -60,6 +63,18 @@ def build_components(
     ]
     flat = [torch.tensor(np.concatenate([vector.reshape(-1) for vector in start])) for start in starts]
     return problems, components, torch.stack(flat).to(dtype)
+
+
+def build_tree(
+    problem: TensorProblem, model: HierarchicalTucker, seeds: tuple[int, ...] = (0,), dtype: torch.dtype = torch.float64
+) -> tuple[list[ObservedProblem], HierarchicalTuckerObjective, Tensor]:
+    """The same for the weights of a mode tree."""
+    problems = [observed_problem(problem, seed) for seed in seeds]
+    tree, widths, loss = model.tree(problem), model.level_widths(problem), loss_of(problems, dtype, CPU)
+    objective = HierarchicalTuckerObjective(problems[0].shape, tree, widths, loss, len(seeds), dtype, CPU)
+    starts = [initial_weights.weights(model, tree, objective.shapes, stream(seed, "initialisation")) for seed in seeds]
+    flat = [torch.tensor(np.concatenate([one.reshape(-1) for one in start])) for start in starts]
+    return problems, objective, torch.stack(flat).to(dtype)
 
 
 def build_symmetric(

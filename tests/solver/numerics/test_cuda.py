@@ -20,6 +20,7 @@ from solver.numerics.methods.group_rmsprop import GroupRMSpropMethod
 from solver.numerics.methods.image_adam import ImageAdamMethod
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
+from solver.numerics.models.hierarchical_tucker import HierarchicalTuckerObjective
 from solver.numerics.models.objective import Objective
 from solver.numerics.models.symmetric_matrix_factorization import SymmetricMatrixFactorizationObjective
 from solver.numerics.problems.images import image_problem
@@ -31,12 +32,13 @@ from solver.spec import (
     GradientDescent,
     GradientFlow,
     GroupRMSprop,
+    HierarchicalTucker,
     ImageTensor,
     MatrixCompletion,
     SymmetricMatrixFactorization,
     TensorCompletion,
 )
-from tests.solver.numerics.building import CPU, build, build_components, build_symmetric
+from tests.solver.numerics.building import CPU, build, build_components, build_symmetric, build_tree
 from tests.solver.running import exported, ran
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is available here")
@@ -69,6 +71,15 @@ def tensors(device: torch.device, dtype: torch.dtype = torch.float64) -> tuple[O
     return CPObjective(components.shape, 6, loss, len(LANES), dtype, device), start.to(device)
 
 
+def trees(device: torch.device, dtype: torch.dtype = torch.float64) -> tuple[Objective, Tensor]:
+    problem = TensorCompletion(shape=(4, 5, 3, 4), rank=1, observations=150)
+    model = HierarchicalTucker(widths=(4, 6), pattern="interleaved", init_std=0.3)
+    problems, made, start = build_tree(problem, model, LANES, dtype)
+    loss = loss_of(problems, dtype, device)
+    there = HierarchicalTuckerObjective(made.shape, made.tree, (4, 6), loss, len(LANES), dtype, device)
+    return there, start.to(device)
+
+
 def symmetric(device: torch.device, dtype: torch.dtype = torch.float64) -> tuple[Objective, Tensor]:
     problem = MatrixCompletion(shape=(20, 20), rank=2, observations=160, symmetric=True)
     model = SymmetricMatrixFactorization(width=7, init="gaussian", init_scale=0.1)
@@ -77,7 +88,7 @@ def symmetric(device: torch.device, dtype: torch.dtype = torch.float64) -> tuple
     return SymmetricMatrixFactorizationObjective(20, 7, loss, len(LANES), dtype, device), start.to(device)
 
 
-@pytest.mark.parametrize("make", [matrices, symmetric, tensors])
+@pytest.mark.parametrize("make", [matrices, symmetric, tensors, trees])
 def test_losses_and_gradients_are_those_of_the_cpu(make: object) -> None:
     assert callable(make)
     found = []
@@ -94,11 +105,12 @@ def methods(device: torch.device) -> list[FirstOrder]:
     made: list[FirstOrder] = [GradientDescentMethod(*matrices(device), GradientDescent(step_size=0.5))]
     made.append(GroupRMSpropMethod(*matrices(device), GroupRMSprop(step_size=1e-2, eps=1e-6)))
     made.append(GroupRMSpropMethod(*tensors(device), GroupRMSprop(step_size=1e-2, eps=1e-6)))
+    made.append(GroupRMSpropMethod(*trees(device), GroupRMSprop(step_size=1e-2, eps=1e-6)))
     made.append(AdamMethod(*matrices(device), Adam(step_size=1e-2)))
     return made
 
 
-@pytest.mark.parametrize("kind", range(4), ids=["descent", "rmsprop", "rmsprop tensors", "adam"])
+@pytest.mark.parametrize("kind", range(5), ids=["descent", "rmsprop", "rmsprop tensors", "rmsprop trees", "adam"])
 def test_recorded_blocks_take_the_steps_of_the_cpu(kind: int) -> None:
     """A thousand steps, most of them replayed, with looks at odd places and lanes that leave."""
     on_cpu, on_gpu = methods(CPU)[kind], methods(CUDA)[kind]
@@ -114,7 +126,7 @@ def test_recorded_blocks_take_the_steps_of_the_cpu(kind: int) -> None:
     assert on_gpu.step_sizes() == pytest.approx(on_cpu.step_sizes(), rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", range(4), ids=["descent", "rmsprop", "rmsprop tensors", "adam"])
+@pytest.mark.parametrize("kind", range(5), ids=["descent", "rmsprop", "rmsprop tensors", "rmsprop trees", "adam"])
 def test_the_host_never_waits_between_looks(kind: int) -> None:
     method = methods(CUDA)[kind]
     method.advance(64, NEVER)

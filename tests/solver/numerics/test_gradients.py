@@ -13,6 +13,7 @@ from torch import Tensor
 
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
+from solver.numerics.models.hierarchical_tucker import HierarchicalTuckerObjective
 from solver.numerics.models.objective import Objective
 from solver.numerics.models.symmetric_matrix_factorization import SymmetricMatrixFactorizationObjective
 from solver.numerics.problems.losses import SparseEntryLoss
@@ -20,13 +21,14 @@ from solver.numerics.problems.observed import ObservedProblem
 from solver.spec import (
     CP,
     DeepMatrixFactorization,
+    HierarchicalTucker,
     MatrixCompletion,
     MatrixSensing,
     SymmetricMatrixFactorization,
     TensorCompletion,
     TensorSensing,
 )
-from tests.solver.numerics.building import CPU, build, build_components, build_symmetric
+from tests.solver.numerics.building import CPU, build, build_components, build_symmetric, build_tree
 
 LOSSES = ["mean", "half-sum", "huber"]
 SEEDS = (3, 4, 5)
@@ -68,6 +70,12 @@ def of_tensor(kind: type, shape: tuple[int, ...], components: int, loss: str) ->
     return build_components(problem, CP(components=components, init_std=0.7), seeds=SEEDS)
 
 
+def of_tree(kind: type, shape: tuple[int, ...], changes: dict[str, Any], loss: str) -> Any:
+    observed = int(np.prod(shape)) // 2
+    problem = kind(shape=shape, rank=2, observations=observed, noise=0.1, loss=loss, huber_delta=0.3)
+    return build_tree(problem, HierarchicalTucker(**{"init_std": 0.7, **changes}), seeds=SEEDS)
+
+
 CASES = [
     pytest.param((of_matrix, kind, shape, depth, hidden, loss), id=f"{kind.__name__}-{shape}-{depth}-{hidden}-{loss}")
     for kind, (shape, hidden), depth, loss in itertools.product(
@@ -97,6 +105,20 @@ CASES += [
         LOSSES,
     )
 ]
+TREES: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+    ((3, 4, 5), {"width": 3}),
+    ((3, 2, 4), {"widths": (2,), "pooling": 3}),
+    ((2, 3, 4, 2), {"widths": (4, 3)}),
+    ((2, 3, 2, 4), {"widths": (1, 3), "pattern": "interleaved"}),
+    ((2, 1, 2, 3, 2), {"widths": (2, 3), "pooling": 4}),
+    ((2, 3, 1, 2, 2, 3), {"widths": (2, 3, 2)}),
+    ((2,) * 8, {"widths": (2, 3, 2)}),
+    ((2,) * 8, {"widths": (3, 2), "pooling": 3, "pattern": "interleaved"}),
+]
+CASES += [
+    pytest.param((of_tree, kind, shape, changes, loss), id=f"tree-{kind.__name__}-{shape}-{changes}-{loss}")
+    for kind, (shape, changes), loss in itertools.product([TensorCompletion, TensorSensing], TREES, LOSSES)
+]
 
 Case = tuple[list[ObservedProblem], Objective, Tensor]
 
@@ -108,7 +130,7 @@ def made(case: tuple[Any, ...]) -> Case:
 
 
 def end_by_definition(objective: Objective, flat: Tensor) -> Tensor:
-    """W_N … W_1, UUᵀ, or Σ_r ⊗ w_r^n, written out for autograd."""
+    """W_N … W_1, UUᵀ, Σ_r ⊗ w_r^n, or a mode tree's tensor, written out for autograd."""
     parts = [part[0] for part in objective.view(flat.unsqueeze(0)).parts]
     if isinstance(objective, SymmetricMatrixFactorizationObjective):
         return (parts[0] @ parts[0].T).reshape(-1)
@@ -117,8 +139,20 @@ def end_by_definition(objective: Objective, flat: Tensor) -> Tensor:
         for layer in parts[1:]:
             product = layer @ product
         return product.reshape(-1)
+    if isinstance(objective, HierarchicalTuckerObjective):
+        return tensor_of_tree(objective, parts).reshape(-1)
     modes = string.ascii_lowercase[: len(parts)]
     return torch.einsum(",".join(f"{mode}z" for mode in modes) + "->" + modes, *parts).reshape(-1)
+
+
+def tensor_of_tree(objective: HierarchicalTuckerObjective, parts: list[Tensor]) -> Tensor:
+    """One sum over all indices at once: a letter for each mode, and a capital for the width of each node."""
+    nodes, letters = objective.tree.nodes, string.ascii_lowercase
+    terms = []
+    for place, node in enumerate(nodes):
+        rows = string.ascii_uppercase[place] if node.children else letters[node.modes[0]]
+        terms.append(rows + (string.ascii_uppercase[node.parent] if place else "Z"))
+    return torch.einsum(",".join(terms) + "->" + letters[: len(objective.shape)], *parts)
 
 
 def reference_loss(problem: ObservedProblem, objective: Objective, flat: Tensor) -> Tensor:
