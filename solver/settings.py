@@ -17,7 +17,7 @@ from solver.refusal import BadSetting, check_field, sentence
 
 # A person's own data: the random ground truth no longer applies, nor does what describes it.
 _OWN_DATA = ("entries", "file", "ground_truth")
-_OF_TRUTH = ("shape", "rank", "frobenius_norm", "spectrum", "condition_number", "symmetric")
+_OF_TRUTH = ("shape", "rank", "frobenius_norm", "spectrum", "condition_number", "symmetric", "ht_rank")
 _OF_OBSERVATIONS = ("observations", "noise", "mask")
 _OF_FILE, _OF_HELD_OUT = s.Completion.OF_FILE, s.Completion.OF_HELD_OUT
 
@@ -32,6 +32,7 @@ REPLACES: dict[str, tuple[str, ...]] = {
     "problem.ground_truth": _of_problem(*_OF_TRUTH, *_OF_FILE, *_OF_HELD_OUT, "entries", "file"),
     "problem.spectrum": ("problem.rank", "problem.frobenius_norm", "problem.condition_number"),
     "problem.condition_number": ("problem.spectrum",),
+    "problem.ht_rank": ("problem.rank",),
 }
 """What is let go where a field is set, unless it is set beside it."""
 # What TOML does not take for a number and a person does: .2, 3., 007.

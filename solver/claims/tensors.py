@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from solver.claims.claim import Definition, Inapplicable, Measured, Witness, grouped, has_fitted, median
 from solver.sources import R20, R21
-from solver.spec import CP, Observed
+from solver.spec import CP, Observed, TensorTruth
 
 _LEAST_GROWTH_OF_GAP = 10.0
 # A component has escaped when it is this much of the ground truth.
@@ -59,8 +59,13 @@ def _recovery(witnesses: list[Witness]) -> Measured | None:
     )
 
 
+def _hierarchical(witness: Witness) -> bool:
+    """Whether the ground truth's CP rank is not known, but its hierarchical one."""
+    return isinstance(witness.spec.problem, TensorTruth) and witness.spec.problem.ht_rank is not None
+
+
 def _rank(witnesses: list[Witness]) -> Measured | None:
-    usable = [witness for witness in _easiest(witnesses) if witness.spec.record.cp_rank]
+    usable = [witness for witness in _easiest(witnesses) if witness.spec.record.cp_rank and not _hierarchical(witness)]
     if not usable:
         return None
     ranks = [witness.history.summary.get("cp_rank", math.nan) for witness in usable]

@@ -16,7 +16,7 @@ from solver.spec.problems import (
     TensorSensing,
 )
 from solver.spec.run import MAX_LANES, Record, RunSpec, Stop
-from solver.spec.truth import MatrixTruth
+from solver.spec.truth import MatrixTruth, TensorTruth
 
 __all__ = [
     "CP",
@@ -46,4 +46,5 @@ __all__ = [
     "TensorCompletion",
     "TensorProblem",
     "TensorSensing",
+    "TensorTruth",
 ]

@@ -92,7 +92,7 @@ class Completion(Observed, frozen=True):
         return "entries" if self.entries is not None else "file"
 
     def _check_given(self) -> None:
-        for name in ("rank", "observations", "frobenius_norm", "spectrum", "condition_number", "symmetric"):
+        for name in ("rank", "observations", "frobenius_norm", "spectrum", "condition_number", "symmetric", "ht_rank"):
             if getattr(self, name, None) not in (None, False):
                 raise ValueError(
                     f"{name} describes a random ground truth, but {self._given} is given: leave {name} out"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta
 
 from solver.spec.base import Count, Dimension, NonNegative, Positive, Settings
-from solver.spec.truth import MatrixTruth
+from solver.spec.truth import MatrixTruth, TensorTruth
 
 Shape = Annotated[tuple[Dimension, ...], Meta(min_length=2, max_length=8)]
 
@@ -58,7 +58,7 @@ class Observed(ProblemKind, frozen=True):
     shape: Shape | None = None
     """Sizes of the modes; 100 × 100 for a random matrix, 10 × 10 × 10 × 10 for a tensor, else the largest index + 1."""
     rank: Dimension | None = None
-    """Rank of the random ground truth; 5 unless entries or a file are given."""
+    """Rank of the random ground truth (of a tensor CP rank); 5 unless entries, a file or another rank are given."""
     observations: Count | None = None
     """Number of observed entries (no entry twice) or of measurements; 2000 unless entries or a file are given."""
     frobenius_norm: Positive | None = None
@@ -92,6 +92,8 @@ class Observed(ProblemKind, frozen=True):
                     f"condition_number {self.condition_number:g} needs a rank of at least 2, and rank is 1: "
                     "raise rank, or leave condition_number out"
                 )
+        if isinstance(self, TensorTruth):
+            self._check_hierarchical(shape, self.rank)
         # A matrix has no rank above its smaller dimension, a tensor none above its entries over its largest mode.
         most = entries // max(shape)
         if self.resolved_rank > most:
@@ -150,11 +152,13 @@ class Observed(ProblemKind, frozen=True):
 
     @property
     def resolved_rank(self) -> int:
-        """Of a ground truth that is read, the largest that it can have."""
+        """Of a ground truth that is read, the largest that it can have; of a hierarchical one, what it has at least."""
         if self.truth_file is not None:
             return min(self.resolved_shape)
         if isinstance(self, MatrixTruth) and self.spectrum is not None:
             return len(self.spectrum)
+        if isinstance(self, TensorTruth) and self.ht_rank is not None:
+            return max(self.ht_rank)
         return 5 if self.rank is None else self.rank
 
     @property

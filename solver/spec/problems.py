@@ -10,7 +10,7 @@ from msgspec import Meta
 from solver.spec.base import Finite, Positive, check_kinds, kinds_of
 from solver.spec.completion import Completion
 from solver.spec.observed import COMPONENTS, Observed, ProblemKind
-from solver.spec.truth import ConditionNumber, MatrixTruth, Spectrum
+from solver.spec.truth import ConditionNumber, HierarchicalRank, MatrixTruth, Spectrum, TensorTruth
 
 
 class MatrixCompletion(Completion, MatrixTruth, frozen=True, tag_field="kind", tag="matrix-completion"):
@@ -96,21 +96,25 @@ class MatrixSensing(Observed, MatrixTruth, frozen=True, tag_field="kind", tag="m
     ground_truth: str | None = None
 
 
-class TensorCompletion(Completion, frozen=True, tag_field="kind", tag="tensor-completion"):
-    """Fit some entries of a tensor: of a random one of low CP rank, of a given list, or of a file."""
+class TensorCompletion(Completion, TensorTruth, frozen=True, tag_field="kind", tag="tensor-completion"):
+    """Fit some entries of a tensor: of a random one of low rank, of a given list, or of a file."""
 
     GOES_WITH: ClassVar[dict[str, dict[str, Any]]] = COMPONENTS
     N_MODES: ClassVar[tuple[int, ...]] = (3, 4, 5, 6, 7, 8)
     DEFAULT_SHAPE: ClassVar[tuple[int, ...]] = (10, 10, 10, 10)
 
+    ht_rank: HierarchicalRank | None = None
 
-class TensorSensing(Observed, frozen=True, tag_field="kind", tag="tensor-sensing"):
-    """Fit inner products of a random tensor of low CP rank with Gaussian measurement tensors."""
+
+class TensorSensing(Observed, TensorTruth, frozen=True, tag_field="kind", tag="tensor-sensing"):
+    """Fit inner products of a random tensor of low rank with Gaussian measurement tensors."""
 
     GOES_WITH: ClassVar[dict[str, dict[str, Any]]] = COMPONENTS
     IS_SENSING: ClassVar[bool] = True
     N_MODES: ClassVar[tuple[int, ...]] = (3, 4, 5, 6, 7, 8)
     DEFAULT_SHAPE: ClassVar[tuple[int, ...]] = (10, 10, 10, 10)
+
+    ht_rank: HierarchicalRank | None = None
 
 
 class ImageTensor(ProblemKind, frozen=True, tag_field="kind", tag="image-tensor"):

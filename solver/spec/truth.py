@@ -1,4 +1,4 @@
-"""What can be chosen of a matrix's ground truth."""
+"""What can be chosen of the ground truth of a matrix, and of a tensor."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from solver.spec.base import Positive
+from solver.spec.base import Dimension, Positive
+from solver.spec.mode_tree import mode_tree
 
 # Smaller singular values are rounding beside the first, and no longer part of a rank that can be measured.
 _WIDEST_SPECTRUM = 1e8
 Spectrum = Annotated[tuple[Positive, ...], Meta(min_length=1, max_length=1000)]
+HierarchicalRank = Annotated[tuple[Dimension, ...], Meta(min_length=1, max_length=3)]
 ConditionNumber = Annotated[float, Meta(ge=1, le=_WIDEST_SPECTRUM)]
 
 
@@ -80,6 +82,40 @@ class MatrixTruth:
         values = [self.condition_number**exponent for exponent in exponents]
         scale = norm / math.hypot(*values)
         return tuple(scale * value for value in values)
+
+
+class TensorTruth:
+    """What can be chosen of a tensor's ground truth. The kinds that have the field name it again."""
+
+    __slots__ = ()
+
+    ht_rank: HierarchicalRank | None
+    """Hierarchical rank of the random ground truth, level by level of the tree that halves the modes, leaves first
+    (R22); replaces rank.
+    """
+
+    def _check_hierarchical(self, shape: tuple[int, ...], rank: int | None) -> None:
+        """Raises ValueError where what is chosen contradicts itself, the shape, or what is set beside it."""
+        if self.ht_rank is None:
+            return
+        if rank is not None:
+            raise ValueError("rank and ht_rank are both given: keep one of the two")
+        tree, said = mode_tree(len(shape), 2), f"ht_rank {_listed(self.ht_rank)}"
+        if len(self.ht_rank) != tree.n_levels:
+            raise ValueError(
+                f"{said} has {len(self.ht_rank)} values, and the tree that halves {len(shape)} modes has "
+                f"{tree.n_levels} levels: give one for each, from the leaves up"
+            )
+        if any(above > below for below, above in itertools.pairwise(self.ht_rank)):
+            raise ValueError(f"{said} grows toward the root, where no rank is larger than below it: write none larger")
+        for node in tree.nodes[1:]:
+            rows = math.prod(shape[mode] for mode in node.modes)
+            most, wanted = min(rows, math.prod(shape) // rows), self.ht_rank[tree.nodes[node.parent].level - 1]
+            if wanted > most:
+                shown = " × ".join(str(size) for size in shape)
+                raise ValueError(
+                    f"{said} is more than some unfolding of shape {shown} can have, at most {most} there: lower it"
+                )
 
 
 def _listed(values: Sequence[float]) -> str:

@@ -10,7 +10,15 @@ import msgspec
 
 from solver import settings
 from solver.costs import costs_of
-from solver.spec import CP, DeepMatrixFactorization, ImageTensor, Observed, RunSpec, SymmetricMatrixFactorization
+from solver.spec import (
+    CP,
+    DeepMatrixFactorization,
+    ImageTensor,
+    Observed,
+    RunSpec,
+    SymmetricMatrixFactorization,
+    TensorTruth,
+)
 from solver.spec.completion import Completion
 from tui.draw.cells import DIM, STRONG, TEXT
 from tui.shown.lines import Line, wrapped
@@ -95,7 +103,8 @@ def _fit(spec: RunSpec, n_observed: int) -> Fit:
     observations: int | None = n_observed or problem.resolved_observations
     if isinstance(problem, Completion) and problem.has_entries_alone and not n_observed:
         observations = len(problem.entries) if problem.entries is not None else None
-    rank = problem.resolved_rank if problem.is_random else None
+    hierarchical = isinstance(problem, TensorTruth) and problem.ht_rank is not None
+    rank = problem.resolved_rank if problem.is_random and not hierarchical else None
     symmetric = isinstance(spec.model, SymmetricMatrixFactorization) or problem.is_symmetric
     freedom = 0 if rank is None else degrees_of_freedom(problem.resolved_shape, rank, symmetric=symmetric)
     return Fit(observations, are_images=False, rank=rank, freedom=freedom)

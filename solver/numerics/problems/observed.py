@@ -21,7 +21,16 @@ from solver.numerics.problems import masks
 from solver.numerics.problems.drawn import Arrays, DrawnProblem
 from solver.numerics.problems.given import Given
 from solver.numerics.streams import stream
-from solver.spec import Completion, GradientDescent, MatrixCompletion, MatrixProblem, RunSpec, TensorProblem
+from solver.spec import (
+    Completion,
+    GradientDescent,
+    MatrixCompletion,
+    MatrixProblem,
+    RunSpec,
+    TensorProblem,
+    TensorTruth,
+)
+from solver.spec.mode_tree import mode_tree
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -224,7 +233,8 @@ def sensing_measurements(spec: MatrixProblem | TensorProblem, seed: int) -> Arra
 
 
 def ground_truth_of(spec: MatrixProblem | TensorProblem, seed: int) -> Array:
-    """A sum of rank-1 terms with Gaussian factors, scaled to its Frobenius norm; or a matrix of chosen singular values.
+    """A sum of rank-1 terms with Gaussian factors, or a tensor in hierarchical Tucker form, scaled to its Frobenius
+    norm; or a matrix of chosen singular values.
 
     The singular vectors of the latter are orthonormal and uniformly distributed, the same whatever the values are. One
     that is read from a file needs no seed. Raises BadSetting where the file cannot be read, or has another shape.
@@ -238,14 +248,39 @@ def ground_truth_of(spec: MatrixProblem | TensorProblem, seed: int) -> Array:
     if spectrum is not None:
         left, right = (orthonormal(size, len(spectrum), generator) for size in shape)
         return np.ascontiguousarray((left * np.array(spectrum)) @ right.T)
+    if isinstance(spec, TensorTruth) and spec.ht_rank is not None:
+        return _scaled(_hierarchical(shape, spec.ht_rank, generator), spec)
     factors = [generator.standard_normal((size, spec.resolved_rank)) for size in shape]
     if len(factors) == 2:
         ground_truth = factors[0] @ factors[1].T
     else:
         modes = string.ascii_lowercase[: len(shape)]
         ground_truth = np.einsum(",".join(f"{mode}z" for mode in modes) + "->" + modes, *factors, optimize=True)
+    return _scaled(ground_truth, spec)
+
+
+def _scaled(ground_truth: Array, spec: MatrixProblem | TensorProblem) -> Array:
+    """To its Frobenius norm."""
     scaled: Array = np.ascontiguousarray(ground_truth * (spec.resolved_frobenius_norm / np.linalg.norm(ground_truth)))
     return scaled
+
+
+def _hierarchical(shape: tuple[int, ...], widths: tuple[int, ...], generator: np.random.Generator) -> Array:
+    """A tensor in hierarchical Tucker form with Gaussian weights, over the tree that halves the modes (R22)."""
+    tree = mode_tree(len(shape), 2)
+    weights = [generator.standard_normal(sizes) for sizes in tree.shapes(shape, widths)]
+
+    def given(place: int) -> Array:
+        """(entries over the modes below, width of the parent)."""
+        children = tree.nodes[place].children
+        if not children:
+            return weights[place]
+        product = given(children[0])
+        for child in children[1:]:
+            product = (product[:, None] * given(child)).reshape(-1, product.shape[1])
+        return product @ weights[place]
+
+    return given(0).reshape(shape)
 
 
 def _symmetric(spec: MatrixProblem | TensorProblem, generator: np.random.Generator) -> Array:
