@@ -32,6 +32,7 @@ _ORDER = (
     "tf-rank",
     "tf-components",
     "tf-rank-1",
+    "htf-components",
     "mnist-rank",
     "fashion-rank",
     "mnist-complexity",

@@ -9,6 +9,7 @@ from solver.claims.claim import Definition, witnesses_of
 from solver.claims.determinants import DETERMINANTS
 from solver.claims.diagonal import DIAGONAL
 from solver.claims.greedy import GREEDY
+from solver.claims.hierarchical import HIERARCHICAL
 from solver.claims.images import IMAGES
 from solver.claims.laws import LAWS
 from solver.claims.matrices import MATRICES
@@ -31,6 +32,7 @@ CLAIMS: dict[str, Definition] = {
         *DETERMINANTS,
         *DIAGONAL,
         *TENSORS,
+        *HIERARCHICAL,
         *IMAGES,
         *RATINGS,
     )

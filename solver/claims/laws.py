@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from solver.claims.claim import Definition, Inapplicable, Measured, Witness, grouped, median, slope
 from solver.sources import A19, R21
+from solver.spec import CP, Settings
 
 # A value below this part of the largest of its lane is still part of the noise it started from.
 _RISEN = 1e-4
@@ -22,7 +23,7 @@ _LAW_TOLERANCE = 0.02
 _EXACT_TOLERANCE = 1e-3
 
 _MATRIX = ("singular_values", "singular_value_rates", "predicted_rates", "predicted_rates_balanced")
-_TENSOR = ("", "component_rates", "predicted_component_rates", "predicted_component_rates_balanced")
+TENSOR = ("", "component_rates", "predicted_component_rates", "predicted_component_rates_balanced")
 
 
 def n_factors(witness: Witness) -> int:
@@ -126,7 +127,7 @@ def law_points(witness: Witness) -> list[tuple[float, float]]:
     if not witness.spec.model.has_one_law(witness.spec.problem):
         return []
     is_matrix = _MATRIX[1] in witness.history.vectors
-    found = law_slope(witness, _MATRIX, _RISEN) if is_matrix else law_slope(witness, _TENSOR, 1e-2)
+    found = law_slope(witness, _MATRIX, _RISEN) if is_matrix else law_slope(witness, TENSOR, 1e-2)
     return [(math.exp(size), math.exp(rate)) for size, rate in found]
 
 
@@ -135,7 +136,7 @@ def _fits(
 ) -> tuple[dict[_Law, list[tuple[float, float]]], list[Witness]]:
     """By law the points of the law over a stretch of sizes that has a slope; and the lanes that record rates."""
     usable = [witness for witness in witnesses if names[1] in witness.history.vectors]
-    if names is _TENSOR:
+    if names is TENSOR:
         usable = _smallest_start(usable)
     found = {}
     for law, members in grouped(usable, _law_of).items():
@@ -146,6 +147,13 @@ def _fits(
     return found, usable
 
 
+def of_kind(
+    model: type[Settings], measure: Callable[[list[Witness]], Measured | Inapplicable | None]
+) -> Callable[[list[Witness]], Measured | Inapplicable | None]:
+    """The statistic of the lanes alone that train this kind of model."""
+    return lambda witnesses: measure([witness for witness in witnesses if isinstance(witness.spec.model, model)])
+
+
 def _unbalanced(usable: list[Witness]) -> Inapplicable | None:
     if not usable:
         return None
@@ -153,7 +161,9 @@ def _unbalanced(usable: list[Witness]) -> Inapplicable | None:
     return Inapplicable(reason=f"{reason}: take a smaller start, or a balanced one", witnesses=usable)
 
 
-def _law(names: tuple[str, ...], what: str, risen: float) -> Callable[[list[Witness]], Measured | Inapplicable | None]:
+def law_of(
+    names: tuple[str, ...], what: str, risen: float
+) -> Callable[[list[Witness]], Measured | Inapplicable | None]:
     def measure(witnesses: list[Witness]) -> Measured | Inapplicable | None:
         fits, usable = _fits(witnesses, names, risen)
         if not fits:
@@ -172,7 +182,7 @@ def _law(names: tuple[str, ...], what: str, risen: float) -> Callable[[list[Witn
     return measure
 
 
-def _factor(
+def factor_of(
     names: tuple[str, ...], what: str, risen: float
 ) -> Callable[[list[Witness]], Measured | Inapplicable | None]:
     def measure(witnesses: list[Witness]) -> Measured | Inapplicable | None:
@@ -203,11 +213,11 @@ def unbalanced_bounds(size: float, law: float, n: int, unbalancedness: float) ->
 
 
 def _band(witnesses: list[Witness]) -> Measured | None:
-    usable = [witness for witness in witnesses if _TENSOR[1] in witness.history.vectors]
+    usable = [witness for witness in witnesses if TENSOR[1] in witness.history.vectors]
     worst, n_points = 0.0, 0
     for witness in usable:
         n = n_factors(witness)
-        for one in _telling(witness, _TENSOR):
+        for one in _telling(witness, TENSOR):
             # γ ≥ 0 is supposed.
             if not one.law > 0.0:
                 continue
@@ -226,9 +236,9 @@ def _band(witnesses: list[Witness]) -> Measured | None:
 
 
 def _smallest_start(witnesses: list[Witness]) -> list[Witness]:
-    """The lanes of smallest initial standard deviation: the law supposes balance, which a small start nearly has."""
-    least = min((witness.components.init_std for witness in witnesses), default=math.nan)
-    return [witness for witness in witnesses if witness.components.init_std == least]
+    """The lanes of the smallest start: the law supposes balance, which a small start nearly has."""
+    least = min((witness.spec.model.start_scale[1] for witness in witnesses), default=math.nan)
+    return [witness for witness in witnesses if witness.spec.model.start_scale[1] == least]
 
 
 def _exact(names: tuple[str, ...]) -> Callable[[list[Witness]], Measured | None]:
@@ -268,7 +278,7 @@ LAWS = [
         false_in="a record of `mf-depth` whose rates go with a power of σ that is a tenth smaller: where the "
         "premise holds the theorem does",
         relation="about",
-        measure=_law(_MATRIX, "dσ/dt", _RISEN),
+        measure=law_of(_MATRIX, "dσ/dt", _RISEN),
     ),
     Definition(
         name="singular-value-factor",
@@ -280,7 +290,7 @@ LAWS = [
         premise="as for the law",
         false_in="a record of `mf-depth` whose rates are a tenth too large: where the premise holds the theorem does",
         relation="about",
-        measure=_factor(_MATRIX, "dσ/dt", _RISEN),
+        measure=factor_of(_MATRIX, "dσ/dt", _RISEN),
     ),
     Definition(
         name="rate-formula",
@@ -304,7 +314,7 @@ LAWS = [
         premise="components that have risen to a hundredth of the largest, at the smallest initial scale; γ > 0",
         false_in="`tf-components` with `model.balanced=true` and `model.unbalancedness=.5`",
         relation="about",
-        measure=_law(_TENSOR, "dσ/dt", 1e-2),
+        measure=of_kind(CP, law_of(TENSOR, "dσ/dt", 1e-2)),
     ),
     Definition(
         name="component-factor",
@@ -316,7 +326,7 @@ LAWS = [
         premise="as for the law",
         false_in="`tf-components` with `model.balanced=true` and `model.unbalancedness=.5`",
         relation="about",
-        measure=_factor(_TENSOR, "dσ/dt", 1e-2),
+        measure=of_kind(CP, factor_of(TENSOR, "dσ/dt", 1e-2)),
     ),
     Definition(
         name="component-band",
@@ -329,7 +339,7 @@ LAWS = [
         premise="γ ≥ 0; rates above 1e-5 of the lane's fastest",
         false_in="a record of `tf-components` whose rates are three times too large: the theorem holds in every run",
         relation="at-most",
-        measure=_band,
+        measure=of_kind(CP, _band),
     ),
     Definition(
         name="component-formula",
@@ -341,6 +351,6 @@ LAWS = [
         premise="rates above 1e-5 of the lane's fastest",
         false_in="a record of `tf-components` whose formula is 1 % too large: the chain rule holds in every run",
         relation="at-most",
-        measure=_exact(_TENSOR),
+        measure=_exact(TENSOR),
     ),
 ]

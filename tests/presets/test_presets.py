@@ -21,6 +21,7 @@ BUILT_IN = [
     "tf-rank",
     "tf-components",
     "tf-rank-1",
+    "htf-components",
     "mnist-rank",
     "fashion-rank",
     "mnist-complexity",

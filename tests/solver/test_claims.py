@@ -122,6 +122,20 @@ def small_components(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def small_tree(*scales: float) -> Run:
+    """From starts so large that nothing is chosen, and components are far from balance."""
+    changes = {
+        "problem.shape": [5, 5, 5, 5],
+        "problem.ht_rank": [2, 2],
+        "problem.observations": 400,
+        "problem.frobenius_norm": 25.0,
+        "model.width": 8,
+        "stop.max_steps": 1500,
+        "seeds": 1,
+    }
+    return of("htf-components", changes, {"model.init_std": list(scales)})
+
+
 BORDER: dict[str, list[Any]] = {"problem.observations": [160, 250, 400], "model.init_scale": [1e-3, 0.1, 1.0]}
 
 
@@ -158,6 +172,10 @@ FALSE: dict[str, Any] = {
         of("tf-components", small_components(), {"model.init_std": [0.1]}), "predicted_component_rates", 1.01
     ),
     "component-gaps": lambda _: of("tf-components", small_components(), {"model.init_std": [0.4, 0.5]}),
+    "local-component-law": lambda _: small_tree(0.3),
+    "local-component-factor": lambda _: small_tree(0.3),
+    "local-component-gaps": lambda _: small_tree(0.3, 0.5),
+    "matricisation-gaps": lambda _: small_tree(0.3, 0.5),
     "tensor-recovery": lambda _: large_tensors(),
     "tensor-rank": lambda _: large_tensors(),
     "rank-1-reached": lambda _: of("tf-rank-1", {"model.init_std": 0.3, "seeds": 3}, {"model.planted": [False]}),
