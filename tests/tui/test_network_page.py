@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from typing import Any
@@ -192,3 +193,34 @@ async def test_it_is_a_page_of_the_list(size: tuple[int, int]) -> None:
         assert screen.chart.plot.marker == "ascii"
         assert "•" not in chart_text(pilot)
         assert "*" in chart_text(pilot)
+
+
+def test_a_mode_tree_is_drawn_with_its_weights_and_the_ranks_that_its_unfoldings_have_by_now() -> None:
+    """Medians over the seeds of each start; the second half of the modes unfolds the tensor as the first does."""
+    seen = of("htf-components", changes={"seeds": 3})
+    assert "{1,2,3,4}" in page(seen)
+    assert "rank of its unfolding" not in page(seen)
+    for lane in seen.history.lanes:
+        first = 3.0 if lane.parameters["model.init_std"] == 0.03 else 16.0 + lane.parameters["seed"]
+        lane.vectors["hierarchical_tensor_rank"] = [
+            array("d", [1.0, rank]) for rank in (first, 3.0, 4.0, 5.0, math.nan)
+        ]
+    text = page(seen)
+    assert "rank of its unfolding: init_std=0.3 | init_std=0.03." in flat(seen)
+    lines = [re.sub(r" {2,}", "  ", line).strip() for line in text.splitlines()]
+    drawn = lines[lines.index("{1,2,3,4}  24 × 1") :][:7]
+    assert drawn == [
+        "{1,2,3,4}  24 × 1",
+        "├─ {1,2}  24 × 24  17 | 3",
+        "│  ├─ {1}  6 × 24  3 | 3",
+        "│  └─ {2}  6 × 24  4 | 4",
+        "└─ {3,4}  24 × 24  17 | 3",
+        "├─ {3}  6 × 24  5 | 5",
+        "└─ {4}  6 × 24  ? | ?",
+    ]
+
+
+def test_trees_of_equal_weights_are_networks_of_their_own() -> None:
+    seen = of("htf-components", changes={"seeds": 1}, sweeps={"model.pattern": ["neighbours", "interleaved"]})
+    assert [network.n_lanes for network in network_page.networks(seen)] == [2, 2]
+    assert "{1,3}" in page(seen)

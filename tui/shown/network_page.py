@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
+import statistics
 from collections.abc import Sequence
 
 import msgspec
@@ -13,6 +15,7 @@ from solver.costs import costs_of
 from solver.spec import (
     CP,
     DeepMatrixFactorization,
+    HierarchicalTucker,
     ImageTensor,
     Observed,
     RunSpec,
@@ -22,7 +25,7 @@ from solver.spec import (
 from solver.spec.completion import Completion
 from tui.draw.cells import DIM, STRONG, TEXT
 from tui.shown.lines import Line, wrapped
-from tui.text import quantity
+from tui.text import inert, quantity
 from tui.watch.seen import Seen
 
 # Nodes of the widest column, where there is room beside for a long page and where there is not.
@@ -30,6 +33,8 @@ _NODES, _FEW_NODES, _NARROW = 7, 5, 50
 # Between columns of nodes there is room for the sizes of a matrix, 100×100 say.
 _LEAST_GAP, _MOST_GAP = 9, 15
 _MOST_BOXES = 10
+# Ranks of so many settings beside a node.
+_MOST_RANKS = 4
 _DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -52,7 +57,12 @@ class Network(msgspec.Struct):
     shapes: list[tuple[int, int]]
     """Of all trained factors."""
     fits: list[Fit]
-    n_lanes: int = 0
+    lanes: list[int]
+    """Which lanes train it."""
+
+    @property
+    def n_lanes(self) -> int:
+        return len(self.lanes)
 
     @property
     def parameters(self) -> int:
@@ -78,8 +88,9 @@ def _networks(
         if spec is None:
             continue
         shapes = costs_of(spec).shapes()
-        network = found.setdefault((type(spec.model), tuple(shapes)), Network(spec, shapes, []))
-        network.n_lanes += 1
+        tree = spec.model.tree(spec.problem) if isinstance(spec.model, HierarchicalTucker) else None
+        network = found.setdefault((type(spec.model), tuple(shapes), tree), Network(spec, shapes, [], []))
+        network.lanes.append(lane.index)
         fit = _fit(spec, n_observed)
         if fit not in network.fits:
             network.fits.append(fit)
@@ -142,6 +153,8 @@ def lines(seen: Seen, width: int) -> list[Line]:
     for network in found:
         told += [("", TEXT)] * bool(told)
         told += _picture(network, width, nodes)
+        if isinstance(network.spec.model, HierarchicalTucker):
+            told += _of_tree(network, _ranks(seen, network), width)
         for fit in network.fits:
             told += wrapped(_sentence(network, fit), TEXT, width, "")
     return told
@@ -188,6 +201,11 @@ def _picture(network: Network, width: int, nodes: int) -> list[Line]:
         told = str(sizes[0]) if len(set(sizes)) == 1 else ", ".join(str(size) for size in sizes)
         head = f"{_counted(model.components, 'component')} · {len(sizes)} modes of {told}{lanes}"
         return [*wrapped(head, STRONG, width, ""), *_of_components(sizes, model.components, width)]
+    if isinstance(model, HierarchicalTucker):
+        sizes = sorted(set(problem_shape(network)))
+        told = " and ".join(str(size) for size in sizes) if len(sizes) < 3 else f"{sizes[0]} to {sizes[-1]}"
+        head = f"hierarchical Tucker · {problem.n_modes} modes of {told}{lanes}"
+        return wrapped(head, STRONG, width, "")
     shapes = ", ".join(f"{rows} × {columns}" for rows, columns in network.shapes)
     return wrapped(f"{_counted(len(network.shapes), 'factor')}: {shapes}{lanes}", STRONG, width, "")
 
@@ -260,6 +278,57 @@ def _of_components(sizes: list[int], n: int, width: int) -> list[Line]:
         rows.append((f"{sign} {component:>{label - 4},}  {vectors}", TEXT))
     told = "   ".join(str(size).ljust(room) for size in sizes).rstrip()
     return [(text[:width], colour) for text, colour in [*rows, (" " * label + told, DIM)]]
+
+
+def _ranks(seen: Seen, network: Network) -> dict[str, list[float]]:
+    """By swept settings without the seed, the newest rank of each recorded unfolding: the median over its lanes."""
+    found: dict[str, list[list[float]]] = {}
+    for index in network.lanes:
+        if index >= len(seen.history.lanes):
+            continue
+        lane = seen.history.lanes[index]
+        newest = [column[-1] for column in lane.vectors.get("hierarchical_tensor_rank", []) if len(column)]
+        if newest:
+            settled = {name: value for name, value in lane.parameters.items() if name != "seed"}
+            named = " ".join(f"{name.rpartition('.')[2]}={value}" for name, value in settled.items())
+            found.setdefault(inert(named, 120), []).append(newest)
+    return {
+        name: [statistics.median_high(ranks) for ranks in zip(*lanes, strict=True)] for name, lanes in found.items()
+    }
+
+
+def _of_tree(network: Network, ranks: dict[str, list[float]], width: int) -> list[Line]:
+    """The mode tree, a node a line: its modes, the sizes of its weights, and the rank of its unfolding by now."""
+    model, shown = network.spec.model, list(ranks)[:_MOST_RANKS]
+    assert isinstance(model, HierarchicalTucker)
+    tree = model.tree(network.spec.problem)
+    of_unfolding = {place: number for number, place in enumerate(tree.matricised)}
+    rows: list[tuple[str, str, str]] = []
+
+    def add(place: int, before: str, below: str) -> None:
+        node, (n_rows, n_columns) = tree.nodes[place], network.shapes[place]
+        # Of a root's two children the second's unfolding is the first's.
+        number = of_unfolding.get(place, of_unfolding.get(tree.nodes[0].children[0]) if place else None)
+        told = [_told_rank(ranks[name], number) for name in shown]
+        modes = ",".join(str(mode + 1) for mode in node.modes)
+        rows.append((f"{before}{{{modes}}}", f"{n_rows} × {n_columns}", " | ".join(told) if place else ""))
+        for child in node.children:
+            is_last = child == node.children[-1]
+            add(child, below + ("└─ " if is_last else "├─ "), below + ("   " if is_last else "│  "))
+
+    add(0, "", "")
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    lines: list[Line] = []
+    if shown:
+        named = " | ".join(name or "now" for name in shown)
+        lines += wrapped(f"Behind each node's weights the rank of its unfolding: {named}.", DIM, width, "")
+    lines += [(f"{name:<{first}}  {sizes:<{second}}  {told}".rstrip()[:width], TEXT) for name, sizes, told in rows]
+    return lines
+
+
+def _told_rank(ranks: list[float], number: int | None) -> str:
+    known = number is not None and number < len(ranks) and math.isfinite(ranks[number])
+    return f"{ranks[number]:.0f}" if known and number is not None else "?"
 
 
 def _of_images(pixels: int, n: int, width: int) -> list[Line]:
