@@ -14,7 +14,7 @@ import msgspec
 from solver import settings
 from solver.history import History, LaneHistory
 from solver.records import number
-from solver.spec import RunSpec
+from solver.spec import HierarchicalTucker, RunSpec
 
 # A value has risen when it is so many times its start, and this part of the ground truth's Frobenius norm; where there
 # is no ground truth, of the largest there is.
@@ -102,7 +102,12 @@ class _LaneReader:
     def _rises(self, columns: list[array[float]], what: str, frame: int) -> Iterator[Milestone]:
         if len(self._risen) >= _MOST_RISES:
             return
-        least = _PART_OF_TRUTH * (max(column[frame] for column in columns) if math.isnan(self._size) else self._size)
+        size = max(column[frame] for column in columns) if math.isnan(self._size) else self._size
+        model = self._spec.model
+        if isinstance(model, HierarchicalTucker):
+            # Of a tensor of rank 1 each node has one vector; a local component has some of them, all of equal norms.
+            size **= model.n_factors(self._spec.problem) / len(model.tree(self._spec.problem).nodes)
+        least = _PART_OF_TRUTH * size
         new = [
             rank
             for rank, column in enumerate(columns)

@@ -13,6 +13,7 @@ from solver import data_files, predictions, runs, settings
 from solver.costs import costs_of
 from solver.history import History
 from solver.log import Reader
+from solver.milestones import Milestones
 from solver.refusal import BadSetting
 from solver.rundir import Order, PresetInfo
 from solver.spec import HierarchicalTucker, TensorCompletion
@@ -184,3 +185,21 @@ def test_its_law_is_drawn_with_the_vectors_of_a_local_component() -> None:
     (figure,) = (one for one in figures(mixed.order().spec) if "the law" in one.title)
     assert figure.curves(history) == []
     assert math.isfinite(history.lanes[0].columns["train_loss"][-1])
+
+
+def test_a_local_component_has_risen_at_its_share_of_the_ground_truth() -> None:
+    """A tensor of rank 1 and norm 9 has seven weights of norm 9^(1/7), a component three: a twentieth of 9^(3/7)."""
+    made = finished(TREE | {"model.init_std": 0.1, "record.rates": 0})
+    history = History()
+    history.apply(Reader(made.log).read())
+    told = Milestones(made.order().spec)
+    told.update(history)
+    rises = [one for one in told.found if one.name == "rise"]
+    assert rises
+    columns, steps = history.lanes[0].vectors["component_norms"], list(history.lanes[0].columns["step"])
+    first = next(
+        frame
+        for frame in range(len(steps))
+        if any(column[frame] >= max(0.05 * 9.0 ** (3 / 7), 10.0 * column[0]) for column in columns)
+    )
+    assert rises[0].step == steps[first]
