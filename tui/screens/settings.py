@@ -57,8 +57,6 @@ class SettingsScreen(Screen[None]):
         self._field = ""
         """The field that had the focus last."""
         self._is_building = False
-        self._is_due = False
-        """Whether the settings are to be looked at anew, once all that is on its way has come."""
 
     def compose(self) -> ComposeResult:
         yield Static("", id="title", markup=False)
@@ -186,17 +184,8 @@ class SettingsScreen(Screen[None]):
         if dropped:
             self.notify(f"no longer swept: {', '.join(sorted(dropped))}")
 
-    def _check_soon(self) -> None:
-        """Once for all fields that report at the same time: each one of a new form reports what it begins with."""
-        if not self._is_due:
-            self._is_due = True
-            self.call_later(self._check)
-
     def _check(self) -> None:
         """Says at the field what is wrong, or above the form what the run will take."""
-        self._is_due = False
-        if not self.is_attached:
-            return
         self._mark()
         for setting in self.query(Setting):
             setting.complain("")
@@ -239,7 +228,7 @@ class SettingsScreen(Screen[None]):
 
     @on(Input.Changed)
     def _changed(self, _: Input.Changed) -> None:
-        self._check_soon()
+        self._check()
 
     @on(Select.Changed)
     async def _selected(self, event: Select.Changed) -> None:
@@ -261,7 +250,7 @@ class SettingsScreen(Screen[None]):
                 await self._build()
                 self._focus(field)
         else:
-            self._check_soon()
+            self._check()
 
     async def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._field = event.widget.name or ""
