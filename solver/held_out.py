@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -86,7 +86,7 @@ def of_baselines(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, Standi
     return found
 
 
-def lines(history: History, label: Any, shown: Any) -> list[str]:
+def lines(history: History, label: Callable[[LaneHistory], str], shown: Callable[[float], str]) -> list[str]:
     """What a person reads at the end: what must be beaten, each lane at its end and its best, and what to use.
 
     ``label`` names a lane, ``shown`` writes a number. Empty where nothing was held out.
@@ -105,11 +105,16 @@ def lines(history: History, label: Any, shown: Any) -> list[str]:
     return [*told, _advice(history, lanes, label, shown)]
 
 
-def _both(standing: Standing, shown: Any) -> str:
+def _both(standing: Standing, shown: Callable[[float], str]) -> str:
     return f"{shown(standing.error)} ({shown(standing.rmse)})"
 
 
-def _advice(history: History, lanes: list[tuple[LaneHistory, LaneStanding]], label: Any, shown: Any) -> str:
+def _advice(
+    history: History,
+    lanes: list[tuple[LaneHistory, LaneStanding]],
+    label: Callable[[LaneHistory], str],
+    shown: Callable[[float], str],
+) -> str:
     """The last line: whether ending so is worse than a constant, what cures it, and what predicts best."""
     sentences = []
     worse = [

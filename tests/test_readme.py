@@ -127,7 +127,7 @@ def test_the_commands_of_readme_do_what_it_says(directory: Path) -> None:
         if result.returncode == 3:
             # What has recorded nothing cannot be exported next.
             runs.remove(runs.find("latest"))
-    assert sorted(told) == sorted(RUN_AS_THEY_ARE.values()), "with those that verify ran, every preset"
+    assert sorted(told) == sorted(RUN_AS_THEY_ARE.values()), "all that verify is not asked for again"
     assert (directory / "run.json").stat().st_size > 0
     assert (directory / "mine.json").stat().st_size > 10_000
     assert (directory / "run.csv").read_text().startswith("lane,")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from solver.files import read_whole
+from solver.refusal import BadSetting
 from solver.tables.table import refused
 
 MOST_BYTES = 1 << 31
@@ -62,7 +63,7 @@ def _of_archive(path: Path, data: bytes) -> bytes:
                 with archive.open(names[0]) as file:
                     return _some(path, file.read(MOST_BYTES + 1))
     except _DAMAGE as error:
-        if type(error).__name__ == "BadSetting":
+        if isinstance(error, BadSetting):
             raise
         raise refused(path, f"is a damaged archive ({error}): fetch it again") from None
     if not names:

@@ -27,5 +27,3 @@ class Gathered(msgspec.Struct, kw_only=True):
     """Sizes of the modes where the file says them; its ids are places from zero then."""
     remarks: list[str] = []
     """What was passed over, in words."""
-    cure: str = ""
-    """The setting that would have read the file otherwise."""

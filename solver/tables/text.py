@@ -494,7 +494,6 @@ def _entries(
         values=values,
         lines=numbers,
         remarks=remarks,
-        cure=told,
     )
 
 
