@@ -89,8 +89,18 @@ class Terminal:
 
     def cpu_s(self) -> float:
         """Processor seconds of the program so far, its children left out."""
-        fields = Path(f"/proc/{self.painter()}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        fields = self._stat()
         return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+
+    def is_busy(self) -> bool:
+        """Whether the program has something to do now, be it that it waits for a processor."""
+        with contextlib.suppress(OSError):
+            return self._stat()[0] in "RD"
+        return False
+
+    def _stat(self) -> list[str]:
+        """The fields of the program's process behind its name, which may hold anything."""
+        return Path(f"/proc/{self.painter()}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
 
     def memory_bytes(self) -> int:
         """Resident memory of the program."""

@@ -144,8 +144,11 @@ class Watched:
         return self.screen.text
 
     def still(self, seconds: float = 0.15) -> str:
-        """What the screen shows when nothing has been painted for a while."""
-        while self.terminal.read(seconds):
+        """What the screen shows when nothing has been painted for a while, and the program has nothing to do.
+
+        On a machine that is busy with others the one does not follow from the other.
+        """
+        while self.terminal.read(seconds) or self.terminal.is_busy():
             pass
         return self._shown()
 

@@ -211,7 +211,7 @@ async def test_the_form_shows_the_message_at_the_field_and_runs_only_what_is_rig
         assert "3 lanes" in text_of(pilot)
 
         def message(field: str) -> str:
-            return str(next(m for m in screen.query(".message").results(Static) if m.name == field).render())
+            return "".join(str(m.render()) for m in screen.query(".message").results(Static) if m.name == field)
 
         def entry(field: str) -> Input:
             return next(widget for widget in screen.query(Input) if widget.name == field)

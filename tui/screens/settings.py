@@ -12,6 +12,7 @@ from textual import events, on
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
@@ -57,6 +58,12 @@ class SettingsScreen(Screen[None]):
         self._field = ""
         """The field that had the focus last."""
         self._is_building = False
+        self._settings: list[Setting] = []
+        """The fields, in their order."""
+        self._checked: list[str] = []
+        """What stood in them when it was last said what is wrong, or what the run takes."""
+        # Before there are fields, whose styles would all be computed again.
+        self._fit(self.app.size)
 
     def compose(self) -> ComposeResult:
         yield Static("", id="title", markup=False)
@@ -84,11 +91,13 @@ class SettingsScreen(Screen[None]):
         self._focus("problem.kind")
 
     def on_resize(self, event: events.Resize) -> None:
-        width, height = event.size
-        self.set_class(width < 40 or height < 12, "tiny")
-        self.set_class(width >= _WIDE, "wide")
-        self.set_class(height < _HIGH, "low")
+        self._fit(event.size)
         self.call_after_refresh(self._settle)
+
+    def _fit(self, size: Size) -> None:
+        self.set_class(size.width < 40 or size.height < 12, "tiny")
+        self.set_class(size.width >= _WIDE, "wide")
+        self.set_class(size.height < _HIGH, "low")
 
     def _settle(self) -> None:
         """What was seen before the terminal's size changed is seen after it."""
@@ -100,7 +109,7 @@ class SettingsScreen(Screen[None]):
             self.focused.scroll_visible(animate=False)
 
     def _setting(self, field: str) -> Setting | None:
-        return next((setting for setting in self.query(Setting) if setting.field == field), None)
+        return next((setting for setting in self._settings if setting.field == field), None)
 
     def _focus(self, field: str) -> None:
         setting = self._setting(field)
@@ -121,6 +130,7 @@ class SettingsScreen(Screen[None]):
         shown = self.query_one("#form", VerticalScroll)
         # The focus moves while fields are taken away, which says nothing of the kinds in them.
         self._is_building = True
+        self._settings = []
         await shown.remove_children()
         rows: list[Widget] = []
         section = ""
@@ -130,12 +140,13 @@ class SettingsScreen(Screen[None]):
                 rows.append(Static(section, classes="section", markup=False))
             rows.append(Setting(field, self._raw))
         await shown.mount_all(rows)
+        self._settings = [row for row in rows if isinstance(row, Setting)]
         self._is_building = False
         self._check()
 
     def _collect(self, without: Container[str] = ()) -> Raw:
         """The settings as they stand in the fields, but for those ``without``. Raises BadSetting."""
-        typed = {one.field: one.text for one in self.query(Setting) if one.field not in without}
+        typed = {one.field: one.text for one in self._settings if one.field not in without}
         return form.collected(typed, self._raw)
 
     def _keep(self, without_part: str = "") -> None:
@@ -143,7 +154,7 @@ class SettingsScreen(Screen[None]):
 
         Where something is wrong, what was before stays.
         """
-        of_part = {one.field for one in self.query(Setting) if one.field.startswith(f"{without_part}.")}
+        of_part = {one.field for one in self._settings if one.field.startswith(f"{without_part}.")}
         with contextlib.suppress(BadSetting):
             kind = {without_part: {"kind": fields.kind(self._raw, without_part)}} if without_part else {}
             self._raw = self._collect(of_part) | kind
@@ -152,7 +163,7 @@ class SettingsScreen(Screen[None]):
         """Makes the fields anew where the list of kinds was left as another one, which has other fields."""
         if self._is_building:
             return
-        for setting in self.query(Setting):
+        for setting in self._settings:
             if not setting.is_kind or isinstance(setting.entry, Select) or setting is self._setting(self._field):
                 continue
             if form.same(setting.field, self._raw, setting.text, form.value(setting.field, self._raw)):
@@ -161,7 +172,7 @@ class SettingsScreen(Screen[None]):
             if raw is None:
                 # Some word is no kind, which is said at the field.
                 continue
-            shown = {one.field for one in self.query(Setting)}
+            shown = {one.field for one in self._settings}
             gone = shown - {field for _, field in form.rows(raw)}
             swept, before, self._raw = self._swept(), self._raw, raw
             try:
@@ -176,7 +187,7 @@ class SettingsScreen(Screen[None]):
 
     def _swept(self) -> set[str]:
         """The fields in which several values stand."""
-        typed = {one.field: settings.parse_value(one.text) for one in self.query(Setting) if one.text}
+        typed = {one.field: settings.parse_value(one.text) for one in self._settings if one.text}
         return {field for field, value in typed.items() if form.swept(field, self._raw, value) is not None}
 
     def _tell_dropped(self, swept: set[str]) -> None:
@@ -187,7 +198,8 @@ class SettingsScreen(Screen[None]):
     def _check(self) -> None:
         """Says at the field what is wrong, or above the form what the run will take."""
         self._mark()
-        for setting in self.query(Setting):
+        self._checked = self._texts()
+        for setting in self._settings:
             setting.complain("")
         try:
             self._spec = self._preset.decode(self._collect())
@@ -205,6 +217,14 @@ class SettingsScreen(Screen[None]):
         found = estimate.narrower(self._spec)
         self.query_one("#need", Static).update(told if found is None else f"{told}\n{narrower(found)}")
 
+    def _texts(self) -> list[str]:
+        return [f"{one.field}={one.text}" for one in self._settings]
+
+    def _look(self) -> None:
+        """Checks what is new: every field of a form that begins reports the value that it begins with."""
+        if self._texts() != self._checked:
+            self._check()
+
     def _base_of(self, field: str) -> Raw:
         """Where the preset says what stands in a field; a part of another kind than the preset's has its defaults."""
         return self._base if field.endswith(".kind") else form.of_kinds(self._base, self._raw)
@@ -212,7 +232,7 @@ class SettingsScreen(Screen[None]):
     def _mark(self) -> None:
         """Says which fields differ from the preset, and how many."""
         base, n_different = self._base_of(""), 0
-        for setting in self.query(Setting):
+        for setting in self._settings:
             there = form.value(setting.field, self._base if setting.is_kind else base)
             setting.mark(not form.same(setting.field, self._raw, setting.text, there))
             n_different += setting.differs
@@ -228,7 +248,7 @@ class SettingsScreen(Screen[None]):
 
     @on(Input.Changed)
     def _changed(self, _: Input.Changed) -> None:
-        self._check()
+        self._look()
 
     @on(Select.Changed)
     async def _selected(self, event: Select.Changed) -> None:
@@ -250,7 +270,7 @@ class SettingsScreen(Screen[None]):
                 await self._build()
                 self._focus(field)
         else:
-            self._check()
+            self._look()
 
     async def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._field = event.widget.name or ""
@@ -293,7 +313,7 @@ class SettingsScreen(Screen[None]):
     def _entries(self, words: str) -> list[Entry]:
         """The fields that fit the words, those first whose own name begins so."""
         entries = [Entry(f"size  {self._chosen_size}", "size", "size")]
-        entries += [Entry(f"{one.field}  {one.text}".rstrip(), "field", one.field) for one in self.query(Setting)]
+        entries += [Entry(f"{one.field}  {one.text}".rstrip(), "field", one.field) for one in self._settings]
         begin = words.strip().lower()
         fitting = [entry for entry in entries if entry.fits(words)]
         return sorted(fitting, key=lambda entry: not entry.key.rpartition(".")[2].startswith(begin))
@@ -352,7 +372,7 @@ class SettingsScreen(Screen[None]):
 
     def _changes(self) -> str:
         """What differs from the preset, in a line."""
-        told = [f"{one.field} {one.text or 'left empty'}" for one in self.query(Setting) if one.differs]
+        told = [f"{one.field} {one.text or 'left empty'}" for one in self._settings if one.differs]
         size = [f"size {self._chosen_size}"] if self._chosen_size != "default" else []
         return inert(", ".join(size + told), 300)
 

@@ -1,9 +1,10 @@
-"""A setting in the form: a sign where it differs, its name, what is typed or chosen, and room for a message."""
+"""A setting in the form: a sign where it differs, its name, what is typed or chosen, and below it what is wrong."""
 
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
+from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 from textual.widgets.input import Selection
 
@@ -15,11 +16,14 @@ from tui.widgets.field import Field
 DIFFERS = "●"
 
 
-class Setting(Vertical):
-    """A field of the spec: one of few words is chosen, unless what stands there is none of them, or a list."""
+class Setting(Horizontal):
+    """A field of the spec: one of few words is chosen, unless what stands there is none of them, or a list.
+
+    A form has dozens, and each widget in it costs a millisecond: what is wrong has one only where something is.
+    """
 
     def __init__(self, field: str, raw: Raw) -> None:
-        super().__init__()
+        super().__init__(classes="entry")
         self.field = field
         self._short = field.rpartition(".")[2]
         self._said = ""
@@ -33,13 +37,11 @@ class Setting(Vertical):
         else:
             self.entry = Field(begun, name=field, placeholder=form.default(field, raw), compact=True)
         self._label = Static(f"  {self._short}", classes="name", markup=False)
-        self._message = Static("", classes="message", name=field, markup=False)
+        self._message: Static | None = None
 
     def compose(self) -> ComposeResult:
-        with Horizontal(classes="entry"):
-            yield self._label
-            yield self.entry
-        yield self._message
+        yield self._label
+        yield self.entry
 
     @property
     def text(self) -> str:
@@ -73,7 +75,12 @@ class Setting(Vertical):
 
     def complain(self, sentence: str) -> None:
         """Says below the field what is wrong; nothing for an empty sentence."""
-        if sentence != self._said:
-            self._said = sentence
-            self._message.update(sentence)
-            self._message.set_class(bool(sentence), "wrong")
+        if sentence == self._said:
+            return
+        self._said = sentence
+        if self._message is not None:
+            self._message.remove()
+            self._message = None
+        if sentence and isinstance(self.parent, Widget):
+            self._message = Static(sentence, classes="message", name=self.field, markup=False)
+            self.parent.mount(self._message, after=self)
