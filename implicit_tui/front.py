@@ -59,9 +59,11 @@ def start(
 
 
 def _plain(value: Any) -> Any:
-    """Paths as text and tuples as lists, which is what TOML has."""
+    """Paths as text and tuples as lists, which is what TOML has; those in variants too."""
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, (tuple, list)) else value
 
 

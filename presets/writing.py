@@ -10,13 +10,14 @@ import msgspec
 
 import presets
 from presets import Preset
-from solver import files, settings
+from solver import files, settings, variants
 from solver.fields import Raw
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
 _LONGEST = 40
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{_LONGEST - 1}}}")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PATHS = ("file", "ground_truth", "dataset")
 
 
@@ -84,10 +85,25 @@ def settings_toml(raw: Raw, table: str = "") -> str:
     sweep = ", ".join(f"{_toml(field)} = {_toml(values)}" for field, values in raw.get("sweep", {}).items())
     lines += [f"sweep = {{ {sweep} }}"] if sweep else []
     for part, inner in raw.items():
-        if _is_table(inner) and part != "sweep":
+        if _is_table(inner) and part not in ("sweep", "variants"):
             lines += ["", f"[{within}{part}]"]
             lines += [f"{name} = {_toml(value)}" for name, value in inner.items() if value is not None]
+    for variant, changes in variants.of(raw).items():
+        lines += ["", f"[{within}variants.{variant}]"]
+        lines += [f"{_toml(field)} = {_toml(value)}" for field, value in changes.items()]
     return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def inline(value: Any) -> str:
+    """A value on one line, tables within tables too."""
+    if not _is_table(value):
+        return _toml(value)
+    inner = ", ".join(f"{_key(name)} = {inline(inner)}" for name, inner in value.items())
+    return f"{{ {inner} }}" if inner else "{}"
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _toml(name)
 
 
 def _is_table(value: Any) -> bool:

@@ -57,18 +57,23 @@ class Narrower(msgspec.Struct, frozen=True, kw_only=True):
 def narrower(spec: RunSpec) -> Narrower | None:
     """The largest of some widths with which deep lanes take five minutes at most, where they would take longer.
 
-    None where nothing needs to be narrower, or nothing that can carry the ground truth's rank is enough.
+    None where nothing needs to be narrower, where not all lanes are of layers, or where nothing that can carry the
+    ground truth's rank is enough.
     """
-    problem, model = spec.problem, spec.model
-    if not isinstance(model, DeepMatrixFactorization) or "model.hidden_width" in spec.sweep:
+    lanes = [lane.spec for lane in settings.lanes(spec)]
+    models = [lane.model for lane in [spec, *lanes] if isinstance(lane.model, DeepMatrixFactorization)]
+    is_swept = any("model.hidden_width" in chosen for chosen in (spec.sweep, *spec.variants.values()))
+    if len(models) <= len(lanes) or is_swept:
         return None
     deep_s, one_layer_s = _by_depth(spec)
     if min(deep_s, spec.stop.max_seconds or deep_s) <= _LONG_S:
         return None
-    full = min(problem.known_shape or (0,))
-    least = problem.resolved_rank if isinstance(problem, Observed) and problem.is_random else 0
+    problems = [lane.problem for lane in lanes]
+    shapes = [problem.known_shape or (0,) for problem in problems]
+    now = min(model.hidden_width or min(shape) for model, shape in zip(models[1:], shapes, strict=True))
+    ranks = [problem.resolved_rank for problem in problems if isinstance(problem, Observed) and problem.is_random]
     for width in _WIDTHS:
-        if not least < width < (model.hidden_width or full) or not is_thin(problem.known_shape or (0,), width):
+        if not max(ranks, default=0) < width < now or not all(is_thin(shape, width) for shape in shapes):
             continue
         raw = settings.apply(settings.encode(spec), [("model.hidden_width", width)], [])
         try:

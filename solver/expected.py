@@ -17,7 +17,7 @@ import operator
 import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -79,15 +79,17 @@ class _Lanes(msgspec.Struct, frozen=True):
 
 
 def _has(lane: LaneHistory, name: str, text: str) -> bool:
-    for field, value in lane.parameters.items():
-        if field.rpartition(".")[2] == name:
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                try:
-                    return float(text) == float(value)
-                except ValueError:
-                    return False
-            return str(value).lower() == text.lower()
-    return False
+    # A variant and the variant of images are two fields of one name.
+    return any(_is(value, text) for field, value in lane.parameters.items() if field.rpartition(".")[2] == name)
+
+
+def _is(value: Any, text: str) -> bool:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return float(text) == float(value)
+        except ValueError:
+            return False
+    return str(value).lower() == text.lower()
 
 
 class _Value(msgspec.Struct, frozen=True):

@@ -39,20 +39,6 @@ def names(raw: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def of_swept_kinds(raw: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The fields that other kinds among those swept have and ``raw``'s own lack, each with the kinds that have it."""
-    found: dict[str, list[str]] = {}
-    sweep = raw.get("sweep", {})
-    for part, kinds in KINDS.items():
-        own = part_type(raw, part).__struct_fields__
-        swept = sweep.get(f"{part}.kind", []) if isinstance(sweep, Mapping) else []
-        for word, struct in kinds.items():
-            for name in struct.__struct_fields__:
-                if word in swept and name not in own:
-                    found.setdefault(f"{part}.{name}", []).append(word)
-    return found
-
-
 def kind(raw: Mapping[str, Any], part: str) -> str:
     """The kind of ``raw``'s part, the default where it names none."""
     return tag_of(part_type(raw, part))
@@ -167,6 +153,8 @@ def _limits(kind: msgspec.inspect.Type | None) -> str:
         return f"a list of {kind.min_length} to {kind.max_length} {_number(kind.item_type, 's')}"
     if isinstance(kind, msgspec.inspect.TupleType):
         return f"a list of {len(kind.item_types)} {_number(kind.item_types[0], 's')}"
+    if isinstance(kind, msgspec.inspect.DictType) and isinstance(kind.value_type, msgspec.inspect.DictType):
+        return 'a table of settings by name, as in { deep = { "model.depth" = 4 } }'
     return ""
 
 

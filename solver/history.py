@@ -31,6 +31,7 @@ from solver.records import (
     number,
 )
 from solver.series import BY_NAME, VECTORS
+from solver.variants import NAMED
 
 _NEEDED = {"step", "elapsed_s", "train_loss"}
 
@@ -221,10 +222,10 @@ class History:
         return max((lane.columns["elapsed_s"][-1] for lane in self.lanes if len(lane)), default=0.0)
 
     def label(self, lane: LaneHistory) -> str:
-        """The lane's swept fields in short; its seed only where lanes differ in it."""
+        """The lane's variant and swept fields in short; its seed only where lanes differ in it."""
         seeds = {other.parameters.get("seed") for other in self.lanes}
         told = [(name, value) for name, value in lane.parameters.items() if name != "seed" or len(seeds) > 1]
-        words = [_worded(name.rpartition(".")[2], value) for name, value in told]
+        words = [worded(name, value) for name, value in told]
         return " · ".join(words) or f"seed {lane.parameters.get('seed', 0)}"
 
 
@@ -235,9 +236,10 @@ def read(path: Path) -> History:
     return history
 
 
-def _worded(name: str, value: Any) -> str:
-    """A kind is named by its own word."""
-    return _short(value) if name == "kind" else f"{name.replace('_', ' ')} {_short(value)}"
+def worded(field: str, value: Any) -> str:
+    """What a swept field is in a lane; a variant and a kind are named by their own word."""
+    name = field.rpartition(".")[2]
+    return _short(value) if field == NAMED or name == "kind" else f"{name.replace('_', ' ')} {_short(value)}"
 
 
 def _short(value: Any) -> str:

@@ -15,6 +15,7 @@ from solver.history import History, LaneHistory
 from solver.refusal import BadSetting
 from solver.series import BY_NAME, SERIES
 from solver.spec import RunSpec
+from solver.variants import NAMED
 
 _BROKEN = ("diverged", "failed")
 # What a map shows first: an error, which the fourth key shows too, or else what every lane records.
@@ -52,7 +53,7 @@ class Map(msgspec.Struct, frozen=True):
 
     x: str
     y: str
-    """Swept fields."""
+    """Swept fields; ``variant`` is one where there are several variants."""
     statistic: Statistic
 
 
@@ -95,13 +96,13 @@ class Table(msgspec.Struct, frozen=True):
 
 
 def fields(spec: RunSpec) -> list[str]:
-    """The swept fields with more than one value, in the order of the sweep."""
-    return [name for name in spec.sweep if len(values(spec, name)) > 1]
+    """The swept fields with more than one value, in the order of the sweep, variants before."""
+    return [name for name in (NAMED, *spec.sweep) if len(values(spec, name)) > 1]
 
 
 def values(spec: RunSpec, field: str) -> list[Any]:
-    """The values of a swept field, numbers in rising order."""
-    return _distinct(spec.sweep[field])
+    """The values of a swept field, numbers in rising order; the names of variants in theirs."""
+    return list(spec.variants) if field == NAMED else _distinct(spec.sweep[field])
 
 
 def offered(history: History) -> list[Statistic]:
@@ -229,7 +230,7 @@ def _pairs(text: str) -> dict[str, str]:
 
 def _field(name: str, spec: RunSpec, what: str) -> str:
     swept = fields(spec)
-    found = [field for field in swept if name in (field, field.rpartition(".")[2])]
+    found = [name] if name in swept else [field for field in swept if name == field.rpartition(".")[2]]
     if len(found) != 1:
         raise BadSetting(f"--map {what}: {name} is not one swept field: take one of {', '.join(swept)}", "map")
     return found[0]

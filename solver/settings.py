@@ -12,6 +12,7 @@ import msgspec
 
 from solver import fields
 from solver import spec as s
+from solver import variants as v
 from solver.fields import KINDS, PARTS, Raw
 from solver.refusal import BadSetting, check_field, sentence
 
@@ -46,23 +47,46 @@ class LaneSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     index: int
     parameters: dict[str, Any]
-    """Every swept field and the seed."""
+    """The variant, every swept field and the seed."""
     spec: s.RunSpec
-    """The lane's own spec: no sweep, one seed."""
+    """The lane's own spec: no variants, no sweep, one seed."""
 
 
 def decode(raw: Mapping[str, Any]) -> s.RunSpec:
-    """The spec that ``raw`` (nested plain data) describes, with every lane of its sweep checked.
+    """The spec that ``raw`` (nested plain data) describes, with every lane of its variants and sweep checked.
 
     Raises BadSetting.
     """
+    if raw.get("variants"):
+        raw = dict(raw) | {"variants": v.of(raw)}
     try:
         spec = _convert(raw)
-    except BadSetting:
+    except BadSetting as refused:
         # The value of a field that is swept, set or its default, need not fit the others: no lane has it.
-        spec = _convert(_with_first_values(raw))
+        spec = _convert(_with_first_values(raw)) if not raw.get("variants") else _of_variants(raw, refused)
     for _ in lanes(spec):
         pass
+    return spec
+
+
+def _of_variants(raw: Mapping[str, Any], refused: BadSetting) -> s.RunSpec:
+    """The spec of settings that do not fit by themselves, and do in every variant.
+
+    What all variants set is as the first of them has it, since no lane has it otherwise. Raises BadSetting.
+    """
+    known = v.of(raw)
+    first, *others = known.values()
+    common = [(field, value) for field, value in first.items() if all(field in changes for changes in others)]
+    base = fields.with_fitting_parts({name: value for name, value in raw.items() if name != "variants"})
+    kept = {"sweep": raw.get("sweep", {}), "variants": known}
+    try:
+        spec = _convert(_with_first_values(apply(base, common) | kept))
+    except BadSetting:
+        raise refused from None
+    # A kind that all variants set and the first alone keeps has taken what the others were to start from.
+    meant = [lane.spec for lane in _lanes(base, spec)]
+    if meant != [lane.spec for lane in lanes(spec)]:
+        raise refused
     return spec
 
 
@@ -89,23 +113,53 @@ def encode(spec: s.RunSpec) -> Raw:
 
 
 def lanes(spec: s.RunSpec) -> list[LaneSpec]:
-    """The lanes of a run in order: the product of the sweep's lists, the last varying fastest, then the seeds.
+    """The lanes of a run in order: by variant the product of the sweep's lists, the last varying fastest, then seeds.
 
-    Where kinds are swept, a lane goes without the swept fields that its own kind does not have, and lanes that are the
-    same then are one. Raises BadSetting where a swept value is refused or there are more than MAX_LANES.
+    Where kinds differ, a lane goes without the swept fields that its own kind does not have, and lanes that are the
+    same then are one. Raises BadSetting where a variant or a swept value is refused or there are more than MAX_LANES.
     """
+    return _lanes(encode(spec), spec)
+
+
+def _lanes(base: Raw, spec: s.RunSpec) -> list[LaneSpec]:
+    """The lanes of ``base``, with the sweep, seeds and variants of ``spec``."""
+    known = v.read(spec.variants)
+    v.check(known, spec.sweep, _of_problem(*_OWN_DATA))
     for field, values in spec.sweep.items():
         _check_swept(spec, field, values)
-    total = spec.seeds
+    total = spec.seeds * max(1, len(known))
     for values in spec.sweep.values():
         total *= len(values)
     if total > s.MAX_LANES:
         raise BadSetting(
-            f"sweep and seeds make {total} lanes, and a run holds at most {s.MAX_LANES}: shorten a list or lower seeds",
+            f"{'variants, ' if known else ''}sweep and seeds make {total} lanes, and a run holds at most "
+            f"{s.MAX_LANES}: shorten a list or lower seeds",
             "sweep",
         )
-    base = encode(spec) | {"sweep": {}, "seeds": 1}
+    base = base | {"sweep": {}, "seeds": 1, "variants": {}}
+    if not known:
+        return list(_of_sweep(base, spec, {}, 0))
     result: list[LaneSpec] = []
+    first_of: list[tuple[list[s.RunSpec], str]] = []
+    for name, changes in known.items():
+        try:
+            varied = apply(base, list(changes.items())) | {"sweep": {}}
+            own = list(_of_sweep(varied, spec, {v.NAMED: name}, len(result)))
+        except BadSetting as error:
+            if error.field in spec.sweep:
+                raise BadSetting(f"variant {name}: {error}", error.field) from None
+            raise v.refusal(name, str(error)) from None
+        specs = [lane.spec for lane in own]
+        same = next((other for others, other in first_of if others == specs), None)
+        if same is not None:
+            raise BadSetting(f"the variants {same} and {name} have the same settings: keep one of them", "variants")
+        first_of.append((specs, name))
+        result += own
+    return result
+
+
+def _of_sweep(base: Raw, spec: s.RunSpec, named: dict[str, str], index: int) -> Iterator[LaneSpec]:
+    """The lanes of one variant, from ``index`` on."""
     known: list[dict[str, Any]] = []
     for values, offset in itertools.product(itertools.product(*spec.sweep.values()), range(spec.seeds)):
         swept = dict(zip(spec.sweep, values, strict=True))
@@ -115,18 +169,20 @@ def lanes(spec: s.RunSpec) -> list[LaneSpec]:
                 del swept[field]
             else:
                 raw = with_value(raw, field, swept[field])
-        parameters = swept | {"seed": spec.seed + offset}
+        parameters = named | swept | {"seed": spec.seed + offset}
         if len(swept) < len(spec.sweep):
             if parameters in known:
                 continue
             known.append(parameters)
-        result.append(LaneSpec(index=len(result), parameters=parameters, spec=_convert(raw)))
-    return result
+        yield LaneSpec(index=index, parameters=parameters, spec=_convert(raw))
+        index += 1
 
 
 def _is_of_another_kind(spec: s.RunSpec, raw: Raw, field: str) -> bool:
-    """Whether another of the kinds that are swept has the field, and this lane's does not."""
-    return field not in fields.names(raw) and _is_of_a_swept_kind(spec.sweep, field)
+    """Whether another of the kinds that lanes have has the field, and this lane's does not."""
+    if field in fields.names(raw):
+        return False
+    return _is_of_a_swept_kind(spec.sweep, field) or (bool(spec.variants) and v.have(encode(spec), field))
 
 
 def _is_of_a_swept_kind(sweep: Mapping[str, list[Any]], field: str) -> bool:
@@ -137,18 +193,19 @@ def _is_of_a_swept_kind(sweep: Mapping[str, list[Any]], field: str) -> bool:
 
 
 def _check_named(raw: Mapping[str, Any], sweep: Mapping[str, list[Any]], field: str) -> None:
-    """Raises BadSetting where neither ``raw``'s own kinds nor those that are swept have the field."""
-    if not _is_of_a_swept_kind(sweep, field):
+    """Raises BadSetting where neither ``raw``'s own kinds nor those that lanes have otherwise have the field."""
+    if not _is_of_a_swept_kind(sweep, field) and not v.have(raw, field):
         check_field(raw, field)
 
 
 def apply(
     raw: Mapping[str, Any], settings: Sequence[tuple[str, Any]] = (), sweeps: Sequence[tuple[str, list[Any]]] = ()
 ) -> Raw:
-    """``raw`` with each (field, value) set and each (field, values) swept; kinds apply before fields.
+    """``raw`` with each (field, value) set and each (field, values) swept; kinds apply before fields, variants last.
 
     The word none leaves out what may be left out. Setting a kind starts that part from its defaults and drops sweeps
-    over it. Setting a swept field leaves a one-value sweep. Raises BadSetting for a field that does not exist.
+    over it. Setting a swept field leaves a one-value sweep, and a field that variants set or alone have is set in them
+    too. Raises BadSetting for a field that does not exist.
     """
     result: Raw = msgspec.to_builtins(dict(raw))
     if not isinstance(result.get("sweep", {}), dict):
@@ -158,11 +215,19 @@ def apply(
         if one in REPLACES[other] and other in REPLACES[one]:
             raise BadSetting(f"{one} and {other} are both set: keep one of the two", other)
     for field, value in sorted(settings, key=lambda item: _kinds_first(item[0])):
+        if field.partition(".")[0] == "variants":
+            result = v.changed(result, field, value)
+            continue
         if value == fields.NOTHING and fields.may_be_nothing(result, field):
             value = None
         sweep = result.get("sweep", {})
         if field == "sweep" and not isinstance(value, dict):
             raise BadSetting("sweep must be a table of lists: use --sweep KEY=V1,V2 for each field", "sweep")
+        if result.get("variants") and field not in sweep:
+            is_of_variants = field not in fields.names(result) and v.have(result, field)
+            result = v.with_value(result, field, value)
+            if is_of_variants:
+                continue
         if field.endswith(".kind"):
             result = _with_kind(result, field.removesuffix(".kind"), value)
         elif field in sweep:
@@ -267,11 +332,13 @@ def _kinds_first(field: str) -> int:
     if field.endswith(".kind"):
         # A problem's kind brings a model along, which a model's own kind then replaces.
         return 0 if field == "problem.kind" else 1
+    if field.partition(".")[0] == "variants":
+        return 5
     return 2 if field in _of_problem(*_OWN_DATA) else 3 if field in REPLACES else 4
 
 
 def _check_swept(spec: s.RunSpec, field: str, values: list[Any]) -> None:
-    if field in ("sweep", "seed", "seeds", "device", "threads", "dtype") or field.split(".")[0] in PARTS:
+    if field in v.OF_THE_RUN or field.split(".")[0] in PARTS:
         cure = "set seeds to run several" if field.startswith("seed") else "set it for the whole run"
         raise BadSetting(f"sweep cannot go over {field}, which belongs to the whole run: {cure}", "sweep")
     _check_named(encode(spec), spec.sweep, field)

@@ -64,7 +64,7 @@ class ObservedCosts(Costs[ObservedT, ModelT]):
         return 40 * self.evaluation_s() if self.spec.record.sharpness else 0.0
 
     def batch_key(self) -> Hashable:
-        """Equal shapes, loss and method."""
+        """The same kind of model, equal shapes, loss and method: parts of equal shapes may be multiplied otherwise."""
         problem, spec = self.problem, self.spec
         loss = problem.loss == "huber", problem.resolved_observations if problem.IS_SENSING else None
-        return tuple(self.shapes()), loss, spec.optimizer, spec.stop
+        return type(self.model), tuple(self.shapes()), loss, spec.optimizer, spec.stop

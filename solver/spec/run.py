@@ -91,6 +91,9 @@ class RunSpec(Settings, frozen=True):
     """Threads of a matrix product; small problems are fastest with 1."""
     sweep: dict[str, list[Any]] = msgspec.field(default_factory=dict)
     """Lists of values by field, such as {"model.depth": [1, 2, 3]}; their product with the seeds is the lanes."""
+    variants: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    """Settings by name, such as {"deep": {"model.depth": 4}}: each has lanes of its own, of every swept value and seed.
+    """
 
     def __post_init__(self) -> None:
         if type(self.problem) not in self.model.FITS:

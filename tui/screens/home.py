@@ -127,7 +127,8 @@ def about(preset: Preset, raw: Raw) -> str:
     try:
         spec = preset.decode(raw)
         need = estimate.estimate(spec)
-        swept = " · ".join(f"{name} {inert(_listed(values), 60)}" for name, values in spec.sweep.items())
+        lists = ({"variants": list(spec.variants)} if spec.variants else {}) | spec.sweep
+        swept = " · ".join(f"{name} {inert(_listed(values), 60)}" for name, values in lists.items())
         lanes = "1 lane" if need.n_lanes == 1 else f"{need.n_lanes} lanes"
         lines += [f"{lanes}{' · ' + swept if swept else ''} · about {duration(need.seconds)}", ""]
     except BadSetting as error:

@@ -160,17 +160,21 @@ class SettingsScreen(Screen[None]):
             self._raw = self._collect(of_part) | kind
 
     async def _take_kinds(self) -> None:
-        """Makes the fields anew where the list of kinds was left as another one, which has other fields."""
+        """Makes the fields anew where a list of kinds, or variants, were left as others, which have other fields."""
         if self._is_building:
             return
         for setting in self._settings:
-            if not setting.is_kind or isinstance(setting.entry, Select) or setting is self._setting(self._field):
+            brings_kinds = setting.is_kind or setting.field == "variants"
+            if not brings_kinds or isinstance(setting.entry, Select) or setting is self._setting(self._field):
                 continue
             if form.same(setting.field, self._raw, setting.text, form.value(setting.field, self._raw)):
                 continue
-            raw = form.with_kinds(self._raw, setting.field, settings.parse_value(setting.text))
+            if setting.is_kind:
+                raw = form.with_kinds(self._raw, setting.field, settings.parse_value(setting.text))
+            else:
+                raw = form.with_variants(self._raw, setting.text)
             if raw is None:
-                # Some word is no kind, which is said at the field.
+                # Some word is no kind, or no variant, which is said at the field.
                 continue
             shown = {one.field for one in self._settings}
             gone = shown - {field for _, field in form.rows(raw)}
@@ -265,7 +269,7 @@ class SettingsScreen(Screen[None]):
             if event.value != fields.kind(self._raw, part):
                 swept = self._swept()
                 self._keep(part)
-                self._raw = settings.apply(self._raw, [(field, event.value)])
+                self._raw = form.with_kind(self._raw, field, event.value)
                 self._tell_dropped(swept)
                 await self._build()
                 self._focus(field)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,16 +11,25 @@ from solver.spec import RunSpec
 
 
 def flat(spec: RunSpec) -> dict[str, str]:
-    """Every setting that says something, by dotted name, as text; of one that is swept the values that lanes have."""
+    """Every setting that says something, by dotted name, as text; of one that is swept the values that lanes have.
+
+    Of each variant what it sets.
+    """
     found = _flat(msgspec.to_builtins(spec), "")
-    return found | {field: ", ".join(map(_text, values)) for field, values in spec.sweep.items()}
+    found |= {field: ", ".join(map(_text, values)) for field, values in spec.sweep.items()}
+    return found | {f"variants.{name}": of_variant(changes) for name, changes in spec.variants.items()}
+
+
+def of_variant(changes: Mapping[str, Any]) -> str:
+    """What a variant sets, on one line."""
+    return ", ".join(f"{field} {_text(value)}" for field, value in changes.items()) or "as the run"
 
 
 def _flat(value: dict[str, Any], prefix: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, item in value.items():
         if isinstance(item, dict):
-            found |= {} if name == "sweep" else _flat(item, f"{prefix}{name}.")
+            found |= {} if name in ("sweep", "variants") else _flat(item, f"{prefix}{name}.")
         elif item is not None:
             found[f"{prefix}{name}"] = _text(item)
     return found

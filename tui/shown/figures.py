@@ -13,9 +13,9 @@ from solver import settings
 from solver.claims.claim import Witness, witnesses_of
 from solver.claims.laws import law_factor, law_points, n_factors
 from solver.counterexample import counterexample
-from solver.history import History, LaneHistory
+from solver.history import History, LaneHistory, worded
 from solver.records import number
-from solver.spec import CP, Observed, RunSpec
+from solver.spec import CP, Observed, Problem, RunSpec
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve
 from tui.draw.palette import MARKS, series_colour
@@ -54,8 +54,17 @@ def figures(spec: RunSpec) -> list[Figure]:
     return [figure for make in _MAKERS for figure in make(spec)]
 
 
+def _problems(spec: RunSpec) -> list[Problem]:
+    """What the lanes fit, of lanes that fit the same once; kinds and shapes may differ."""
+    return list({msgspec.json.encode(lane.spec.problem): lane.spec.problem for lane in settings.lanes(spec)}.values())
+
+
+def _learns_from_examples(spec: RunSpec) -> bool:
+    return any(problem.largest_batch is not None for problem in _problems(spec))
+
+
 def _of_counterexample(spec: RunSpec) -> list[Figure]:
-    if counterexample(spec.problem) is None:
+    if all(counterexample(problem) is None for problem in _problems(spec)):
         return []
     title = "size of the unobserved entry against loss, which falls to the left"
     return [Figure(title, "loss ←", _entry_curves, "|w| and loss", x_log=True, y_log=True)]
@@ -63,7 +72,7 @@ def _of_counterexample(spec: RunSpec) -> list[Figure]:
 
 def _of_ranks(spec: RunSpec) -> list[Figure]:
     """Where a model learns from examples, and its rank is swept."""
-    if spec.problem.largest_batch is None or len(spec.sweep.get("model.components", [])) < 2:
+    if len(spec.sweep.get("model.components", [])) < 2 or not _learns_from_examples(spec):
         return []
     return [
         Figure("error: open marks test, filled ones training", "rank R", _error_curves, "error and R", of_ends=True)
@@ -77,7 +86,7 @@ _EXAMPLES = {"problem.train_images": ("images", True), "model.components": ("ran
 
 def _of_complexity(spec: RunSpec) -> list[Figure]:
     """The talk's slide on complexity: what a predictor of low rank fits, it fits on unseen examples too."""
-    if spec.problem.largest_batch is None:
+    if not _learns_from_examples(spec):
         return []
     return [_gap_figure(field) for field in _EXAMPLES if len(spec.sweep.get(field, [])) > 1]
 
@@ -99,19 +108,19 @@ def _of_observations(spec: RunSpec) -> list[Figure]:
     if len(spec.sweep.get("problem.observations", [])) < 2:
         return []
     found = [_against_observations("reconstruction_error", "reconstruction error", y_log=True)]
-    if spec.problem.n_modes == 2:
+    modes = {problem.n_modes for problem in _problems(spec) if isinstance(problem, Observed)}
+    if 2 in modes:
         found.append(_against_observations("effective_rank", "effective rank"))
         found.append(_against_observations("nuclear_norm", "nuclear norm"))
-    elif spec.record.cp_rank:
+    if modes - {2} and spec.record.cp_rank:
         found.append(_against_observations("cp_rank", "estimated CP rank"))
     return found
 
 
 def _of_prediction(spec: RunSpec) -> list[Figure]:
     """Where it is foretold which component escapes."""
-    if not isinstance(spec.model, CP) or not isinstance(spec.problem, Observed) or spec.problem.n_modes < 3:
-        return []
-    if len(settings.lanes(spec)) < 2:
+    specs = [lane.spec for lane in settings.lanes(spec)]
+    if sum(isinstance(one.model, CP) and isinstance(one.problem, Observed) for one in specs) < 2:
         return []
     title = "foretold component and the largest other, at the end"
     return [Figure(title, "lane", _foretold_curves, "foretold", y_log=True, opens=False, of_ends=True)]
@@ -145,9 +154,11 @@ def _foretold_curves(history: History) -> list[Curve]:
 
 def _law(spec: RunSpec) -> list[Figure]:
     """Measured rates over γ against what moves, on the line of the law; where rates are recorded."""
-    if counterexample(spec.problem) is not None or not spec.optimizer.HAS_TIME or not spec.record.rates:
+    if not spec.record.rates:
         return []
     lanes = settings.lanes(spec)
+    if not any(counterexample(lane.spec.problem) is None and lane.spec.optimizer.HAS_TIME for lane in lanes):
+        return []
     known: dict[tuple[int, int], list[tuple[float, float]]] = {}
 
     def points(witness: Witness) -> list[tuple[float, float]]:
@@ -232,11 +243,7 @@ def _under_way(points: list[tuple[float, float]], colour: int) -> list[Curve]:
 def _others(lane: LaneHistory, field: str) -> str:
     """The lane's other swept values; its name in the legend."""
     told = [(name, value) for name, value in lane.parameters.items() if name not in (field, "seed")]
-    return " ".join(f"{name.rpartition('.')[2].replace('_', ' ')} {_short(value)}" for name, value in told) or "median"
-
-
-def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return " ".join(worded(name, value) for name, value in told) or "median"
 
 
 def _curve(name: str, colour: int, points: dict[float, list[float]], mark: str, *, dim: bool = False) -> Curve:
@@ -266,7 +273,8 @@ def _baseline_curves(history: History, field: str, series: str) -> list[Curve]:
             if lane.problem in done or value is None or isinstance(value, list) or not math.isfinite(number(value)):
                 continue
             done.add(lane.problem)
-            points.setdefault(float(lane.parameters[field]), []).append(number(value))
+            if field in lane.parameters:
+                points.setdefault(float(lane.parameters[field]), []).append(number(value))
         if points and any(value > 0 for values in points.values() for value in values):
             curves.append(_curve(name, index, points, "nt0"[index], dim=True))
     return curves

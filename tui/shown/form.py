@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
-from solver import fields, paths, schema, settings, sources
+from presets import writing
+from solver import fields, paths, schema, settings, sources, variants
 from solver.data_files import DATASETS, TABLES
 from solver.fields import Raw
+from solver.refusal import BadSetting
 from solver.spec import RunSpec
 
 _PATHS = ("problem.file", "problem.ground_truth", "problem.dataset")
@@ -19,10 +21,11 @@ _PATHS = ("problem.file", "problem.ground_truth", "problem.dataset")
 
 def lanes(spec: RunSpec, n_lanes: int) -> str:
     """How many lanes, and the lists whose product they are."""
-    lists = [f"{len(values)} {field.rpartition('.')[2].replace('_', ' ')}" for field, values in spec.sweep.items()]
+    lists = [f"{len(spec.variants)} variants"] * (len(spec.variants) > 1)
+    lists += [f"{len(values)} {field.rpartition('.')[2].replace('_', ' ')}" for field, values in spec.sweep.items()]
     lists += [f"{spec.seeds} seeds"] * (spec.seeds > 1)
     told = "1 lane" if n_lanes == 1 else f"{n_lanes} lanes"
-    n_pairs = math.prod([spec.seeds, *(len(values) for values in spec.sweep.values())])
+    n_pairs = math.prod([max(1, len(spec.variants)), spec.seeds, *(len(values) for values in spec.sweep.values())])
     # Lanes of a kind that lacks a swept field go without it, and are fewer.
     return f"{told} {'=' if n_pairs == n_lanes else 'of'} {' × '.join(lists)}" if len(lists) > 1 else told
 
@@ -30,9 +33,9 @@ def lanes(spec: RunSpec, n_lanes: int) -> str:
 def rows(raw: Raw) -> list[tuple[str, str]]:
     """The fields in the order of the form, each with the heading it stands under.
 
-    What only other kinds have among those that are swept follows the part's own fields, under those kinds.
+    What only other kinds have, among those of lanes, follows the part's own fields, under those kinds.
     """
-    others = fields.of_swept_kinds(raw)
+    others = variants.fields_of_other_kinds(raw)
     sections: dict[str, list[str]] = {}
     for field in fields.names(raw):
         part, _, name = field.partition(".")
@@ -51,7 +54,10 @@ def _heading(field: str, kinds: list[str]) -> str:
 
 
 def value(field: str, raw: Raw) -> str:
-    """What stands in a field: the swept values, the setting, or nothing where the default serves."""
+    """What stands in a field: the swept values, the setting, or nothing where the default serves; variants as TOML."""
+    if field == "variants":
+        known = _variants(raw) or raw.get(field)
+        return writing.inline(known) if known else ""
     swept = raw.get("sweep", {}).get(field)
     if swept is not None:
         return ", ".join(_text(value) for value in swept)
@@ -60,6 +66,14 @@ def value(field: str, raw: Raw) -> str:
         return fields.kind(raw, part)
     found = raw.get(part, {}).get(name) if name else raw.get(part)
     return "" if found is None else _text(found)
+
+
+def _variants(raw: Raw) -> variants.Variants:
+    """The variants; none where what stands there, in a file say, is refused."""
+    try:
+        return variants.of(raw)
+    except BadSetting:
+        return {}
 
 
 def _text(value: Any) -> str:
@@ -78,7 +92,7 @@ def default(field: str, raw: Raw) -> str:
     part, _, name = field.partition(".")
     if name == "kind":
         return fields.kind({}, part)
-    kinds = fields.of_swept_kinds(raw).get(field)
+    kinds = variants.fields_of_other_kinds(raw).get(field)
     if kinds:
         (found, *others) = (default(field, _of_kind(part, kind)) for kind in kinds)
         return found if all(other == found for other in others) else ""
@@ -114,6 +128,9 @@ def collected(typed: Mapping[str, str], raw: Raw) -> Raw:
             # As own data take the place of a random ground truth: what the preset says of that is let go.
             continue
         found: Any = text if field in _PATHS else settings.parse_value(text)
+        if field == "variants":
+            plain.append((field, variants.read(found)))
+            continue
         if field in _PATHS and text not in (*DATASETS, *TABLES) and not untouched:
             found = str(paths.typed(text, field))
         values = swept(field, raw, found)
@@ -140,7 +157,24 @@ def of_kinds(base: Raw, raw: Raw) -> Raw:
     """``base`` with the kinds of ``raw``; a part of another kind has that kind's defaults."""
     kinds = [(part, fields.kind(raw, part)) for part in fields.KINDS]
     # Setting a kind drops sweeps over its part, where it is the same one, too.
-    return settings.apply(base, [(f"{part}.kind", kind) for part, kind in kinds if kind != fields.kind(base, part)])
+    for part, kind in kinds:
+        if kind != fields.kind(base, part):
+            base = with_kind(base, f"{part}.kind", kind)
+    return base
+
+
+def with_kind(raw: Raw, field: str, kind: Any) -> Raw:
+    """``raw`` with another kind of a part; variants stand in a field of their own, and keep theirs."""
+    own = {name: inner for name, inner in raw.items() if name != "variants"}
+    return settings.apply(own, [(field, kind)]) | {name: raw[name] for name in raw.keys() & {"variants"}}
+
+
+def with_variants(raw: Raw, text: str) -> Raw | None:
+    """``raw`` with the variants that are typed; None where they are none."""
+    try:
+        return raw | {"variants": variants.read(settings.parse_value(text) if text else {})}
+    except BadSetting:
+        return None
 
 
 def with_part_of(base: Raw, raw: Raw, part: str) -> Raw:
@@ -148,7 +182,7 @@ def with_part_of(base: Raw, raw: Raw, part: str) -> Raw:
 
     A problem of another kind brings its model along.
     """
-    found = settings.apply(raw, [(f"{part}.kind", fields.kind(base, part))])
+    found = with_kind(raw, f"{part}.kind", fields.kind(base, part))
     changed = [one for one in fields.KINDS if fields.kind(found, one) != fields.kind(raw, one)]
     for one in changed:
         if one in base and fields.kind(found, one) == fields.kind(base, one):
@@ -158,7 +192,7 @@ def with_part_of(base: Raw, raw: Raw, part: str) -> Raw:
     found["sweep"] = found.get("sweep", {}) | sweep
     if part not in changed:
         # The same kind, but other lists: what is swept beside them stays as it is.
-        known = {*fields.names(found), *fields.of_swept_kinds(found)} - {f"{part}.kind"}
+        known = {*fields.names(found), *variants.fields_of_other_kinds(found)} - {f"{part}.kind"}
         found["sweep"] |= {field: values for field, values in raw.get("sweep", {}).items() if field in known}
     return found
 
@@ -183,7 +217,7 @@ def swept(field: str, raw: Raw, value: Any) -> list[Any] | None:
 
     Several lists sweep a field of lists: shape = [2, 2], [3, 3]. A field that only other kinds have is always swept.
     """
-    kinds = fields.of_swept_kinds(raw).get(field)
+    kinds = variants.fields_of_other_kinds(raw).get(field)
     depth = fields.list_depth(_of_kind(field.partition(".")[0], kinds[0]) if kinds else raw, field)
     several = isinstance(value, list) and bool(value)
     if several and (depth == 0 or (depth == 1 and all(isinstance(item, list) for item in value))):
@@ -215,7 +249,7 @@ def explanation(field: str, raw: Raw, there: str) -> Explanation:
     """What a field means and may be; ``there`` is what stands in it in the preset."""
     part, _, name = field.partition(".")
     facts: list[str] = []
-    kinds = fields.of_swept_kinds(raw).get(field, [])
+    kinds = variants.fields_of_other_kinds(raw).get(field, [])
     if kinds:
         each = {kind: explanation(field, _of_kind(part, kind), "") for kind in kinds}
         lanes = " or ".join(kinds)
@@ -233,6 +267,8 @@ def explanation(field: str, raw: Raw, there: str) -> Explanation:
         words = fields.choices(raw, field)
         limits = ", ".join(words) if words else fields.limits(raw, field)
         facts += [f"{'choices' if words else 'limits'}: {limits}"] * bool(limits)
+        varied = [f"{one} {_text(known[field])}" for one, known in _variants(raw).items() if field in known]
+        facts += [f"in variants: {', '.join(varied)}"] * bool(varied)
     serves = default(field, raw)
     if there and there != serves:
         facts.append(f"preset: {there}")

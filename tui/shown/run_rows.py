@@ -110,6 +110,7 @@ def swept(order: Order) -> str:
         f"{field.rpartition('.')[2].replace('_', ' ')} {','.join(_short(value) for value in values)}"
         for field, values in spec.sweep.items()
     ]
+    told = [f"variant {','.join(spec.variants)}"] * bool(spec.variants) + told
     return inert(" · ".join(told + [f"{spec.seeds} seeds"] * (spec.seeds > 1)), 120)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 import math
 from array import array
@@ -10,11 +11,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from solver import settings
 from solver.claims.laws import unbalanced_bounds
 from solver.history import History, LaneHistory
 from solver.jumps import FORETOLD, losses
 from solver.records import number
 from solver.series import AXES
+from solver.spec import RunSpec
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve, Mark
 from tui.draw.palette import MARKS, pale, series_colour
@@ -233,7 +236,8 @@ def _unbalanced_band(
     norms, off = lane.vectors.get("component_norms", []), lane.columns.get("unbalancedness")
     if item.series != "component_rates" or path or not norms or off is None:
         return []
-    spec, low, high = group.seen.order.spec, array("d"), array("d")
+    specs, low, high = _specs(msgspec.json.encode(group.seen.order.spec)), array("d"), array("d")
+    spec = specs[lane.index]
     n = spec.model.n_factors(spec.problem)
     for foretold, spread, sizes in zip(law, off, zip(*norms, strict=True), strict=False):
         size = max(sizes)
@@ -242,6 +246,12 @@ def _unbalanced_band(
         low.append(least)
         high.append(most)
     return [Curve("band of the unbalanced", DIM, x, law, "", low, high, band=True)]
+
+
+@functools.lru_cache(maxsize=8)
+def _specs(encoded: bytes) -> list[RunSpec]:
+    """Of every lane its own settings."""
+    return [lane.spec for lane in settings.lanes(msgspec.json.decode(encoded, type=RunSpec))]
 
 
 _LEVELS = {
