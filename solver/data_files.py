@@ -12,7 +12,7 @@ from solver.refusal import BadSetting
 from solver.spec import Completion, ImageTensor, MatrixTruth, RunSpec
 from solver.tables.table import Reading, Table
 
-DATASETS = ("mnist", "fashion-mnist")
+DATASETS = ImageTensor.SHIPPED
 """The image datasets that ship with the package."""
 TABLES = ("films",)
 """The files of entries that ship with the package."""

@@ -57,7 +57,8 @@ def with_fitting_parts(raw: Mapping[str, Any]) -> Raw:
     if problem is None and isinstance(model, Mapping):
         kind = next((kind for kind in MODELS if tag_of(kind) == model.get("kind")), None)
         if kind is not None and (kind.GOES_WITH or type(s.RunSpec().problem) not in kind.FITS):
-            return {"problem": {"kind": tag_of(kind.FITS[0])} | kind.GOES_WITH} | dict(raw)
+            fitted = tag_of(kind.FITS[0])
+            return goes_with(fitted) | {"problem": {"kind": fitted} | kind.GOES_WITH} | dict(raw)
     return goes_with(str(named)) | dict(raw)
 
 

@@ -229,7 +229,8 @@ SERIES = (
         name="layer_singular_values",
         shape="vector",
         note="The largest of each layer, layer after layer from W_1 on, descending within a layer; of each as many: "
-        "record.layers, or what the narrowest layer has. Of balanced layers each is σ_r^(1/N).",
+        "record.layers, or what the narrowest layer has. Of balanced layers each is σ_r^(1/N). Of an autoencoder of "
+        "the linear layers of its code.",
         rows=(Row(place=274, title="σ of the layers"),),
     ),
     Series(
@@ -367,9 +368,34 @@ SERIES = (
         note="Attempted steps of the flow so far that its error control did not accept.",
     ),
     Series(
+        name="code_spectrum",
+        shape="vector",
+        note="Of an autoencoder: the eigenvalues of the covariance of the test images' codes, behind the linear "
+        "layers, divided by the largest, descending (J20).",
+        rows=(Row(place=94, title="spectrum of codes"),),
+        keys=(1,),
+        log=True,
+    ),
+    Series(
+        name="code_effective_rank",
+        shape="scalar",
+        note="exp of the entropy of these eigenvalues over their sum; 0 where all codes are alike.",
+        rows=(Row(place=96, title="effective rank of codes", short="eff. rank, codes"),),
+        keys=(2,),
+        told="effective rank of codes",
+    ),
+    Series(
+        name="code_rank",
+        shape="scalar",
+        note="How many of these eigenvalues are above a hundredth of the largest.",
+        rows=(Row(place=98, title="rank of codes at 1 %", short="rank of codes"),),
+    ),
+    Series(
         name="train_error",
         shape="scalar",
-        note="Of images: mean squared error over all training images, divided by the squared distance of the targets.",
+        note="Of images: mean squared error over all training images, divided by the squared distance of the targets. "
+        "Of an autoencoder: mean squared error of a pixel, over the first training images, as many as there are test "
+        "images.",
         rows=(Row(place=120, title="training error"),),
         keys=(1,),
         log=True,
@@ -378,7 +404,7 @@ SERIES = (
     Series(
         name="test_error",
         shape="scalar",
-        note="The same over the test images, each squared error clipped before the mean.",
+        note="The same over the test images; of predicted classes each squared error is clipped before the mean.",
         rows=(Row(place=130, title="test error"),),
         keys=(2, 4),
         log=True,

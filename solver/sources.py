@@ -81,6 +81,13 @@ M20 = Source(
     title="Unique Properties of Flat Minima in Deep Networks",
     where="arXiv 2002.04710",
 )
+J20 = Source(
+    key="J20",
+    authors="Jing, Zbontar, LeCun",
+    year=2020,
+    title="Implicit Rank-Minimizing Autoencoder",
+    where="arXiv 2010.00679",
+)
 G17 = Source(
     key="G17",
     authors="Gunasekar, Woodworth, Bhojanapalli, Neyshabur, Srebro",
@@ -111,6 +118,7 @@ SOURCES = (
     C21,
     L21,
     M20,
+    J20,
     G17,
     K09,
     Y07,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from solver.costs.autoencoder import AutoencoderCosts
 from solver.costs.cost import Costs
 from solver.costs.cp import CPCosts
 from solver.costs.deep_matrix_factorization import DeepMatrixFactorizationCosts
@@ -13,6 +14,7 @@ from solver.costs.symmetric_matrix_factorization import SymmetricMatrixFactoriza
 from solver.kinds import by_pair
 from solver.spec import (
     CP,
+    Autoencoder,
     DeepMatrixFactorization,
     HierarchicalTucker,
     ImageTensor,
@@ -29,6 +31,7 @@ _KNOWN: dict[tuple[Any, type[Settings]], type[Costs[Any, Any]]] = {
     (TensorProblem, CP): CPCosts,
     (TensorProblem, HierarchicalTucker): HierarchicalTuckerCosts,
     (ImageTensor, CP): ImageCPCosts,
+    (ImageTensor, Autoencoder): AutoencoderCosts,
 }
 _COSTS = by_pair(_KNOWN)
 

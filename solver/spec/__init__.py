@@ -1,5 +1,6 @@
 """The settings of a run: frozen types whose ranges refuse what cannot run."""
 
+from solver.spec.autoencoder import Autoencoder
 from solver.spec.base import Settings
 from solver.spec.completion import Completion
 from solver.spec.models import CP, DeepMatrixFactorization, HierarchicalTucker, Model, SymmetricMatrixFactorization
@@ -23,6 +24,7 @@ __all__ = [
     "FLOW_METHODS",
     "MAX_LANES",
     "Adam",
+    "Autoencoder",
     "Completion",
     "DeepMatrixFactorization",
     "GradientDescent",

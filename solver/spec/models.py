@@ -1,47 +1,17 @@
-"""What is trained: a product of layers, or a sum of components."""
+"""What is trained: a product of layers, a sum of components, or an autoencoder."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from msgspec import Meta
 
+from solver.spec.autoencoder import Autoencoder
 from solver.spec.base import Dimension, Finite, Positive, Settings, check_kinds, kinds_of
 from solver.spec.mode_tree import ModeTree, mode_tree
+from solver.spec.model_kind import ModelKind
 from solver.spec.observed import Observed
 from solver.spec.problems import ImageTensor, MatrixCompletion, MatrixProblem, Problem, TensorProblem
-
-
-class ModelKind(Settings, frozen=True):
-    """What every model says of itself."""
-
-    FITS: ClassVar[tuple[type[Settings], ...]]
-    """The kinds of problems that it can be fitted to."""
-    HAS_HESSIAN: ClassVar[bool]
-    """Whether its objective has exact second derivatives, which the implicit method needs."""
-    GOES_WITH: ClassVar[dict[str, Any]] = {}
-    """What of the problem it is fitted to, where nothing is said of a problem."""
-
-    @property
-    @abstractmethod
-    def start_scale(self) -> tuple[str, float]:
-        """The field that says how large the start is, and what it says."""
-
-    @abstractmethod
-    def n_factors(self, problem: Problem) -> int:
-        """N of dσ/dt = N σ^(2−2/N) γ: how many trained factors a singular value or component is a product of."""
-
-    def law_factor(self, problem: Problem) -> int:
-        """The factor before σ^(2−2/N) γ: N itself, unless factors are one and the same."""
-        return self.n_factors(problem)
-
-    def has_one_law(self, problem: Problem) -> bool:  # noqa: ARG002
-        """Whether N is the same for all that is recorded of a lane."""
-        return True
-
-    def check_with(self, problem: Problem) -> None:
-        """Raises ValueError where a setting does not go with the problem."""
 
 
 class DeepMatrixFactorization(ModelKind, frozen=True, tag_field="kind", tag="deep-matrix-factorization"):
@@ -186,6 +156,11 @@ class CP(ModelKind, frozen=True, tag_field="kind", tag="cp"):
         return problem.n_modes
 
     def check_with(self, problem: Problem) -> None:
+        if isinstance(problem, ImageTensor) and problem.pixels == "grey":
+            raise ValueError(
+                "model.kind cp indexes a tensor by pixels that are on or off, and problem.pixels is grey: set it to "
+                "one-bit, or take model.kind autoencoder"
+            )
         if self.mode_scales is not None and len(self.mode_scales) != problem.n_modes:
             raise ValueError(
                 f"model.mode_scales has {len(self.mode_scales)} values, and the tensor has {problem.n_modes} modes: "
@@ -251,6 +226,6 @@ class HierarchicalTucker(ModelKind, frozen=True, tag_field="kind", tag="ht"):
             )
 
 
-Model = DeepMatrixFactorization | SymmetricMatrixFactorization | CP | HierarchicalTucker
+Model = DeepMatrixFactorization | SymmetricMatrixFactorization | CP | HierarchicalTucker | Autoencoder
 check_kinds(Model)
 MODELS = cast("tuple[type[ModelKind], ...]", kinds_of(Model))

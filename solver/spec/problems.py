@@ -118,9 +118,11 @@ class TensorSensing(Observed, TensorTruth, frozen=True, tag_field="kind", tag="t
 
 
 class ImageTensor(ProblemKind, frozen=True, tag_field="kind", tag="image-tensor"):
-    """Predict one class against the rest from images of one bit a pixel: some entries of an order-784 tensor (R21)."""
+    """Images: one class predicted against the rest, entries of an order-784 tensor (R21), or the images themselves."""
 
     N_PIXELS: ClassVar[int] = 784
+    SHIPPED: ClassVar[tuple[str, ...]] = ("mnist", "fashion-mnist")
+    """The datasets that ship with the package, of one bit a pixel."""
     GOES_WITH: ClassVar[dict[str, dict[str, Any]]] = {
         "model": {"kind": "cp", "init_mean": 1.0, "init_std": 1e-3},
         "optimizer": {"kind": "adam", "step_size": 5e-4},
@@ -128,6 +130,8 @@ class ImageTensor(ProblemKind, frozen=True, tag_field="kind", tag="image-tensor"
 
     dataset: str = "mnist"
     """mnist, fashion-mnist, or a directory of IDX files (gz or not), made one bit per pixel at grey value 128."""
+    pixels: Literal["one-bit", "grey"] = "one-bit"
+    """What a pixel is: on or off; or, for an autoencoder of images from IDX files, their grey value from 0 to 1."""
     variant: Literal["original", "random-images", "random-labels"] = "original"
     """original; random-images: uniform random bits, same labels; random-labels: train and test labels permuted."""
     positive_class: Annotated[int, Meta(ge=0, le=9)] = 6
@@ -144,6 +148,11 @@ class ImageTensor(ProblemKind, frozen=True, tag_field="kind", tag="image-tensor"
     def __post_init__(self) -> None:
         if self.targets[0] == self.targets[1]:
             raise ValueError(f"targets must differ, not both be {self.targets[0]:g}: R21 has [0, 2]")
+        if self.pixels == "grey" and self.dataset in self.SHIPPED:
+            raise ValueError(
+                f"pixels grey needs grey values, and {self.dataset} ships with one bit a pixel: set dataset to a "
+                "directory of IDX files, or pixels to one-bit"
+            )
 
     @property
     def images(self) -> Literal["original", "random"]:

@@ -51,7 +51,9 @@ class Record(Settings, frozen=True):
     sharpness: bool = False
     """Whether matrix and tensor lanes record the largest eigenvalue of the Hessian; up to 80 gradients more a frame."""
     layers: Annotated[int, Meta(ge=0, le=8)] = 0
-    """How many singular values of each layer of a matrix a frame holds, with the layers' alignment; 0 for none."""
+    """How many singular values of each layer of a matrix a frame holds, with the layers' alignment, or of each linear
+    layer of an autoencoder; 0 for none.
+    """
     greedy_ranks: Annotated[int, Meta(ge=0, le=32)] = 0
     """Up to which rank greedy solutions of each matrix problem are found, whose losses are the plateaus; 0 for none."""
     nuclear_norm: bool = False

@@ -13,8 +13,10 @@ from torch import Tensor
 
 import solver.numerics.lanes  # noqa: F401 (every method of every lane is known once this is)
 from solver.kinds import by_kind, by_pair
+from solver.numerics.lanes.autoencoder import start_of
 from solver.numerics.lanes.metrics import Metrics
 from solver.numerics.methods.adam import AdamMethod
+from solver.numerics.methods.autoencoder_adam import AutoencoderAdamMethod
 from solver.numerics.methods.chebyshev import Chebyshev
 from solver.numerics.methods.dormand_prince import DormandPrince
 from solver.numerics.methods.gradient_descent import GradientDescentMethod
@@ -26,12 +28,14 @@ from solver.numerics.methods.kept import ByLane, Derived, Kept, Whole
 from solver.numerics.methods.method import Method
 from solver.numerics.methods.rosenbrock import Rosenbrock
 from solver.numerics.methods.scheme import Scheme
+from solver.numerics.models.autoencoder import AutoencoderModel
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.objective import Factors
 from solver.numerics.problems.images import image_problem
 from solver.spec import (
     CP,
     Adam,
+    Autoencoder,
     DeepMatrixFactorization,
     GradientDescent,
     GradientFlow,
@@ -95,18 +99,19 @@ PAIRS: dict[tuple[Any, type[Settings]], type[Whatever]] = {
     (TensorProblem, CP): Answering,
     (TensorProblem, HierarchicalTucker): Answering,
     (ImageTensor, CP): Answering,
+    (ImageTensor, Autoencoder): Answering,
 }
 
 
 def test_every_pair_that_fits_has_an_entry() -> None:
     found = by_pair(PAIRS)
-    models = (DeepMatrixFactorization, SymmetricMatrixFactorization, CP, HierarchicalTucker)
+    models = (DeepMatrixFactorization, SymmetricMatrixFactorization, CP, HierarchicalTucker, Autoencoder)
     assert {(problem, model) for model in models for problem in model.FITS} == set(found)
 
 
 def test_a_pair_without_an_entry_is_named() -> None:
     with pytest.raises(TypeError, match=r"^nothing is registered for CP on ImageTensor$"):
-        by_pair({pair: entry for pair, entry in PAIRS.items() if pair[0] is not ImageTensor})
+        by_pair({pair: entry for pair, entry in PAIRS.items() if pair != (ImageTensor, CP)})
     with pytest.raises(TypeError, match="DeepMatrixFactorization on MatrixSensing"):
         by_pair({(MatrixCompletion, DeepMatrixFactorization): Answering})
 
@@ -324,12 +329,22 @@ def _image_adam() -> ImageAdamMethod:
     return ImageAdamMethod(problems, starts, Adam(step_size=1e-3), torch.float64, CPU)
 
 
+def _autoencoder_adam() -> AutoencoderAdamMethod:
+    problem, network = (
+        image_problem(ImageTensor(train_images=60, test_images=60), 0),
+        AutoencoderModel(2, 3, 1, nonlinear=False),
+    )
+    starts = [start_of(network, seed) for seed in (0, 1)]
+    return AutoencoderAdamMethod(problem, network, starts, Adam(batch_size=25), torch.float64, CPU)
+
+
 MAKERS: dict[type[Kept], Callable[[], Kept]] = {
     GradientFlowMethod: lambda: GradientFlowMethod(*_objective(), GradientFlow()),
     GradientDescentMethod: lambda: GradientDescentMethod(*_objective(), GradientDescent()),
     GroupRMSpropMethod: lambda: GroupRMSpropMethod(*_objective(), GroupRMSprop()),
     AdamMethod: lambda: AdamMethod(*_objective(), Adam()),
     ImageAdamMethod: _image_adam,
+    AutoencoderAdamMethod: _autoencoder_adam,
     DormandPrince: lambda: DormandPrince(_objective()[0]),
     Chebyshev: lambda: Chebyshev(_objective()[0]),
     Rosenbrock: lambda: Rosenbrock(_objective()[0]),

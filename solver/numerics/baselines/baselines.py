@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from solver import jumps
 from solver.kinds import by_kind
+from solver.numerics.baselines.autoencoders import of_autoencoder
 from solver.numerics.baselines.greedy import Greedy, GreedyState
 from solver.numerics.baselines.images import of_images
 from solver.numerics.baselines.matrices import of_matrix, of_program
@@ -17,13 +18,24 @@ from solver.numerics.problems.observed import ObservedProblem
 from solver.numerics.turns.turn import Turn, Turns
 from solver.records import AnyRecord, Baseline, Event, Outcome, Value
 from solver.settings import LaneSpec
-from solver.spec import DeepMatrixFactorization, ImageTensor, MatrixProblem, Problem, TensorProblem
+from solver.spec import (
+    Autoencoder,
+    DeepMatrixFactorization,
+    ImageTensor,
+    MatrixProblem,
+    Problem,
+    RunSpec,
+    Settings,
+    TensorProblem,
+)
 
 _ITERATIONS_A_TURN = 20
 
 _Quick = Callable[[Any, Any], dict[str, dict[str, Value]]]
 _KNOWN: dict[Any, _Quick] = {MatrixProblem: of_matrix, TensorProblem: of_tensor, ImageTensor: of_images}
 _QUICK = by_kind(Problem, _KNOWN)
+# Of models that predict something else than the others do of the same problem.
+_OF_MODEL: dict[type[Settings], Callable[[Any, RunSpec], dict[str, dict[str, Value]]]] = {Autoencoder: of_autoencoder}
 
 
 class BaselinesState(TypedDict):
@@ -143,6 +155,7 @@ class Baselines(Turns):
             self._program.restore(state["program"])
 
     def _quick(self, k: int) -> list[AnyRecord]:
-        problem, spec = self._problems[k], self._lanes[k].spec.problem
-        found = _QUICK[type(spec)](problem, spec)
+        problem, spec = self._problems[k], self._lanes[k].spec
+        of_model = _OF_MODEL.get(type(spec.model))
+        found = _QUICK[type(spec.problem)](problem, spec.problem) if of_model is None else of_model(problem, spec)
         return [Baseline(problem=k, name=name, values=values) for name, values in found.items()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from solver.kinds import by_pair
+from solver.numerics.lanes.autoencoder import AutoencoderLane
 from solver.numerics.lanes.cp import CPLane
 from solver.numerics.lanes.deep_matrix_factorization import DeepMatrixFactorizationLane
 from solver.numerics.lanes.hierarchical_tucker import HierarchicalTuckerLane
@@ -15,6 +16,7 @@ from solver.numerics.problems.drawn import DrawnProblem
 from solver.settings import LaneSpec
 from solver.spec import (
     CP,
+    Autoencoder,
     DeepMatrixFactorization,
     HierarchicalTucker,
     ImageTensor,
@@ -30,6 +32,7 @@ _KNOWN: dict[tuple[Any, type[Settings]], type[LaneRun[Any, Any]]] = {
     (TensorProblem, CP): CPLane,
     (TensorProblem, HierarchicalTucker): HierarchicalTuckerLane,
     (ImageTensor, CP): ImageCPLane,
+    (ImageTensor, Autoencoder): AutoencoderLane,
 }
 _LANES = by_pair(_KNOWN)
 

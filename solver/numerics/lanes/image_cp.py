@@ -38,6 +38,7 @@ class ImageCPLane(LaneRun[ImageProblem, CP]):
     """Components of 784 factors; each can be seen as a picture of log|w_1/w_0| by pixel."""
 
     def prepare(self) -> None:
+        self.problem.check_classes()
         self._metrics = ImageCPMetrics(absent=())
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,7 +48,7 @@ class Method(Kept, ABC):
         """The lane's factors inside its last step, by dense output; None for a method without one."""
         return None
 
-    def measured(self, lane: int) -> dict[str, float]:  # noqa: ARG002
+    def measured(self, lane: int) -> dict[str, Any]:  # noqa: ARG002
         """What the method alone can measure of the lane's present state, by series; nothing for most."""
         return {}
 

@@ -1,4 +1,4 @@
-"""Image datasets of one bit per pixel: the two that ship with the package, and directories of IDX files."""
+"""Image datasets: the two of one bit a pixel that ship with the package, and directories of IDX files."""
 
 from __future__ import annotations
 
@@ -33,20 +33,21 @@ _IDX_FILES = dict(zip(("train_images", "train_labels", "test_images", "test_labe
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Labelled images in their original order, eight pixels to a byte, the first pixel in the highest bit."""
+    """Labelled images in their original order: eight pixels to a byte, the first in the highest bit, or grey values."""
 
     train_images: Bytes
-    """(images, 98)."""
+    """(images, 98), or (images, 784) of grey values."""
     train_labels: Bytes
     test_images: Bytes
     test_labels: Bytes
 
 
 @functools.lru_cache(maxsize=2)
-def load(name: str) -> Dataset:
+def load(name: str, *, grey: bool = False) -> Dataset:
     """The dataset ``mnist`` or ``fashion-mnist`` that ships with the package, or the directory of IDX files ``name``.
 
-    Raises BadSetting where a file is missing, damaged, or not what it should be.
+    With ``grey`` the grey values of a directory, which are rounded to one bit otherwise. Raises BadSetting where a file
+    is missing, damaged, or not what it should be.
     """
     if name in _SHIPPED:
         return _shipped(name)
@@ -59,7 +60,8 @@ def load(name: str) -> Dataset:
         if images.ndim != 3 or images.shape[1] * images.shape[2] != N_PIXELS or labels.shape != images.shape[:1]:
             shapes = f"{list(images.shape)} and {list(labels.shape)}"
             raise _bad(f"{directory.name}: its {part} files have shapes {shapes}: they must be [n, 28, 28] and [n]")
-        arrays[f"{part}_images"] = np.packbits(images.reshape(len(images), N_PIXELS) >= _ON, axis=1)
+        flat = images.reshape(len(images), N_PIXELS)
+        arrays[f"{part}_images"] = flat if grey else np.packbits(flat >= _ON, axis=1)
     return Dataset(**arrays)
 
 

@@ -1,9 +1,10 @@
-"""Images as entries of an order-784 tensor: which are chosen, in which order, and what is to be predicted (R21)."""
+"""The images of a run: which are chosen, in which order, and what is to be predicted of them (R21)."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +21,10 @@ Array = npt.NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Images:
-    """The images of a run, packed eight pixels to a byte, shuffled once; problems of one seed share them."""
+    """The images of a run, shuffled once; problems of one seed share them."""
 
     train: Bytes
-    """(images, 98)."""
+    """(images, 98), eight pixels to a byte, or (images, 784) grey values."""
     test: Bytes
     train_labels: Bytes
     test_labels: Bytes
@@ -37,6 +38,7 @@ class ImageProblem(DrawnProblem):
     images: Images
     train_targets: Array
     test_targets: Array
+    """What stands for whether an image is of the positive class; no concern of an autoencoder."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -54,6 +56,16 @@ class ImageProblem(DrawnProblem):
         """The shape alone: the dataset has the images."""
         return {"shape": np.array(self.sizes, dtype=np.int64)}
 
+    def check_classes(self) -> None:
+        """Raises BadSetting where no image of the positive class is among the chosen ones: nothing can be learnt."""
+        wanted = self.spec.targets[1]
+        if not np.any(self.train_targets == wanted) or not np.any(self.test_targets == wanted):
+            raise BadSetting(
+                f"problem.positive_class {self.spec.positive_class} has no image among the chosen ones: raise "
+                "problem.train_images and problem.test_images",
+                "problem.positive_class",
+            )
+
     @property
     def unit(self) -> float:
         """Squared distance of the targets: errors are mean squared errors divided by it."""
@@ -62,18 +74,12 @@ class ImageProblem(DrawnProblem):
 
 def image_problem(spec: ImageTensor, seed: int) -> ImageProblem:
     """The problem that ``spec`` and ``seed`` determine. Raises BadSetting where the dataset cannot be read."""
-    images = _images(spec.dataset, spec.images, seed, spec.train_images, spec.test_images)
+    images = _images(spec.dataset, spec.pixels, spec.images, seed, spec.train_images, spec.test_images)
     train_labels, test_labels = images.train_labels, images.test_labels
     if spec.variant == "random-labels":
         generator = stream(seed, "labels")
         train_labels, test_labels = generator.permutation(train_labels), generator.permutation(test_labels)
     rest, positive = spec.targets
-    if not np.any(train_labels == spec.positive_class) or not np.any(test_labels == spec.positive_class):
-        raise BadSetting(
-            f"problem.positive_class {spec.positive_class} has no image among the chosen ones: raise "
-            "problem.train_images and problem.test_images",
-            "problem.positive_class",
-        )
     return ImageProblem(
         spec=spec,
         images=images,
@@ -87,9 +93,15 @@ def unpacked(packed: Bytes) -> Bytes:
     return np.unpackbits(packed, axis=1, count=N_PIXELS)
 
 
+def pixel_values(images: Bytes) -> npt.NDArray[np.float32]:
+    """(images, 784), from 0 to 1, of images of either kind."""
+    is_grey = images.shape[1] == N_PIXELS
+    return images.astype(np.float32) / np.float32(255) if is_grey else unpacked(images).astype(np.float32)
+
+
 @functools.lru_cache(maxsize=4)
-def _images(dataset: str, kind: str, seed: int, n_train: int, n_test: int) -> Images:
-    found = datasets.load(dataset)
+def _images(dataset: str, pixels: str, kind: str, seed: int, n_train: int, n_test: int) -> Images:
+    found = datasets.load(dataset, grey=pixels == "grey")
     for name, wanted, there in (
         ("train_images", n_train, len(found.train_labels)),
         ("test_images", n_test, len(found.test_labels)),
@@ -105,8 +117,8 @@ def _images(dataset: str, kind: str, seed: int, n_train: int, n_test: int) -> Im
     train_images, test_images = found.train_images[train], found.test_images[test]
     if kind == "random":
         generator = stream(seed, "noise")
-        train_images = _random_bits(generator, n_train)
-        test_images = _random_bits(generator, n_test)
+        train_images = _random_bytes(generator, train_images.shape)
+        test_images = _random_bytes(generator, test_images.shape)
     return Images(
         train=train_images,
         test=test_images,
@@ -115,5 +127,6 @@ def _images(dataset: str, kind: str, seed: int, n_train: int, n_test: int) -> Im
     )
 
 
-def _random_bits(generator: np.random.Generator, n: int) -> Bytes:
-    return np.frombuffer(generator.bytes(n * (N_PIXELS // 8)), dtype=np.uint8).reshape(n, -1)
+def _random_bytes(generator: np.random.Generator, shape: tuple[int, ...]) -> Bytes:
+    """Uniform bits; of grey images uniform grey values."""
+    return np.frombuffer(generator.bytes(math.prod(shape)), dtype=np.uint8).reshape(shape)

@@ -181,9 +181,9 @@ class Batch:
         run.best.look(values, parameters, run.last_recorded)
         return Frame(lane=run.lane.index, values=values)
 
-    def _known(self, position: int) -> dict[str, float]:
+    def _known(self, position: int) -> dict[str, Any]:
         method = self._method
-        known = {
+        known: dict[str, Any] = {
             "step": method.steps[position],
             "elapsed_s": round(self._elapsed_s(), 6),
             "evaluations": method.evaluations[position],

@@ -11,13 +11,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from solver.numerics.lanes.autoencoder import start_of
 from solver.numerics.methods.adam import AdamMethod
+from solver.numerics.methods.autoencoder_adam import AutoencoderAdamMethod
 from solver.numerics.methods.first_order import FirstOrder
 from solver.numerics.methods.gradient_descent import GradientDescentMethod
 from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.methods.graphs import Graphed
 from solver.numerics.methods.group_rmsprop import GroupRMSpropMethod
 from solver.numerics.methods.image_adam import ImageAdamMethod
+from solver.numerics.models.autoencoder import AutoencoderModel
 from solver.numerics.models.cp import CPObjective
 from solver.numerics.models.deep_matrix_factorization import DeepMatrixFactorizationObjective
 from solver.numerics.models.hierarchical_tucker import HierarchicalTuckerObjective
@@ -180,6 +183,37 @@ def image_method(device: torch.device, std: float) -> ImageAdamMethod:
         (1.0 + std * torch.randn((2, 784, n), generator=generator, dtype=torch.float64)).reshape(-1) for n in (2, 1)
     ]
     return ImageAdamMethod(problems, starts, Adam(step_size=5e-4, batch_size=64), torch.float64, device)
+
+
+def autoencoder_method(device: torch.device, dtype: torch.dtype) -> AutoencoderAdamMethod:
+    problem = image_problem(ImageTensor(train_images=200, test_images=100), 0)
+    network = AutoencoderModel(4, 8, 2, nonlinear=False)
+    starts = [start_of(network, seed) for seed in LANES]
+    return AutoencoderAdamMethod(problem, network, starts, Adam(batch_size=64), dtype, device, 2)
+
+
+def test_an_autoencoder_takes_the_steps_of_the_cpu() -> None:
+    on_cpu, on_gpu = (autoencoder_method(device, torch.float64) for device in (CPU, CUDA))
+    for until in (3, 20):
+        on_cpu.advance(until, NEVER)
+        on_gpu.advance(until, NEVER)
+        for lane in range(len(LANES)):
+            torch.testing.assert_close(on_gpu.parameters(lane), on_cpu.parameters(lane), rtol=1e-5, atol=1e-6)
+            here, there = on_cpu.measured(lane), on_gpu.measured(lane)
+            for name, value in here.items():
+                np.testing.assert_allclose(there[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_autoencoder_goes_on_there_bit_for_bit(dtype: torch.dtype) -> None:
+    """Convolutions add in one order: with the quickest algorithms no run would be its own repetition."""
+    whole, first, again = (autoencoder_method(CUDA, dtype) for _ in range(3))
+    whole.advance(12, NEVER)
+    first.advance(5, NEVER)
+    again.restore(first.state())
+    again.advance(12, NEVER)
+    for lane in range(len(LANES)):
+        assert torch.equal(whole.parameters(lane), again.parameters(lane))
 
 
 @pytest.mark.parametrize("std", [1e-3, 0.4])

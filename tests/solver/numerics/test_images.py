@@ -98,8 +98,9 @@ def test_variants_of_one_seed_share_what_they_share() -> None:
 
 def test_a_class_without_images_and_too_many_images_are_refused(tmp_path: Path) -> None:
     idx_directory(tmp_path, n_train=5)
+    few = image_problem(ImageTensor(dataset=str(tmp_path), positive_class=7, train_images=5, test_images=10), 0)
     with pytest.raises(BadSetting, match=r"problem\.positive_class 7 has no image"):
-        image_problem(ImageTensor(dataset=str(tmp_path), positive_class=7, train_images=5, test_images=10), 0)
+        few.check_classes()
     with pytest.raises(BadSetting, match=r"problem\.train_images 6 is more than the 5"):
         image_problem(ImageTensor(dataset=str(tmp_path), train_images=6, test_images=10), 0)
 
