@@ -372,7 +372,7 @@ SERIES = (
         shape="vector",
         note="Of an autoencoder: the eigenvalues of the covariance of the test images' codes, behind the linear "
         "layers, divided by the largest, descending (J20).",
-        rows=(Row(place=94, title="spectrum of codes"),),
+        rows=(Row(place=107, title="spectrum of codes"),),
         keys=(1,),
         log=True,
     ),
@@ -380,7 +380,7 @@ SERIES = (
         name="code_effective_rank",
         shape="scalar",
         note="exp of the entropy of these eigenvalues over their sum; 0 where all codes are alike.",
-        rows=(Row(place=96, title="effective rank of codes", short="eff. rank, codes"),),
+        rows=(Row(place=108, title="effective rank of codes", short="eff. rank, codes"),),
         keys=(2,),
         told="effective rank of codes",
     ),
@@ -388,7 +388,7 @@ SERIES = (
         name="code_rank",
         shape="scalar",
         note="How many of these eigenvalues are above a hundredth of the largest.",
-        rows=(Row(place=98, title="rank of codes at 1 %", short="rank of codes"),),
+        rows=(Row(place=109, title="rank of codes at 1 %", short="rank of codes"),),
     ),
     Series(
         name="train_error",

@@ -55,15 +55,24 @@ def bar(largest: float, width: int) -> Row:
 
 
 def gallery(
-    pictures: Sequence[tuple[str, Sequence[float]]], rows: int, columns: int, width: int, height: int
+    pictures: Sequence[tuple[str, Sequence[float]]],
+    rows: int,
+    columns: int,
+    width: int,
+    height: int,
+    largest: float | None = None,
 ) -> list[Row]:
-    """Pictures of one size with a caption each, side by side and below each other as they fit, on one scale."""
+    """Pictures of one size with a caption each, side by side and below each other as they fit, on one scale.
+
+    ``largest`` is its end, where that is not to be found from the values.
+    """
     sheet = [(" " * width, bytes([TEXT] * width)) for _ in range(height)]
     across, cell_height = max(1, (width + GAP) // (columns + GAP)), (rows + 1) // 2 + 1
     height -= height > LEAST_WITH_BAR
     sizes = sorted(abs(value) for _, values in pictures for value in values if math.isfinite(value))
-    # Some pixels far out must not darken all others.
-    largest = sizes[int(_WITHIN_SCALE * (len(sizes) - 1))] if sizes else 0.0
+    if largest is None:
+        # Some pixels far out must not darken all others.
+        largest = sizes[int(_WITHIN_SCALE * (len(sizes) - 1))] if sizes else 0.0
     for index, (caption, values) in enumerate(pictures):
         left, top = (index % across) * (columns + GAP), (index // across) * cell_height
         if top >= height:

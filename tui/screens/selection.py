@@ -152,7 +152,7 @@ class Selection:
             if by < 0 or n_lines > self._start + height:
                 self._start = max(0, min(wanted, n_lines - 1))
                 return True
-        if isinstance(item, Pictures) and item.snapshot in ("end_tensor", "component_pictures"):
+        if isinstance(item, Pictures) and item.goes_on:
             self._start = max(0, self._start + (by or 1))
             return True
         return False

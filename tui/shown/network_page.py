@@ -14,6 +14,7 @@ from solver import settings
 from solver.costs import costs_of
 from solver.spec import (
     CP,
+    Autoencoder,
     DeepMatrixFactorization,
     HierarchicalTucker,
     ImageTensor,
@@ -89,7 +90,8 @@ def _networks(
             continue
         shapes = costs_of(spec).shapes()
         tree = spec.model.tree(spec.problem) if isinstance(spec.model, HierarchicalTucker) else None
-        network = found.setdefault((type(spec.model), tuple(shapes), tree), Network(spec, shapes, [], []))
+        form = spec.model.nonlinear if isinstance(spec.model, Autoencoder) else tree
+        network = found.setdefault((type(spec.model), tuple(shapes), form), Network(spec, shapes, [], []))
         network.lanes.append(lane.index)
         fit = _fit(spec, n_observed)
         if fit not in network.fits:
@@ -206,6 +208,8 @@ def _picture(network: Network, width: int, nodes: int) -> list[Line]:
         told = " and ".join(str(size) for size in sizes) if len(sizes) < 3 else f"{sizes[0]} to {sizes[-1]}"
         head = f"hierarchical Tucker · {problem.n_modes} modes of {told}{lanes}"
         return wrapped(head, STRONG, width, "")
+    if isinstance(model, Autoencoder):
+        return _of_autoencoder(model, lanes, width)
     shapes = ", ".join(f"{rows} × {columns}" for rows, columns in network.shapes)
     return wrapped(f"{_counted(len(network.shapes), 'factor')}: {shapes}{lanes}", STRONG, width, "")
 
@@ -329,6 +333,27 @@ def _of_tree(network: Network, ranks: dict[str, list[float]], width: int) -> lis
 def _told_rank(ranks: list[float], number: int | None) -> str:
     known = number is not None and number < len(ranks) and math.isfinite(ranks[number])
     return f"{ranks[number]:.0f}" if known and number is not None else "?"
+
+
+def _of_autoencoder(model: Autoencoder, lanes: str, width: int) -> list[Line]:
+    """What images become on the way, a line for each map."""
+    n, c, square = model.latent, model.channels, f"{model.latent} × {model.latent}"
+    kind = "nonlinear layer" if model.nonlinear else "linear layer"
+    head = f"autoencoder · code of {_counted(n, 'number')} · {_counted(model.linear_layers, kind)}{lanes}"
+    between = f"{_counted(model.linear_layers, 'layer')} {square}{', each with a ReLU' if model.nonlinear else ''}"
+    rows = [
+        ("image", "28 × 28", ""),
+        ("", f"14 × 14 × {c}", "convolution 4 × 4, ReLU"),
+        ("", f"7 × 7 × {2 * c}", "convolution 4 × 4, ReLU"),
+        ("encoder", f"{n}", "linear map"),
+        ("code", f"{n}", between if model.linear_layers else "no layers between"),
+        ("decoder", f"7 × 7 × {2 * c}", "linear map, ReLU"),
+        ("", f"14 × 14 × {c}", "transposed convolution, ReLU"),
+        ("image", "28 × 28", "transposed convolution"),
+    ]
+    sizes = max(len(size) for _, size, _ in rows)
+    told = [(f"{name:<8}{size:<{sizes}}  {by}".rstrip()[:width], TEXT) for name, size, by in rows]
+    return [*wrapped(head, STRONG, width, ""), *told]
 
 
 def _of_images(pixels: int, n: int, width: int) -> list[Line]:

@@ -1,4 +1,4 @@
-"""Pictures of a run: end matrices beside the ground truth, singular vectors, slices of tensors, components."""
+"""Pictures of a run: end matrices beside the ground truth, singular vectors, slices of tensors, components, images."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ class Drawn(msgspec.Struct, frozen=True):
 
 # Fewest and most modes of what is recorded under each name.
 _DIMENSIONS = {"end_matrix": (2, 2), "overlap": (2, 2), "end_tensor": (3, 99), "component_pictures": (3, 3)}
+# What an autoencoder makes of images, of ways between codes, and of draws.
+_IMAGES = ("reconstructions", "interpolations", "samples")
+_DIMENSIONS |= dict.fromkeys(_IMAGES, (3, 3))
 
 _NARROWEST_SLICE = 12
 
@@ -57,6 +60,8 @@ class Pictures(msgspec.Struct, frozen=True):
     """What tells it from another kind that draws the same snapshots."""
     is_paged: bool = False
     """Whether it shows every entry by itself, a part of them at a time, however close one looks."""
+    goes_on: bool = False
+    """Whether its key shows what follows: the next slice, component or image."""
 
     @property
     def key(self) -> str:
@@ -94,7 +99,8 @@ def kinds(history: History) -> list[Pictures]:
     """The pictures that any lane of the run has."""
     found = [kind for kind in _KINDS if any(has(lane, kind.snapshot) for lane in history.lanes)]
     # Image lanes have theirs only after a while; the row is there from the beginning.
-    if any("train_error" in lane.series for lane in history.lanes) and _COMPONENTS not in found:
+    of_classes = [lane for lane in history.lanes if "train_error" in lane.series and "code_spectrum" not in lane.series]
+    if of_classes and _COMPONENTS not in found:
         found.append(_COMPONENTS)
     # Errors on held-out entries are those of a file, which has names.
     if any("held_out_rmse" in lane.series and has(lane, "end_matrix") for lane in history.lanes):
@@ -217,6 +223,40 @@ def _components(scene: Scene, lane: LaneHistory, drawn: Drawn, width: int, heigh
     return head + gallery(shown, rows, columns, width, height - 1)
 
 
+def _reconstructions(scene: Scene, lane: LaneHistory, drawn: Drawn, width: int, height: int) -> list[Row]:
+    """Test images, each with its reconstruction beside it."""
+    head = f"step {drawn.step} · test images and what comes back · {label(scene.history, lane)}"
+    return _images(scene, drawn, width, height, head, ("image", "comes back"))
+
+
+def _interpolations(scene: Scene, lane: LaneHistory, drawn: Drawn, width: int, height: int) -> list[Row]:
+    head = f"step {drawn.step} · between the codes of two test images · {label(scene.history, lane)}"
+    return _images(scene, drawn, width, height, head, tuple(f"{part}/5" for part in range(6)))
+
+
+def _samples(scene: Scene, lane: LaneHistory, drawn: Drawn, width: int, height: int) -> list[Row]:
+    head = f"step {drawn.step} · decoded from a Gaussian fitted to the codes · {label(scene.history, lane)}"
+    return _images(scene, drawn, width, height, head, ("sample",))
+
+
+def _images(scene: Scene, drawn: Drawn, width: int, height: int, head: str, captions: tuple[str, ...]) -> list[Row]:
+    """Images of values from 0 to 1, under captions that come round; a round begins in the first column."""
+    (n, rows, columns), values, a_round = drawn.shape, drawn.values, len(captions)
+    size, first = rows * columns, scene.start * a_round % max(1, n - n % a_round)
+    told = [caption if a_round > 2 else f"{caption} {k // a_round + 1}" for k, caption in _rounds(n, captions)]
+    shown = [(told[k], values[k * size : (k + 1) * size]) for k in [*range(first, n), *range(first)]]
+    across = max(1, (width + GAP) // (columns + GAP))
+    # What belongs together stays side by side, as far as there is room.
+    wanted = across - across % a_round if across > a_round else across
+    gallery_width = wanted * (columns + GAP) - GAP if wanted < across else width
+    drawn_rows = gallery(shown, rows, columns, gallery_width, height - 1, _WHITE)
+    return fit([(head, DIM)], width, 1) + [widened(line, width) for line in drawn_rows]
+
+
+def _rounds(n: int, captions: tuple[str, ...]) -> list[tuple[int, str]]:
+    return list(zip(range(n), itertools.cycle(captions), strict=False))
+
+
 def equals(history: History, problem: int | None = None) -> list[LaneHistory]:
     """Lanes of one problem that have ended with equal training losses, the most there are; none of fewer than two.
 
@@ -314,12 +354,18 @@ _WITH_WORDS, _WIDE_PANEL, _NARROW_PANEL = 56, 27, 17
 # Caption, two notes and three rows of a picture.
 _PANEL_ROWS = 6
 
-_COMPONENTS = Pictures("component pictures", "component_pictures", _components, "components")
+# The value of a pixel that is on.
+_WHITE = 1.0
+
+_COMPONENTS = Pictures("component pictures", "component_pictures", _components, "components", goes_on=True)
 _SOLUTIONS = Pictures("solutions of equal loss", "end_matrix", _solutions, "equal losses", "solutions")
 _NAMED = Pictures("entries by name", "end_matrix", _named, "entries", "entries", is_paged=True)
 _KINDS = [
     Pictures("end matrix and truth", "end_matrix", _end_matrix, "W and W*"),
     Pictures("singular vectors, truth", "overlap", _overlap, "vectors"),
-    Pictures("tensor slices", "end_tensor", _slices, "slices"),
+    Pictures("tensor slices", "end_tensor", _slices, "slices", goes_on=True),
     _COMPONENTS,
+    Pictures("reconstructions", "reconstructions", _reconstructions, "come back", goes_on=True),
+    Pictures("between two codes", "interpolations", _interpolations, "between codes", goes_on=True),
+    Pictures("samples", "samples", _samples, goes_on=True),
 ]
