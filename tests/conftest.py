@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("IMPLICIT_TUI_HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     yield home
+    # The app freezes what it has made, for the time of a process; here there are hundreds of apps in one.
+    gc.unfreeze()
     left = _working_on(home) if home.exists() else []
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
