@@ -36,6 +36,7 @@ _ORDER = (
     "mnist-rank",
     "fashion-rank",
     "mnist-complexity",
+    "irmae",
     "greedy-rank",
     "sharpness",
     "phase-map",

@@ -148,7 +148,17 @@ def _value(words: Sequence[str], where: str) -> _Value:
 
 
 # Numbers of the final state that no frame has.
-_SUMMARIES = frozenset({"cp_rank", "distance_from_rank_1", "best_step", "best_held_out_error", "best_held_out_rmse"})
+_SUMMARIES = frozenset(
+    {
+        "cp_rank",
+        "distance_from_rank_1",
+        "best_step",
+        "best_held_out_error",
+        "best_held_out_rmse",
+        "collapse_difference",
+        *(f"{whose}accuracy_{n}" for whose in ("", "code_", "encoder_") for n in (100, 1_000)),
+    }
+)
 
 
 class Condition(msgspec.Struct, frozen=True):

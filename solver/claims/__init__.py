@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from solver.claims.autoencoders import AUTOENCODERS
 from solver.claims.boundaries import BOUNDARIES
 from solver.claims.claim import Definition, witnesses_of
 from solver.claims.determinants import DETERMINANTS
@@ -34,6 +35,7 @@ CLAIMS: dict[str, Definition] = {
         *TENSORS,
         *HIERARCHICAL,
         *IMAGES,
+        *AUTOENCODERS,
         *RATINGS,
     )
 }

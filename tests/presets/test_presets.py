@@ -25,6 +25,7 @@ BUILT_IN = [
     "mnist-rank",
     "fashion-rank",
     "mnist-complexity",
+    "irmae",
     "greedy-rank",
     "sharpness",
     "phase-map",

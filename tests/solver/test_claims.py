@@ -145,6 +145,36 @@ def unbalanced_components() -> Run:
     return of("tf-components", changes, {"model.init_std": [0.1]})
 
 
+def small_codes(layers: list[int], wavy: list[bool], **changes: Any) -> Run:
+    """Codes of eight numbers by networks of four channels, of few images: a second or two a lane."""
+    small = {
+        "problem.train_images": 600,
+        "problem.test_images": 200,
+        "model.channels": 4,
+        "model.latent": 8,
+        "optimizer.batch_size": 50,
+        "stop.max_steps": 400,
+        "seeds": 1,
+        "variants": {},
+    }
+    return of("irmae", small | changes, {"model.linear_layers": layers, "model.nonlinear": wavy})
+
+
+def called_by_each_others_name(run: Run) -> Run:
+    """Lanes with a ReLU behind each layer passed off as those without, and the other way round."""
+    history, lanes = run
+    return history, [
+        msgspec.structs.replace(
+            lane,
+            spec=msgspec.structs.replace(
+                lane.spec,
+                model=msgspec.structs.replace(lane.spec.model, nonlinear=not lane.spec.model.nonlinear),  # type: ignore[union-attr]
+            ),
+        )
+        for lane in lanes
+    ]
+
+
 # Each claim with a run in which it is false, small enough to wait for.
 FALSE: dict[str, Any] = {
     "low-rank-recovery": lambda _: large_start(),
@@ -199,6 +229,17 @@ FALSE: dict[str, Any] = {
     "gap-falls-with-images": lambda _: of(
         "mnist-complexity", {"stop.max_steps": 1500}, {"problem.train_images": [500, 600], "model.components": [1]}
     ),
+    # A layer more is hardly more.
+    "code-rank-falls": lambda _: small_codes([2, 3], [False]),
+    # So many layers wait long before they learn.
+    "rank-costs-little": lambda _: small_codes(
+        [0, 16],
+        [False],
+        **{"problem.train_images": 1000, "model.channels": 8, "model.latent": 32, "stop.max_steps": 600},
+    ),
+    # Predictions so large that their rounding is.
+    "layers-collapse": lambda _: small_codes([4], [False], **{"model.init_scale": 3.0, "stop.max_steps": 1}),
+    "nonlinear-costs-more": lambda _: called_by_each_others_name(small_codes([2], [False, True])),
     # From starts as large as what is given depth has nothing to choose.
     "nearer-to-rank-1": lambda _: of("diagonal-2x2", {"model.init_scale": 1.0, "seeds": 3}),
     "norm-cannot-tell": lambda _: of("diagonal-2x2", {"model.init_scale": 1.0, "seeds": 3}),
