@@ -33,6 +33,7 @@ _ORDER = (
     "tf-components",
     "tf-rank-1",
     "htf-components",
+    "three-factorizations",
     "mnist-rank",
     "fashion-rank",
     "mnist-complexity",

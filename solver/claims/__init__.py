@@ -16,6 +16,7 @@ from solver.claims.laws import LAWS
 from solver.claims.matrices import MATRICES
 from solver.claims.ratings import RATINGS
 from solver.claims.sharpness import SHARPNESS
+from solver.claims.starts import STARTS
 from solver.claims.tensors import TENSORS
 from solver.history import History
 from solver.records import Claim
@@ -34,6 +35,7 @@ CLAIMS: dict[str, Definition] = {
         *DIAGONAL,
         *TENSORS,
         *HIERARCHICAL,
+        *STARTS,
         *IMAGES,
         *AUTOENCODERS,
         *RATINGS,

@@ -32,7 +32,7 @@ def _with_one_law(measure: _Measure) -> _Measure:
     return of_kind(HierarchicalTucker, measured)
 
 
-def _tree_gap(witness: Witness) -> float:
+def local_component_gap(witness: Witness) -> float:
     """The largest ratio of neighbouring norms among the largest local components of a node; their geometric mean."""
     model, problem = witness.spec.model, witness.spec.problem
     assert isinstance(model, HierarchicalTucker)
@@ -127,7 +127,9 @@ HIERARCHICAL = [
         premise="two initial scales, every scale with a lane that fitted",
         false_in="`htf-components` with `model.init_std` .3 and .5",
         relation="at-least",
-        measure=_growth(_tree_gap, "largest ratio of neighbouring local component norms", _LEAST_GROWTH_OF_LOCAL_GAP),
+        measure=_growth(
+            local_component_gap, "largest ratio of neighbouring local component norms", _LEAST_GROWTH_OF_LOCAL_GAP
+        ),
     ),
     Definition(
         name="matricisation-gaps",

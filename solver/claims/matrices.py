@@ -37,8 +37,12 @@ def oversampling(witness: Witness) -> float:
 
 
 def recovering(witnesses: list[Witness]) -> list[Witness]:
-    """Those that have a ground truth to recover."""
-    return [witness for witness in witnesses if "reconstruction_error" in witness.history.columns]
+    """Those that have a matrix to recover; lanes that fit tensors may stand beside them."""
+    return [
+        witness
+        for witness in witnesses
+        if "reconstruction_error" in witness.history.columns and witness.observed.n_modes == 2
+    ]
 
 
 def _not_uniform(witnesses: list[Witness]) -> Inapplicable | None:
@@ -195,6 +199,12 @@ def _leftover(witness: Witness) -> float:
     n_observed = problem.resolved_observations
     squared = loss if problem.loss == "mean" else 2.0 * loss / n_observed
     return math.sqrt(squared * math.prod(problem.resolved_shape))
+
+
+def singular_value_gap(witness: Witness) -> float:
+    """σ_r/σ_(r+1) at the ground truth's rank r, σ_(r+1) no smaller than what the loss has left; NaN without both."""
+    values, rank = witness.lasts("singular_values"), _rank(witness)
+    return _over(values[rank - 1], max(values[rank], _leftover(witness))) if rank < len(values) else math.nan
 
 
 def _over(above: float, below: float) -> float:

@@ -6,9 +6,12 @@ import itertools
 import math
 from collections.abc import Callable
 
+import msgspec
+
 from solver.claims.claim import Definition, Inapplicable, Measured, Witness, grouped, has_fitted, median
 from solver.sources import R20, R21, R22
 from solver.spec import CP, HierarchicalTucker, Observed, TensorTruth
+from solver.spec.base import tag_of
 
 _LEAST_GROWTH_OF_GAP = 10.0
 # A component has escaped when it is this much of the ground truth.
@@ -16,13 +19,12 @@ _ESCAPED = 0.05
 
 
 def _recovering(witnesses: list[Witness]) -> list[tuple[Witness, CP | HierarchicalTucker, Observed]]:
-    """Lanes that factorize a tensor, all by the kind of model that the first has."""
-    usable = [
+    """Lanes that factorize a tensor."""
+    return [
         (witness, witness.spec.model, witness.spec.problem)
         for witness in witnesses
         if isinstance(witness.spec.model, CP | HierarchicalTucker) and isinstance(witness.spec.problem, Observed)
     ]
-    return [item for item in usable if type(item[1]) is type(usable[0][1])]
 
 
 def _tensors(witnesses: list[Witness]) -> list[tuple[Witness, CP, Observed]]:
@@ -50,7 +52,19 @@ def _easiest(witnesses: list[Witness]) -> list[Witness]:
 
 
 def _recovery(witnesses: list[Witness]) -> Measured | None:
-    usable = _easiest(witnesses)
+    """The worst of the kinds of model that there are."""
+    by_kind = {tag_of(kind): _recovery_by(kind, witnesses) for kind in (CP, HierarchicalTucker)}
+    found = {kind: one for kind, one in by_kind.items() if one is not None}
+    worst = max(found.values(), key=lambda one: math.inf if math.isnan(one.value) else one.value, default=None)
+    if worst is None or len(found) == 1:
+        return worst
+    text = "; ".join(f"{kind}: {one.text}" for kind, one in found.items())
+    witnesses = [witness for one in found.values() for witness in one.witnesses]
+    return msgspec.structs.replace(worst, text=text, witnesses=witnesses)
+
+
+def _recovery_by(kind: type[CP | HierarchicalTucker], witnesses: list[Witness]) -> Measured | None:
+    usable = _easiest([witness for witness in witnesses if isinstance(witness.spec.model, kind)])
     if not usable:
         return None
     error = median(witness.last("normalised_reconstruction_error") for witness in usable)
@@ -75,7 +89,8 @@ def _hierarchical(witness: Witness) -> bool:
 
 
 def _rank(witnesses: list[Witness]) -> Measured | None:
-    usable = [witness for witness in _easiest(witnesses) if witness.spec.record.cp_rank and not _hierarchical(witness)]
+    components = [witness for witness, _, _ in _tensors(witnesses)] or witnesses
+    usable = [one for one in _easiest(components) if one.spec.record.cp_rank and not _hierarchical(one)]
     if not usable:
         return None
     ranks = [witness.history.summary.get("cp_rank", math.nan) for witness in usable]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import presets
 from solver import claims, data_files, settings
 from solver.refusal import BadSetting
-from solver.spec import DeepMatrixFactorization, MatrixCompletion
+from solver.spec import DeepMatrixFactorization, MatrixCompletion, TensorCompletion
 from tests.solver import films
 
 BUILT_IN = [
@@ -22,6 +23,7 @@ BUILT_IN = [
     "tf-components",
     "tf-rank-1",
     "htf-components",
+    "three-factorizations",
     "mnist-rank",
     "fashion-rank",
     "mnist-complexity",
@@ -64,6 +66,22 @@ def test_mf_depth_is_the_papers_problem() -> None:
     assert (spec.model.init, spec.model.init_scale) == ("gaussian", 1e-3)
     assert spec.stop.train_loss == 1e-6
     assert spec.sweep == {"model.depth": [1, 2, 3]}
+
+
+def test_three_factorizations_are_of_as_many_entries_norm_and_rank() -> None:
+    """R22: 64 × 64, 16³ and 8⁴, rank 5 of its own kind each, 2,048 of 4,096 entries, Frobenius norm 64."""
+    preset = presets.load("three-factorizations")
+    lanes = settings.lanes(preset.decode(preset.at_size("default")))
+    shapes = {"matrix": (64, 64), "tensor": (16, 16, 16), "hierarchical": (8, 8, 8, 8)}
+    assert [lane.parameters["variant"] for lane in lanes] == [name for name in shapes for _ in range(6)]
+    for lane in lanes:
+        problem = lane.spec.problem
+        assert isinstance(problem, MatrixCompletion | TensorCompletion)
+        assert problem.resolved_shape == shapes[lane.parameters["variant"]]
+        assert math.prod(problem.resolved_shape) == 2 * problem.resolved_observations == 4096
+        assert problem.resolved_frobenius_norm == 64.0
+        assert problem.resolved_rank == 5
+        assert problem.loss == "mean"
 
 
 def test_the_films_are_what_their_recipe_makes() -> None:

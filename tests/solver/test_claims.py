@@ -206,6 +206,12 @@ FALSE: dict[str, Any] = {
     "local-component-factor": lambda _: small_tree(0.3),
     "local-component-gaps": lambda _: small_tree(0.3, 0.5),
     "matricisation-gaps": lambda _: small_tree(0.3, 0.5),
+    # Both starts of either kind are large.
+    "small-starts-low-rank": lambda _: of(
+        "three-factorizations",
+        {"seeds": 1, "variants.hierarchical": "none"},
+        {"model.init_scale": [1.0, 2.0], "model.init_std": [0.3, 0.5]},
+    ),
     "tensor-recovery": lambda _: large_tensors(),
     "tensor-rank": lambda _: large_tensors(),
     "rank-1-reached": lambda _: of("tf-rank-1", {"model.init_std": 0.3, "seeds": 3}, {"model.planted": [False]}),

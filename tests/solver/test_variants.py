@@ -327,6 +327,21 @@ def test_figures_and_milestones_are_made_of_each_lane_s_own_kind() -> None:
     assert {one.lane for one in found} <= set(range(len(recorded.lanes)))
 
 
+def test_no_claim_stumbles_over_lanes_of_other_kinds() -> None:
+    """One made for matrices alone would unpack the shape of a tensor, and say that it cannot be computed."""
+    flow = {key: value for key, value in CHANGES.items() if not key.startswith("optimizer")}
+    recorded = history.read((made := finished(flow, {"model.init_std": [0.3, 0.1]})).log)
+    judged = claims.judge(list(claims.CLAIMS), recorded, settings.lanes(made.order().spec), at_end=True)
+    assert not [one.text for one in judged if "cannot be computed" in one.text]
+    (recovery,) = (one for one in judged if one.name == "tensor-recovery")
+    assert recovery.text.startswith("cp: median error of 1 lanes at 40 observations: ")
+    assert "; ht: median error of 1 lanes at 50 observations: " in recovery.text
+    (starts,) = (one for one in judged if one.name == "small-starts-low-rank")
+    assert starts.text.startswith("gaps: ")
+    assert "hierarchical" in starts.text
+    assert "tensor" in starts.text
+
+
 def test_claims_are_judged_on_the_lanes_that_they_are_of() -> None:
     """The law of singular values on matrices alone, that of components on tensors alone, as of runs of their own."""
     flow: dict[str, Any] = {"variants": KINDS, "model.init_scale": 1e-3, "stop.train_loss": 1e-8}
