@@ -9,7 +9,9 @@ from textual.pilot import Pilot
 
 import presets
 from presets import Preset, writing
-from solver import export, settings
+from solver import export, runs, settings
+from solver.history import History
+from solver.records import SCHEMA_VERSION, LaneSchema, Schema
 from solver.rundir import Order, PresetInfo
 from tests.solver.small import SMALL, finished
 from tests.solver.test_variants import CHANGES, DEPTHS, KINDS
@@ -18,10 +20,11 @@ from tests.tui.driving import StandIn, opened, text_of, until
 from tests.tui.filling import gone_to, setting
 from tests.tui.test_form_kinds import opened_on, through_the_form, told
 from tui.screens.settings import SettingsScreen
-from tui.shown import form
+from tui.shown import form, lane_rows
 from tui.shown.differences import in_short
 from tui.shown.origin import origin
 from tui.shown.run_rows import swept
+from tui.watch.seen import Seen
 from tui.widgets.setting import Setting
 
 pytestmark = pytest.mark.usefixtures("stand_in")
@@ -171,6 +174,27 @@ def test_the_command_line_takes_variants_as_toml_and_names_the_lanes_by_them(tmp
     assert found.stderr == "implicit-tui: variant layers: model.depth is set here and swept: keep one of the two\n"
     found = call(*own, "--set", "variants.tensor=none", "--set", "variants.other=none")
     assert found.stderr == "implicit-tui: there is no variant other to leave out: there are layers\n"
+
+
+def test_in_the_table_of_lanes_the_seed_is_last_of_every_lane() -> None:
+    """A tensor's own swept field is met after the seed of the matrix before it."""
+    made = runs.create(
+        Order(
+            spec=settings.decode(SMALL | {"variants": KINDS, "seeds": 2, "sweep": {"model.init_std": [0.1, 0.2]}}),
+            preset=PresetInfo(name="small"),
+            created="2026-01-01",
+        )
+    )
+    lanes = [
+        LaneSchema(index=lane.index, parameters=lane.parameters, series=["step", "elapsed_s", "train_loss"], problem=0)
+        for lane in settings.lanes(made.order().spec)
+    ]
+    history = History()
+    history.apply([Schema(version=SCHEMA_VERSION, lanes=lanes)])
+    seen = Seen("", "", made.order(), history)
+    assert lane_rows.fields_of(seen) == ["variant", "model.init_std", "seed"]
+    told = [row.values for row in lane_rows.rows(seen, None, "step", None, "lane", falls=False)]
+    assert told[:4] == ["matrix · 0", "matrix · 1", "tensor · 0.1 · 0", "tensor · 0.1 · 1"]
 
 
 def test_runs_say_their_variants_in_short() -> None:

@@ -58,8 +58,9 @@ def rows(
 def fields_of(seen: Seen) -> list[str]:
     """The settings in which the lanes differ."""
     lanes = seen.history.lanes
-    # A lane goes without the settings that its kinds do not have.
+    # A lane goes without the settings that its kinds do not have; the seed stays behind those that the next ones have.
     told = list(dict.fromkeys(name for lane in lanes for name in lane.parameters))
+    told.sort(key=lambda name: name == "seed")
     return [name for name in told if len({str(lane.parameters.get(name)) for lane in lanes}) > 1] or told
 
 
