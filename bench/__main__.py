@@ -1,6 +1,7 @@
 """make bench: writes docs/performance.md and docs/performance.json; about six minutes on two cores.
 
-``python -m bench --device cuda`` measures the steps alone, on a GPU, and prints their table.
+``python -m bench --device cuda`` measures the steps alone, on a GPU, and prints their table. ``--only
+ratings profiles`` measures these anew and keeps what else the files have.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import platform
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench import growth, ratings, results, steps
+from bench import growth, profiles, ratings, results, steps
 from solver.numerics.device import describe
 from solver.version import VERSION
 
@@ -29,11 +31,12 @@ def on_device(device: torch.device) -> list[steps.Row]:
     return rows + steps.images(device, with_theirs=device.type == "cpu")
 
 
-def everything() -> dict[str, Any]:
+def everything(only: Sequence[str] = ()) -> dict[str, Any]:
+    """Each part by its name, or of those named alone."""
     from bench import drawing, runs
 
     cpu, home = torch.device("cpu"), runs.home()
-    found: dict[str, Any] = {"environment": environment(cpu)}
+    found: dict[str, Any] = {} if only else {"environment": environment(cpu)}
     try:
         for name, measure in (
             ("steps", lambda: on_device(cpu)),
@@ -44,10 +47,13 @@ def everything() -> dict[str, Any]:
             ("ratings", ratings.measured),
             ("recording", lambda: runs.recording(home)),
             ("processes", lambda: runs.processes(home)),
+            ("profiles", lambda: profiles.measured(home)),
             ("start", lambda: runs.starting(home)),
             ("app", lambda: runs.with_app(home)),
             ("drawing", drawing.measured),
         ):
+            if only and name not in only:
+                continue
             begin = time.monotonic()
             found[name] = measure()
             print(f"{name}: {time.monotonic() - begin:.0f} s", file=sys.stderr)
@@ -112,18 +118,29 @@ and of `--dry-run`.
 {runs.as_tables(found["recording"], found["processes"], found["start"], found["app"])}
 
 {drawing.as_table(found["drawing"])}
+
+## Where the time of a run goes
+
+What `run --profile` tells, of every preset at its quick size in one process: seconds in all, and of these until the
+first turn (torch's import is most of it), in steps, in frames, in arrays to look at, in baselines, in judging claims,
+and in writing the log. Lanes are taken together.
+
+{profiles.as_table(found["profiles"])}
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--device", default="cpu", help="cuda measures the steps there and prints the table")
-    device = torch.device(parser.parse_args().device)
+    parser.add_argument("--only", nargs="+", default=[], metavar="PART", help="these anew, the others as they are")
+    arguments = parser.parse_args()
+    device = torch.device(arguments.device)
     torch.set_num_threads(1)
     if device.type != "cpu":
         print(f"{describe(device)['name']}, torch {torch.__version__}\n\n{steps.as_table(on_device(device))}")
         return
-    found = everything()
+    kept = json.loads((_DOCS / "performance.json").read_text(encoding="utf-8")) if arguments.only else {}
+    found = kept | everything(arguments.only)
     (_DOCS / "performance.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (_DOCS / "performance.md").write_text(page(found), encoding="utf-8")
     print(page(found))

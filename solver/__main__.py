@@ -43,6 +43,9 @@ def main(arguments: list[str]) -> int:
 
 def solve(path: Path) -> int:
     """Trains what spec.json of the directory asks for; the exit status is 0 unless the run diverged or failed."""
+    import time
+
+    began = time.perf_counter()
     from solver.client import EXIT_LOCKED
     from solver.control import hold_signals
     from solver.files import is_full
@@ -59,7 +62,7 @@ def solve(path: Path) -> int:
         print(f"another solver works on {directory.id}", file=sys.stderr)
         return EXIT_LOCKED
     try:
-        status = _solve(directory, lock, said_before)
+        status = _solve(directory, lock, said_before, began)
     except ChildProcessError as error:
         # As if we had been killed ourselves: there is no ending, and resume goes on from the last checkpoint.
         print(error, file=sys.stderr)
@@ -75,7 +78,7 @@ def solve(path: Path) -> int:
     return status
 
 
-def _solve(directory: RunDirectory, lock: Lock, said_before: int) -> int:
+def _solve(directory: RunDirectory, lock: Lock, said_before: int, began: float) -> int:
     from solver.control import Ear
     from solver.files import is_full
     from solver.log import Writer
@@ -95,7 +98,7 @@ def _solve(directory: RunDirectory, lock: Lock, said_before: int) -> int:
     from solver.numerics.run import NotResumed, run, unforeseen
 
     try:
-        outcome = run(directory, order, writer, ear, lock)
+        outcome = run(directory, order, writer, ear, lock, began)
     except NotResumed as refused:
         traceback.print_exc()
         said = refused.outcome

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from solver import series
+from solver.profile import Profile
 from solver.records import Outcome
 from solver.spec import RunSpec
 
@@ -150,5 +151,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     problem_baselines: list[dict[str, Any]]
     """The same for every problem where the lanes have several, else empty."""
     claims: list[ExportedClaim]
+    profile: Profile | None
+    """Where the seconds of the solver went; null until the run has ended, and for one of an older version."""
     damaged_lines: int
     """Lines of the log that could not be read; 0 for a sound log."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from solver import npz
+from solver import npz, profile
 from solver.document import FORMAT, VERSION, Centre, Export, ExportedClaim, Lane, Problem, Series
 from solver.history import History, LaneHistory
 from solver.jumps import FORETOLD
@@ -60,6 +60,7 @@ def build(directory: RunDirectory) -> Export:
         baselines=_baselines(history, 0),
         problem_baselines=[_baselines(history, k) for k in range(len(problems))] if len(problems) > 1 else [],
         claims=[_claim(claim) for claim in history.claims.values()],
+        profile=profile.read(directory),
         damaged_lines=reader.damaged + history.refused,
     )
 

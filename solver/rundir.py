@@ -96,6 +96,7 @@ class RunDirectory:
         self.previous_checkpoint = path / "checkpoint.previous"
         self.control = path / "control.jsonl"
         self.notes = path / "notes.json"
+        self.profile = path / "profile.json"
         self.lock = path / "lock"
         self.output = path / "solver.out"
 

@@ -49,6 +49,8 @@ class Journal:
         """Hears that the run waits, and that it goes on."""
         self._clocks: dict[int, int] = {}
         self._made: Counter[str] = Counter()
+        self.judging_s = 0.0
+        """Seconds in which claims were judged."""
 
     @property
     def n_lines(self) -> int:
@@ -116,7 +118,10 @@ class Journal:
         if not self._order.preset.claims or not self._history.lanes:
             return
         self._lanes = self._lanes or settings.lanes(self._order.spec)
-        for claim in claims.judge(self._order.preset.claims, self._history, self._lanes, at_end=at_end):
+        began = time.perf_counter()
+        judged = claims.judge(self._order.preset.claims, self._history, self._lanes, at_end=at_end)
+        self.judging_s += time.perf_counter() - began
+        for claim in judged:
             if self._history.claims.get(claim.name) != claim:
                 self.write(claim)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 
-from solver import estimate, settings
+from solver import estimate, profile, settings
 from solver.control import Ear
 from solver.files import is_full
 from solver.lock import Lock
@@ -17,16 +19,21 @@ from solver.numerics.turns.crew import Crew
 from solver.numerics.turns.grouping import largest_batch
 from solver.numerics.turns.keeper import CheckpointKeeper
 from solver.numerics.turns.loop import Begun, take_turns
+from solver.numerics.turns.spent import Spent
 from solver.records import Ending, Outcome, now
 from solver.refusal import BadSetting
 from solver.rundir import Order, RunDirectory
 
 
-def run(directory: RunDirectory, order: Order, writer: Writer, ear: Ear, lock: Lock) -> Outcome:
+def run(
+    directory: RunDirectory, order: Order, writer: Writer, ear: Ear, lock: Lock, began: float | None = None
+) -> Outcome:
     """Trains every lane of ``order`` and writes the run down; returns the outcome, also the log's last line.
 
-    A run that has a checkpoint goes on from there.
+    A run that has a checkpoint goes on from there. ``began`` is when the solver did, by perf_counter; now unless given.
     """
+    began = time.perf_counter() if began is None else began
+    spent = Spent()
     journal = Journal(writer, ear, order, lock)
     is_resumed = journal.n_records > 0
     try:
@@ -43,12 +50,18 @@ def run(directory: RunDirectory, order: Order, writer: Writer, ear: Ear, lock: L
         raise
     try:
         keeper = CheckpointKeeper(directory, journal, ear)
-        outcome = take_turns(parts, journal, ear, keeper, order.spec.stop.max_seconds)
+        spent.of_run["start_s"] = time.perf_counter() - began
+        outcome = take_turns(parts, journal, ear, keeper, order.spec.stop.max_seconds, spent)
     except _MISFORTUNES as error:
         outcome = _misfortune(error)
     finally:
         crew.dismiss()
-    return _ended(journal, ear, outcome)
+    # Claims are judged as records are written, and once more at the end.
+    spent.of_run["writing_s"] -= journal.judging_s
+    outcome = _ended(journal, ear, outcome)
+    spent.of_run |= {"claims_s": journal.judging_s, "total_s": time.perf_counter() - began}
+    profile.write(directory, profile.of(spent.of_run, spent.of_lanes))
+    return outcome
 
 
 _MISFORTUNES = (devices.Unavailable, BadSetting, MemoryError, torch.OutOfMemoryError)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from solver import client, estimate, machine, runs, settings
+from solver import client, estimate, machine, profile, runs, settings
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 from tui import loggers
 from tui.commands import choosing, following
-from tui.text import duration, narrower
+from tui.shown import profiled
+from tui.text import duration, inert, label, narrower
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as it goes on, write a log for TensorBoard (./runs) or Weights & Biases (./wandb, offline unless "
         "WANDB_MODE is set); may be given for each",
     )
+    parser.add_argument("--profile", action="store_true", help="say at the end where the time went, by lane")
     parser.add_argument("--detach", action="store_true", help="start the run, print its id, and leave it running")
     parser.add_argument("--detached-limit", default="12", metavar="H", help="hours a run may go on unwatched (12)")
     parser.add_argument("--dry-run", action="store_true", help="print lanes, memory and time, and do not run")
@@ -41,6 +44,8 @@ def main(arguments: argparse.Namespace) -> int:
         raise BadSetting("--json prints the finished run, which --detach does not wait for: drop one of the two")
     if arguments.detach and arguments.logs:
         raise BadSetting("--log follows the run, which --detach leaves to itself: drop one of the two")
+    if arguments.detach and arguments.profile:
+        raise BadSetting("--profile waits for the end of the run, which --detach does not: drop one of the two")
     if arguments.dry_run:
         return _dry_run(spec)
     refused = estimate.refusal(spec, machine.free_memory())
@@ -55,9 +60,13 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     narrator = following.Narrator(spec, quiet=arguments.quiet)
     history, interrupted = following.follow(directory, solver, narrator, before, logs)
-    return following.finish(
+    status = following.finish(
         directory, history, out, interrupted=interrupted, as_json=arguments.json, quiet=arguments.quiet
     )
+    if arguments.profile:
+        for line in profiled.lines(profile.read(directory), lambda lane: label(history, history.lanes[lane])):
+            print(inert(line, 200), file=sys.stderr)
+    return status
 
 
 def _dry_run(spec: RunSpec) -> int:

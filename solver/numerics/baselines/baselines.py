@@ -57,6 +57,7 @@ class Baselines(Turns):
     """
 
     IS = "baselines"
+    SPENDS_ON = "baselines_s"
     MOVES_ON_WITHOUT_RECORDS = True
 
     def __init__(self, problems: list[DrawnProblem], lanes: list[LaneSpec], of_lane: list[int]) -> None:

@@ -12,6 +12,7 @@ from solver.costs import costs_of
 from solver.numerics.lanes.best import BestState
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.methods.method import Method
+from solver.numerics.turns.spent import Spent
 from solver.records import AnyRecord, Event, Frame, LaneEnding, Outcome, Summary, plain
 from solver.settings import LaneSpec
 
@@ -61,6 +62,7 @@ class Batch:
         self._unmoved = set(self.lanes())
         self.clock = runs[0].metrics.series.index("elapsed_s")
         """The place of elapsed_s in the frames of every lane of the batch."""
+        self.spent = Spent()
         self._target = -math.inf if spec.stop.train_loss is None else spec.stop.train_loss
         self._rounding = torch.finfo(torch.float64 if spec.dtype == "float64" else torch.float32).eps
 
@@ -76,7 +78,8 @@ class Batch:
             yield [*foretold, *frames, *self._endings()]
         while self._runs:
             self._losses_before = list(self._method.losses)
-            moved = self._method.advance(self._until(), self._target)
+            with self.spent.on("training_s", self.lanes()):
+                moved = self._method.advance(self._until(), self._target)
             positions = [position for position, is_new in enumerate(moved) if is_new]
             self._unmoved -= {self._runs[position].lane.index for position in positions}
             records = self._take(positions)
@@ -139,10 +142,12 @@ class Batch:
             step = self._method.steps[position]
             if step < run.next_recorded:
                 continue
-            if step > 0:
-                records += self._inner_frames(position)
-            records.append(self._frame(position))
-            records += run.pictures(self._method.parameters(position), step)
+            with self.spent.on("recording_s", [run.lane.index]):
+                if step > 0:
+                    records += self._inner_frames(position)
+                records.append(self._frame(position))
+            with self.spent.on("pictures_s", [run.lane.index]):
+                records += run.pictures(self._method.parameters(position), step)
             run.frames_taken += 1
             run.next_recorded = run.schedule.after(step)
         return records
@@ -292,14 +297,18 @@ class Batch:
         records: list[AnyRecord] = []
         for position, outcome in endings.items():
             run = self._runs[position]
+            lane = [run.lane.index]
             if run.last_recorded != self._method.steps[position]:
-                records.append(self._frame(position))
+                with self.spent.on("recording_s", lane):
+                    records.append(self._frame(position))
             parameters = self._method.parameters(position)
-            records += run.last_pictures(parameters, self._method.steps[position])
-            records += run.best_pictures()
-            run.keep_solutions(parameters, self._method.steps[position])
-            # What costs too much for every frame costs too much for somebody who wants to stop, too.
-            summary = run.best.summary() | ({} if outcome.is_unfinished else run.summary(parameters))
+            with self.spent.on("pictures_s", lane):
+                records += run.last_pictures(parameters, self._method.steps[position])
+                records += run.best_pictures()
+                run.keep_solutions(parameters, self._method.steps[position])
+            with self.spent.on("recording_s", lane):
+                # What costs too much for every frame costs too much for somebody who wants to stop, too.
+                summary = run.best.summary() | ({} if outcome.is_unfinished else run.summary(parameters))
             if summary:
                 values: dict[str, float | str | None] = {name: plain(value) for name, value in summary.items()}
                 records.append(Summary(lane=run.lane.index, values=values))

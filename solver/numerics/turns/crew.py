@@ -28,6 +28,7 @@ from solver.numerics.turns.turn import (
     Turns,
     ahead_of,
     decode_outcome,
+    decode_spent,
     decode_turn,
     encode,
     ended_in,
@@ -41,8 +42,9 @@ _WAIT_S = 0.02
 # For so many seconds a worker may train ahead of the log; then it waits.
 _MOST_AHEAD_S = 2.0
 
-# First bytes of messages. From a worker: a turn, a batch is over, a state, a batch has moved, last records, an error.
-_TURN, _DONE, _STATE, _MOVED, _LAST, _ERROR = b"t", b"d", b"s", b"m", b"l", b"e"
+# First bytes of messages. From a worker: a turn, a batch is over, a state, a batch has moved, what its lanes took, last
+# records, an error.
+_TURN, _DONE, _STATE, _MOVED, _SPENT, _LAST, _ERROR = b"t", b"d", b"s", b"m", b"p", b"l", b"e"
 # To a worker: send the state, or the last records, of a batch; move it; wait; go on.
 _WANT_STATE, _END, _MOVE, _HOLD, _GO = b"s", b"x", b"m", b"h", b"g"
 
@@ -150,6 +152,8 @@ class _Worker:
             batch.arrived.append((decode_turn(body), time.monotonic()))
         elif kind == _DONE:
             batch.is_done = True
+        elif kind == _SPENT:
+            batch.taken_s = decode_spent(body)
         else:
             batch.answer = body
 
@@ -171,12 +175,15 @@ class _Worker:
 class RemoteTurns(Turns):
     """A batch that trains in a worker."""
 
+    SPENDS_ON = "waiting_s"
+
     def __init__(self, worker: _Worker, share: Share) -> None:
         self._worker, self._index, self._clock = worker, share.number.to_bytes(4, "little"), share.clock
         self._lanes = list(share.lanes)
         self.arrived: deque[tuple[Turn, float]] = deque()
         """Turns not yet given, and when they came."""
         self.is_done = False
+        self.taken_s: dict[int, dict[str, float]] = {}
         self.answer: bytes | None = None
 
     def records(self) -> Iterator[Turn]:
@@ -226,6 +233,9 @@ class RemoteTurns(Turns):
         self.arrived.append((last, time.monotonic()))
         return self._given()
 
+    def spent(self) -> dict[int, dict[str, float]]:
+        return self.taken_s
+
 
 def _be_a_worker(connection: Connection, makers: dict[int, Maker]) -> None:
     """Takes turns until there is nothing more to do, or the solver is gone; never returns."""
@@ -271,6 +281,7 @@ class _Work:
             taken: Turn | None = next(self._turns[index], None)
             if taken is None:
                 del self._turns[index]
+                self._send(_SPENT, index, encode(self._batches[index].spent()))
                 self._send(_DONE, index, b"")
             elif taken:
                 self._send(_TURN, index, encode(taken))
@@ -290,7 +301,9 @@ class _Work:
             self._send(_MOVED, index, b"")
         elif kind == _END:
             self._turns.pop(index, None)
-            self._send(_LAST, index, encode(self._batches[index].end(decode_outcome(body))))
+            last = self._batches[index].end(decode_outcome(body))
+            self._send(_SPENT, index, encode(self._batches[index].spent()))
+            self._send(_LAST, index, encode(last))
         else:
             self._is_held = kind == _HOLD
 

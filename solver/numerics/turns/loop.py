@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from solver.numerics.turns.spent import Spent
 from solver.numerics.turns.turn import Turn, Turns
 from solver.records import AnyRecord, LaneEnding, Outcome, State, now, worst
 
@@ -51,8 +52,10 @@ class Begun(NamedTuple):
     """Whose turn it is."""
 
 
-def take_turns(begun: Begun, journal: Journal, ear: Ear, keeper: Keeper, max_seconds: float | None) -> Outcome:
-    """Lets the parts of a run take turns until all are over, or it is to end."""
+def take_turns(
+    begun: Begun, journal: Journal, ear: Ear, keeper: Keeper, max_seconds: float | None, spent: Spent
+) -> Outcome:
+    """Lets the parts of a run take turns until all are over, or it is to end; ``spent`` is told what that took."""
     parts, outcomes, position = list(begun.parts), dict(begun.outcomes), begun.position
     ear.start_clock()
     began_s = ear.elapsed_s()
@@ -60,19 +63,23 @@ def take_turns(begun: Begun, journal: Journal, ear: Ear, keeper: Keeper, max_sec
     turns = [part.records() for part in parts]
 
     def write(records: Turn) -> None:
-        for record in records:
-            journal.write(record)
+        with spent.on("writing_s"):
+            for record in records:
+                journal.write(record)
         outcomes.update({record.lane: record.outcome for record in records if isinstance(record, LaneEnding)})
 
     while turns:
         # A batch's turn lasts until it has something to write, that of the baselines a number of iterations: the order
         # of the log depends on the spec alone.
         position %= len(turns)
-        records = next(turns[position], None)
+        with spent.on(parts[position].SPENDS_ON):
+            records = next(turns[position], None)
         if records is None:
+            spent.take(parts[position].spent())
             del turns[position], parts[position]
             continue
-        journal.listen()
+        with spent.on("paused_s"):
+            journal.listen()
         write(records)
         position += bool(records) or parts[position].MOVES_ON_WITHOUT_RECORDS
         ending = _ending(ear, ear.elapsed_s() - began_s, max_seconds)
@@ -84,10 +91,12 @@ def take_turns(begun: Begun, journal: Journal, ear: Ear, keeper: Keeper, max_sec
             for part in parts:
                 for ahead in part.halt():
                     write(ahead)
-        keeper.look(parts, position, last=ending is not None)
+        with spent.on("checkpoints_s"):
+            keeper.look(parts, position, last=ending is not None)
         if ending is not None:
             for part in parts:
                 write(part.end(ending))
+                spent.take(part.spent())
             break
     return worst([outcomes[lane] for lane in sorted(outcomes)])
 

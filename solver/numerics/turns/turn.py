@@ -18,6 +18,7 @@ Turn = list[AnyRecord]
 decode_turns = msgspec.json.Decoder(list[Turn]).decode
 decode_turn = msgspec.json.Decoder(Turn).decode
 decode_outcome = msgspec.json.Decoder(Outcome).decode
+decode_spent = msgspec.json.Decoder(dict[int, dict[str, float]]).decode
 encode = msgspec.json.Encoder().encode
 
 
@@ -26,6 +27,8 @@ class Turns(ABC):
 
     IS: ClassVar[Literal["batch", "baselines"]] = "batch"
     """What a checkpoint keeps it as."""
+    SPENDS_ON: ClassVar[str] = ""
+    """What the loop counts its turns as, by a name of the profile; empty for what counts for itself."""
     MOVES_ON_WITHOUT_RECORDS: ClassVar[bool] = False
     """Whether a turn without records ends it; else it lasts until there is something to write."""
 
@@ -52,6 +55,10 @@ class Turns(ABC):
     @abstractmethod
     def end(self, outcome: Outcome) -> Turn:
         """The last records of all lanes, which end so now."""
+
+    def spent(self) -> dict[int, dict[str, float]]:
+        """Seconds by lane and by what they went into, once it is over."""
+        return {}
 
 
 class LocalTurns(Turns):
@@ -98,6 +105,9 @@ class LocalTurns(Turns):
 
     def end(self, outcome: Outcome) -> Turn:
         return [] if self._batch is None else self._batch.end(outcome)
+
+    def spent(self) -> dict[int, dict[str, float]]:
+        return {} if self._batch is None else {lane: dict(found) for lane, found in self._batch.spent.of_lanes.items()}
 
 
 def stamped(turn: Turn, clock: int, elapsed_s: float) -> Turn:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from solver.numerics.turns.loop import Begun, take_turns
+from solver.numerics.turns.spent import Spent
 from solver.numerics.turns.turn import Turn, Turns
 from solver.records import AnyRecord, Event, LaneEnding, Outcome, OutcomeKind, State
 
@@ -160,7 +161,7 @@ class Taken:
         self.journal = Journal(seen, ear)
         self.keeper = Keeper(seen, self.journal)
         self.begun = Begun(list(parts), {} if outcomes is None else outcomes, position)
-        self.outcome = take_turns(self.begun, self.journal, ear, self.keeper, max_seconds)
+        self.outcome = take_turns(self.begun, self.journal, ear, self.keeper, max_seconds, Spent())
         self.words = self.journal.words()
 
     def asked(self) -> list[str]:
