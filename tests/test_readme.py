@@ -30,8 +30,8 @@ LIBRARIES = {"--format parquet": "pyarrow", "--log tensorboard": "tensorboard", 
 OTHER_STATUS |= {part: (2,) for part, library in LIBRARIES.items() if importlib.util.find_spec(library) is None}
 # Presets that README's commands run as they are: what these print has their claims, which `verify` is not asked again.
 RUN_AS_THEY_ARE = {"run mf-depth --out run.json": "mf-depth", "run phase-map --size quick": "phase-map"}
-# The longest: test_published has the staircase, mnist-rank the same claims on other images, and test_autoencoder_runs,
-# test_variants and test_claims smaller runs of what the other two train.
+# The longest: test_published has the staircase and the autoencoders, mnist-rank the same claims on other images, and
+# test_variants and test_claims smaller runs of the three factorizations.
 ELSEWHERE = ("mf-dynamics", "fashion-rank", "irmae", "three-factorizations")
 # Sixty thousand images for ten thousand steps: the settings and the files are read, and nothing is trained.
 DRY = ("--set problem.dataset",)

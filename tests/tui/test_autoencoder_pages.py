@@ -14,6 +14,7 @@ from tests.solver.running import history_of
 from tests.solver.small import finished
 from tui.draw.heat import FIRST_HEAT, LEVELS
 from tui.shown import network_page, quantities
+from tui.shown.figures import figures
 from tui.shown.pictures import Scene, kinds
 from tui.watch.seen import Seen
 
@@ -88,6 +89,22 @@ def test_number_keys_show_spectrum_rank_loss_and_test_error(number: int) -> None
     history: History = history_of(made())
     found = next(one for one in quantities.available([history]) if number in one.declared.keys)
     assert found.declared.name == ["code_spectrum", "code_effective_rank", "train_loss", "test_error"][number - 1]
+
+
+def test_figures_have_rank_and_error_against_the_number_of_layers() -> None:
+    """Linear ones and those with a ReLU each, both from the lanes without layers."""
+    run, history = made(), history_of(made())
+    rank, error = figures(run.order().spec)
+    assert (rank.short, error.short) == ("rank/layers", "error/layers")
+    for figure, series in ((rank, "code_effective_rank"), (error, "test_error")):
+        linear, wavy = figure.curves(history)
+        assert (linear.name, wavy.name) == ("linear layers", "with a ReLU each")
+        assert list(linear.x) == list(wavy.x) == [0.0, 3.0]
+        ends = {tuple(lane.parameters.values())[:2]: lane.columns[series][-1] for lane in history.lanes}
+        assert list(linear.y) == [ends[0, False], ends[3, False]]
+        assert wavy.y[1] == ends[3, True]
+    alone = finished(CHANGES | {"stop.max_steps": 1}, {"model.linear_layers": [1]})
+    assert figures(alone.order().spec) == []
 
 
 def test_the_network_is_told_map_by_map() -> None:

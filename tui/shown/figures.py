@@ -15,7 +15,7 @@ from solver.claims.laws import law_factor, law_points, n_factors
 from solver.counterexample import counterexample
 from solver.history import History, LaneHistory, worded
 from solver.records import number
-from solver.spec import CP, Observed, Problem, RunSpec
+from solver.spec import CP, Autoencoder, Observed, Problem, RunSpec
 from tui.draw.cells import DIM
 from tui.draw.curves import Curve
 from tui.draw.palette import MARKS, series_colour
@@ -357,11 +357,54 @@ def _rising(x: Iterable[float], y: Iterable[float]) -> tuple[array[float], array
     return array("d", (a for a, _ in ordered)), array("d", (b for _, b in ordered))
 
 
+def _of_codes(spec: RunSpec) -> list[Figure]:
+    """J20: what linear layers between encoder and decoder do to the rank of codes, and to the error."""
+    networks = {
+        lane.index: lane.spec.model for lane in settings.lanes(spec) if isinstance(lane.spec.model, Autoencoder)
+    }
+    if len({network.linear_layers for network in networks.values()}) < 2:
+        return []
+
+    def of(series: str, name: str, *, y_log: bool = False) -> Figure:
+        def curves(history: History) -> list[Curve]:
+            return _code_curves(history, networks, series)
+
+        short = f"{name.split()[0]}/layers"
+        return Figure(f"{name} against layers", "layers", curves, short, y_log=y_log, opens=False, of_ends=True)
+
+    return [of("code_effective_rank", "rank of codes"), of("test_error", "error of new images", y_log=True)]
+
+
+def _code_curves(history: History, networks: dict[int, Autoencoder], series: str) -> list[Curve]:
+    """Medians with quartiles, of linear layers and of those with a ReLU behind each; both begin without layers."""
+    curves = []
+    for colour, (name, nonlinear) in enumerate((("linear layers", False), ("with a ReLU each", True))):
+        points: dict[float, list[float]] = {}
+        going: list[tuple[float, float]] = []
+        for lane in history.lanes:
+            network = networks.get(lane.index)
+            value = newest(lane, series) if len(lane) else math.nan
+            if network is None or not math.isfinite(value):
+                continue
+            if network.linear_layers and network.nonlinear is not nonlinear:
+                continue
+            if lane.outcome is None:
+                going.append((float(network.linear_layers), value))
+            else:
+                points.setdefault(float(network.linear_layers), []).append(value)
+        # A lane without layers alone is no control.
+        if any(points) or any(x for x, _ in going):
+            curves.append(_curve(name, colour, points, MARKS[colour]))
+            curves += _under_way(going, colour)
+    return curves
+
+
 _MAKERS: tuple[Callable[[RunSpec], list[Figure]], ...] = (
     _of_counterexample,
     _of_ranks,
     _of_complexity,
     _of_observations,
+    _of_codes,
     _of_prediction,
     _law,
 )
