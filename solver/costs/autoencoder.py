@@ -64,8 +64,6 @@ class AutoencoderCosts(Costs[ImageTensor, Autoencoder]):
         # What a step keeps for the gradient: windows of pixels, and each layer's output before and after its ReLU.
         kept = max(self._batch(), 256) * (2 * 196 * 16 + 4 * 196 * c + 6 * 98 * c)
         memory = self.itemsize * (6 * parameters + images * self.problem.N_PIXELS + kept)
-        # The end looks at the test images in double precision, layer by layer.
-        memory += 8 * self.problem.test_images * (2 * 196 * 16 + 4 * 196 * c)
         frames = self._frames_taken(max_steps)
         pictures = frames / 4 * (_PICTURED * self.forward() / _PACE)
         end = (self.problem.test_images + 1_000) * 2 * self.forward() / _PACE * _SLOWER_DOUBLE

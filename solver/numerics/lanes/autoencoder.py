@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -16,6 +16,7 @@ from solver.numerics.lanes.metrics import Metrics
 from solver.numerics.methods.autoencoder_adam import AutoencoderAdamMethod
 from solver.numerics.methods.method import Method
 from solver.numerics.models.autoencoder import AutoencoderModel
+from solver.numerics.problems.datasets import Bytes
 from solver.numerics.problems.images import ImageProblem, pixel_values
 from solver.numerics.streams import stream
 from solver.records import Picture, Snapshot, Value
@@ -23,6 +24,8 @@ from solver.spec import Adam, Autoencoder
 
 _FRAMES_A_PICTURE = 4
 _PICTURE_DIGITS = 3
+# Images looked at together.
+_PIECE = 256
 # Heads are trained on so many labels at most.
 _MOST_LABELS = max(N_LABELS)
 
@@ -93,29 +96,41 @@ class AutoencoderLane(LaneRun[ImageProblem, Autoencoder]):
 
     def summary(self, parameters: Float[Tensor, " parameters"]) -> dict[str, float]:
         """The downstream test, and how far predictions change where linear layers are multiplied into the encoder."""
-        images, parts = self.problem.images, self._network.split(parameters)
-        labels, test_labels = images.train_labels[:_MOST_LABELS], images.test_labels
-        train, test = (
-            torch.from_numpy(pixel_values(some)).double() for some in (images.train[:_MOST_LABELS], images.test)
-        )
+        images = self.problem.images
         found: dict[str, float] = {}
-        with torch.no_grad():
-            encoded, encoded_test = (self._network.encode(parts, some) for some in (train, test))
-            codes, codes_test = (self._network.through(parts, some) for some in (encoded, encoded_test))
-            if self.model.linear_layers and not self.model.nonlinear:
-                found["collapse_difference"] = self._collapse_difference(parameters, test)
-        for name, features, others in (("code", codes, codes_test), ("encoder", encoded, encoded_test)):
-            accuracies = head_accuracies(features, labels, others, test_labels)
+        if self.model.linear_layers and not self.model.nonlinear:
+            found["collapse_difference"] = self._collapse_difference(parameters)
+        train, test = self._features(parameters, images.train[:_MOST_LABELS]), self._features(parameters, images.test)
+        labels = images.train_labels[:_MOST_LABELS]
+        for name, features, others in zip(("encoder", "code"), train, test, strict=True):
+            accuracies = head_accuracies(features, labels, others, images.test_labels)
             found |= {f"{name}_accuracy_{n}": accuracy for n, accuracy in accuracies.items()}
         return found
 
-    def _collapse_difference(self, parameters: Tensor, images: Tensor) -> float:
-        """The largest difference of a predicted pixel, in the precision of the training."""
+    def _features(self, parameters: Tensor, images: Bytes) -> tuple[Tensor, Tensor]:
+        """What the encoder gives of images, and their codes, in double precision."""
+        parts = self._network.split(parameters)
+        with torch.no_grad():
+            encoded = torch.cat([self._network.encode(parts, piece) for piece in _pieces(images, torch.float64)])
+            return encoded, self._network.through(parts, encoded)
+
+    def _collapse_difference(self, parameters: Tensor) -> float:
+        """The largest difference of a predicted pixel of the test images, in the precision of the training."""
         dtype = torch.float64 if self.lane.spec.dtype == "float64" else torch.float32
-        parts, images = self._network.split(parameters.to(dtype)), images.to(dtype)
+        parts, found = self._network.split(parameters.to(dtype)), list[Tensor]()
         collapsed, its_parts = self._network.collapsed(parts)
-        difference = self._network.predict(parts, images) - collapsed.predict(its_parts, images)
-        return difference.abs().max().item()
+        with torch.no_grad():
+            for piece in _pieces(self.problem.images.test, dtype):
+                difference = self._network.predict(parts, piece) - collapsed.predict(its_parts, piece)
+                found.append(difference.abs().max())
+        # Of tensors the maximum with a NaN is NaN.
+        return torch.stack(found).max().item()
+
+
+def _pieces(images: Bytes, dtype: torch.dtype) -> Iterator[Tensor]:
+    """Images as numbers, some at a time."""
+    for start in range(0, len(images), _PIECE):
+        yield torch.from_numpy(pixel_values(images[start : start + _PIECE])).to(dtype)
 
 
 def network_of(model: Autoencoder) -> AutoencoderModel:
