@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from bench import markdown
 from solver.history import History, LaneHistory
@@ -381,6 +381,3 @@ Differences. **The length**: a tenth of the published training fits real data al
 constant predictor; the published falls of the training errors on random data come with ten times as many steps.
 **The class**: 6 is easier than the mean of the ten.
 """
-
-
-SECTIONS: list[Callable[[Histories], str]] = [recovery, dynamics, counterexample, tensors, components, images]

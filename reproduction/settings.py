@@ -20,6 +20,12 @@ def orders() -> dict[str, Order]:
         "components": order_of(
             "tf-components", "default", {"stop.max_steps": 30_000, "seeds": 2, "record.every": 250, "record.rates": 0}
         ),
+        "kinds": order_of("three-factorizations", "default", {"seeds": 5}),
+        "hierarchical": order_of(
+            "htf-components",
+            "default",
+            {"problem.ht_rank": [5, 5], "stop.max_steps": 20_000, "record.every": 200, "record.rates": 0},
+        ),
         "dynamics": order_of("mf-dynamics", "default", {"seeds": 3, "record.rates": 0}, {"model.depth": [2, 3]}),
         "recovery": order_of(
             "low-rank-recovery",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
+from array import array
+from pathlib import Path
 
 import pytest
 
-from reproduction import sections, settings
+from reproduction import hierarchical, page, sections, settings
 from solver.history import LaneHistory
 from solver.records import LaneSchema
+from solver.settings import decode
 
 
 def lane(losses: dict[int, float]) -> LaneHistory:
@@ -45,3 +49,45 @@ def test_the_runs_of_the_rule_record_its_looks_and_go_on_beyond_the_loss(name: s
     assert spec.record.every == 100
     assert spec.stop.train_loss is None
     assert spec.sweep["model.init_std"] == [1e-3]
+
+
+PAGE = (Path(sections.__file__).parent.parent / "docs" / "reproduction.md").read_text(encoding="utf-8")
+
+
+def test_a_section_takes_the_place_of_its_own_and_leaves_the_others() -> None:
+    """Known by what stands before the colon: the settings behind it may be others."""
+    assert page.with_sections(PAGE, {}) == PAGE
+    text = "## Component norms: of another tensor\n\nAnew.\n"
+    found = page.with_sections(PAGE, {"components": text})
+    assert text in found
+    assert found.count("\n## ") == PAGE.count("\n## ") == len(page.SECTIONS)
+    before, after = (re.split(r"(?m)^(?=## )", one) for one in (PAGE, found))
+    assert [place for place, (a, b) in enumerate(zip(before, after, strict=True)) if a != b] == [5]
+
+
+def test_a_section_that_the_page_lacks_stands_where_it_will() -> None:
+    without = re.sub(r"(?ms)^## Hierarchical tensor.*?(?=^## )", "", PAGE)
+    assert without.count("\n## ") == len(page.SECTIONS) - 1
+    text = "## Hierarchical tensor factorization: new\n\nNew.\n"
+    found = page.with_sections(without, {"hierarchical": text})
+    assert [line for line in found.splitlines() if line.startswith("## ")].index(text.splitlines()[0]) == 5
+
+
+def test_every_run_is_read_by_a_section_and_every_section_has_its_runs() -> None:
+    read = [run for _, runs in page.SECTIONS.values() for run in runs]
+    assert sorted(read) == sorted(settings.orders())
+
+
+def test_local_components_of_a_node_are_told_by_their_ends_and_an_unfolding_by_its_values() -> None:
+    """A tree of four modes and width 3: nine local components, the root's first, then those of {1,2}."""
+    raw = {
+        "problem": {"kind": "tensor-completion", "shape": [2, 2, 2, 2], "rank": 1, "observations": 9},
+        "model": {"kind": "ht", "width": 3},
+    }
+    spec = decode(raw)
+    series = ["step", "component_norms", "matricisation_singular_values"]
+    made = LaneHistory(LaneSchema(index=0, parameters={}, series=series, problem=0))
+    made.vectors["component_norms"] = [array("d", (0.0, float(k))) for k in (9, 9, 9, 4, 6, 5, 8, 8, 8)]
+    made.vectors["matricisation_singular_values"] = [array("d", [float(9 - k)]) for k in range(9)]
+    assert [column[-1] for column in hierarchical.local_components(made, spec)] == [6.0, 5.0, 4.0]
+    assert hierarchical.values(made, spec) == [9.0, 8.0, 7.0, 6.0], "4 of the unfolding {1,2}, the others' stay away"
