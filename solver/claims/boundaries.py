@@ -19,13 +19,14 @@ _SMALL, _LARGE = 1e-2, 1.0
 _ENOUGH = 2.7
 # An error so many times the limit, or so small a part of it, is on the other side of it at another tolerance or draw.
 _SURE = 2.0
-_AXES = ("problem.observations", "model.init_scale", "seed")
 
 
 def _others(witness: Witness) -> Hashable:
-    """What else is swept, as lanes have it."""
-    told = {name: value for name, value in witness.history.parameters.items() if name not in _AXES}
-    return msgspec.json.encode(told)
+    """What lanes may differ in beside the axes of the map, swept or in variants; draws do not count."""
+    parts = [msgspec.to_builtins(part) for part in (witness.spec.problem, witness.spec.model, witness.spec.optimizer)]
+    for inner, name in zip(parts, ("observations", "init_scale"), strict=False):
+        inner[name] = None
+    return msgspec.json.encode(parts)
 
 
 def _scale(witness: Witness) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from solver.claims.claim import Definition, Inapplicable, Measured, Witness
 from solver.claims.laws import law_factor, n_factors
 from solver.sources import C21, M20
@@ -89,10 +91,9 @@ def _stability(witnesses: list[Witness]) -> Measured | Inapplicable | None:
     )
 
 
-def _fellows(witness: Witness) -> tuple[str, int]:
-    """Equal for lanes that differ in how they are trained alone."""
-    told = {name: value for name, value in witness.history.parameters.items() if not name.startswith("optimizer.")}
-    return repr(sorted(told.items())), witness.spec.seed
+def _fellows(witness: Witness) -> tuple[bytes, int]:
+    """Equal for lanes that differ in how they are trained alone, whether that is swept or they are variants."""
+    return msgspec.json.encode((witness.spec.problem, witness.spec.model)), witness.spec.seed
 
 
 SHARPNESS = [

@@ -9,7 +9,10 @@ import msgspec
 import pytest
 import torch
 
-from solver import claims, estimate, expected, export, history, maps, settings
+import presets
+from solver import claims, estimate, expected, export, history, maps, runs, settings
+from solver.claims import boundaries
+from solver.claims.claim import Witness, grouped
 from solver.costs import costs_of
 from solver.history import History, LaneHistory
 from solver.maps import Statistic
@@ -17,6 +20,7 @@ from solver.milestones import Milestones
 from solver.numerics.turns.grouping import group
 from solver.records import LaneSchema
 from solver.refusal import BadSetting
+from solver.rundir import Order, PresetInfo
 from solver.spec import CP, DeepMatrixFactorization, HierarchicalTucker, MatrixCompletion, RunSpec, TensorCompletion
 from tests.solver.resuming import StoppingEar
 from tests.solver.small import SMALL, directory, exported, finished, trained, without_clocks
@@ -353,3 +357,42 @@ def test_claims_are_judged_on_the_lanes_that_they_are_of() -> None:
         (one,) = claims.judge([name], alone, lanes[place : place + 1], at_end=True)
         assert (both.measured, both.verdict) == (one.measured, one.verdict), name
         assert both.verdict == "holds"
+
+
+def test_lanes_that_a_claim_holds_against_each_other_may_be_variants() -> None:
+    """A step beside the flow of the same matrix: what tells them apart is no swept field."""
+    raw = presets.load("sharpness").at_size("quick")
+    raw = raw | {"model": raw["model"] | {"depth": 2}}
+    optimizers = {
+        "flow": {"optimizer.kind": "gradient-flow"},
+        "short": {"optimizer.kind": "gradient-descent", "optimizer.step_size": 0.4},
+        "long": {"optimizer.kind": "gradient-descent", "optimizer.step_size": 1.1},
+    }
+    swept = {"optimizer.kind": ["gradient-flow", "gradient-descent"], "optimizer.step_size": [0.4, 1.1]}
+    found = []
+    for changes in ({"sweep": swept}, {"sweep": {}, "variants": optimizers}):
+        spec = settings.decode(raw | changes)
+        made = runs.create(Order(spec=spec, preset=PresetInfo(name="sharpness"), created="2026-01-01"))
+        trained(made)
+        found += claims.judge(["step-too-long"], history.read(made.log), settings.lanes(spec), at_end=True)
+    assert [one.verdict for one in found] == ["holds", "holds"], found
+    assert found[0] == found[1]
+
+
+def test_a_border_is_of_lanes_that_differ_along_the_axes_alone() -> None:
+    """Two depths are two borders, whether they are swept or variants: one of them would be no map."""
+    borders = []
+    cases: list[tuple[dict[str, Any], dict[str, list[Any]]]] = [
+        ({}, {"model.depth": [2, 3]}),
+        ({"variants": DEPTHS}, {}),
+    ]
+    for changes, sweep in cases:
+        axes: dict[str, list[Any]] = {"problem.observations": [30, 40], "model.init_scale": [0.1, 0.01]}
+        lanes = settings.lanes(spec_of(changes, sweep | axes))
+        witnesses = [Witness(lane_of(lane), lane.spec, {}) for lane in lanes]
+        borders.append([len(members) for members in grouped(witnesses, boundaries._others).values()])
+    assert borders == [[4, 4], [4, 4]]
+
+
+def lane_of(lane: settings.LaneSpec) -> LaneHistory:
+    return LaneHistory(LaneSchema(index=lane.index, parameters=lane.parameters, series=SERIES, problem=0))

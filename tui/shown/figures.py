@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -74,9 +74,12 @@ def _of_ranks(spec: RunSpec) -> list[Figure]:
     """Where a model learns from examples, and its rank is swept."""
     if len(spec.sweep.get("model.components", [])) < 2 or not _learns_from_examples(spec):
         return []
-    return [
-        Figure("error: open marks test, filled ones training", "rank R", _error_curves, "error and R", of_ends=True)
-    ]
+    variants = [getattr(lane.spec.problem, "variant", "") for lane in settings.lanes(spec)]
+
+    def curves(history: History) -> list[Curve]:
+        return _error_curves(history, variants)
+
+    return [Figure("error: open marks test, filled ones training", "rank R", curves, "error and R", of_ends=True)]
 
 
 GAP = "test − training error"
@@ -284,16 +287,18 @@ _VARIANTS = {"original": ("o", "•"), "random-images": ("△", "▲"), "random-
 """With the marks of test and training error."""
 
 
-def _error_curves(history: History) -> list[Curve]:
-    """Training and test error against rank for each variant: six curves; constant and linear predictors dim beside."""
+def _error_curves(history: History, variants: Sequence[str]) -> list[Curve]:
+    """Training and test error against rank for each variant: six curves; constant and linear predictors dim beside.
+
+    ``variants`` are those of the images, by lane.
+    """
     curves = []
     for colour, (variant, marks) in enumerate(_VARIANTS.items()):
         for part, mark in zip(("test", "train"), marks, strict=True):
             points: dict[float, list[float]] = {}
             going: list[tuple[float, float]] = []
-            for lane in history.lanes:
-                swept = lane.parameters.get("problem.variant", "original")
-                if swept == variant and len(lane) and "model.components" in lane.parameters:
+            for lane, own in zip(history.lanes, variants, strict=False):
+                if own == variant and len(lane) and "model.components" in lane.parameters:
                     rank, value = float(lane.parameters["model.components"]), newest(lane, f"{part}_error")
                     if lane.outcome is None:
                         going.append((rank, value))
@@ -308,7 +313,7 @@ def _error_curves(history: History) -> list[Curve]:
     ranks = sorted({x for curve in curves for x in curve.x})
     if ranks:
         for name in ("constant", "linear"):
-            value = _mean_baseline(history, name, "test_error")
+            value = _mean_baseline(history, variants, name, "test_error")
             if math.isfinite(value):
                 x = array("d", (ranks[0], ranks[-1]))
                 curves.insert(0, level(name, x, value))
@@ -320,11 +325,9 @@ def level(name: str, x: array[float], value: float) -> Curve:
     return Curve("", DIM, x, array("d", (value, value)), name)
 
 
-def _mean_baseline(history: History, name: str, value: str) -> float:
+def _mean_baseline(history: History, variants: Sequence[str], name: str, value: str) -> float:
     """Mean over the problems with original data."""
-    problems = {
-        lane.problem for lane in history.lanes if lane.parameters.get("problem.variant", "original") == "original"
-    }
+    problems = {lane.problem for lane, own in zip(history.lanes, variants, strict=False) if own == "original"}
     found = [history.baselines.get(problem, {}).get(name, {}).get(value) for problem in sorted(problems)]
     numbers = [number(item) for item in found if item is not None and not isinstance(item, list)]
     return math.fsum(numbers) / len(numbers) if numbers else math.nan
