@@ -740,3 +740,23 @@ def test_the_border_of_recovery_moves_to_more_entries_as_the_start_grows() -> No
     claim = judged("recovery-boundary", (history, lanes))
     assert (claim.verdict, claim.measured) == ("holds", 3.0)
     assert claim.text.endswith("160 at 0.001, 400 at 0.1, none at 1")
+
+
+@pytest.mark.slow
+def test_of_a_draw_all_three_factorizations_end_at_low_rank_from_the_small_start() -> None:
+    """Each kind is judged by its own measure, and no claim of the preset is left without lanes."""
+    run = of("three-factorizations", {"seeds": 1})
+    for name in presets.load("three-factorizations").claims:
+        claim = judged(name, run)
+        assert claim.verdict == "holds", claim
+    told = judged("small-starts-low-rank", run).text
+    assert all(kind in told for kind in ("matrix", "tensor", "hierarchical"))
+    # That of the matrix by NumPy, from its last state: σ_3 no smaller than what the loss leaves on all entries.
+    gaps = []
+    for lane, of_lane in zip(run[0].lanes, run[1], strict=True):
+        if of_lane.parameters["variant"] == "matrix":
+            end = np.array(lane.snapshots["end_matrix"].values).reshape(24, 24)
+            values = np.linalg.svd(end, compute_uv=False)
+            gaps.append(values[1] / max(values[2], 24 * math.sqrt(lane.columns["train_loss"][-1])))
+    large, small = (f"{gap:.3g}" for gap in gaps)
+    assert f"matrix {large} from 1, {small} from 0.001" in told
