@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from solver import matrix_file, settings, tables
+from solver import matrix_file, settings, tables, variants
 from solver.paths import typed
 from solver.refusal import BadSetting
 from solver.spec import Completion, ImageTensor, MatrixTruth, RunSpec
@@ -48,6 +48,7 @@ def settle(spec: RunSpec, directory: Path) -> RunSpec:
     Raises BadSetting where the file, or what is held out of it, is no good.
     """
     problem = spec.problem
+    _check_variants(spec)
     if isinstance(problem, ImageTensor):
         return _settle_dataset(spec, problem, directory)
     if isinstance(problem, MatrixTruth) and problem.ground_truth is not None:
@@ -68,6 +69,17 @@ def settle(spec: RunSpec, directory: Path) -> RunSpec:
     raw["problem"] |= {"shape": list(found.shape)}
     # Decoded anew: what the file's shape rules out is refused like anything else.
     return settings.decode(raw)
+
+
+def _check_variants(spec: RunSpec) -> None:
+    """Raises BadSetting where a variant has a directory of images of its own: only the run's is looked for."""
+    for name, changes in spec.variants.items():
+        dataset = changes.get("problem.dataset", DATASETS[0])
+        if dataset not in DATASETS:
+            raise variants.refusal(
+                name,
+                f"problem.dataset {dataset!r:.60} must be {' or '.join(DATASETS)} here: set a directory for the run",
+            )
 
 
 def _split(spec: RunSpec, problem: Completion) -> dict[str, float]:

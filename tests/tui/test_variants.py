@@ -12,7 +12,9 @@ from presets import Preset, writing
 from solver import export, runs, settings
 from solver.history import History
 from solver.records import SCHEMA_VERSION, LaneSchema, Schema
+from solver.refusal import BadSetting
 from solver.rundir import Order, PresetInfo
+from solver.spec import MatrixCompletion
 from tests.solver.small import SMALL, finished
 from tests.solver.test_variants import CHANGES, DEPTHS, KINDS
 from tests.tui.calling import call
@@ -82,6 +84,31 @@ def test_a_preset_with_variants_comes_out_of_the_form_and_of_a_file_as_it_went_i
         writing.save(writing.place(f"own-{size}"), preset, spec, kept)
         read = presets.load(f"own-{size}")
         assert read.decode(read.raw) == spec
+
+
+def test_a_variant_names_images_that_ship_and_a_directory_is_the_run_s(tmp_path: Path) -> None:
+    """The directory of a preset is looked for beside it, which nobody does for a variant's."""
+    preset = preset_of(tmp_path)
+    images = {"problem.kind": "image-tensor", "problem.dataset": "fashion-mnist"}
+    spec = preset.decode(settings.apply(preset.raw, [("variants.images", images)]))
+    assert told(spec)[-1][0]["variant"] == "images"
+    with pytest.raises(BadSetting) as refused:
+        preset.decode(settings.apply(preset.raw, [("variants.images", images | {"problem.dataset": "mine"})]))
+    said = "variant images: problem.dataset 'mine' must be mnist or fashion-mnist here: set a directory for the run"
+    assert str(refused.value) == said
+
+
+def test_a_file_of_entries_is_read_once_for_all_variants(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("0,0,1\n1,1,2\n2,0,3\n")
+    (tmp_path / "own.toml").write_text(
+        '[run.problem]\nkind = "matrix-completion"\nfile = "r.csv"\n'
+        "[run.variants.two]\nmodel.depth = 2\n[run.variants.three]\nmodel.depth = 3\n"
+    )
+    preset = presets.load(str(tmp_path / "own.toml"))
+    for lane in settings.lanes(preset.decode(preset.raw)):
+        problem = lane.spec.problem
+        assert isinstance(problem, MatrixCompletion)
+        assert (problem.file, problem.shape) == (str(tmp_path / "r.csv"), (3, 2))
 
 
 def test_a_size_changes_a_field_of_one_variant(tmp_path: Path) -> None:
