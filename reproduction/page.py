@@ -6,6 +6,7 @@ import platform
 import re
 from collections.abc import Callable, Mapping
 
+from reproduction.autoencoders import autoencoders
 from reproduction.hierarchical import hierarchical
 from reproduction.sections import Histories, components, counterexample, dynamics, images, recovery, tensors
 from solver.version import VERSION
@@ -18,6 +19,7 @@ SECTIONS: dict[str, tuple[Callable[[Histories], str], tuple[str, ...]]] = {
     "components": (components, ("components",)),
     "hierarchical": (hierarchical, ("hierarchical", "kinds")),
     "images": (images, ("mnist",)),
+    "autoencoders": (autoencoders, ("codes",)),
 }
 """By name, what writes a section and the runs that it reads."""
 

@@ -17,6 +17,13 @@ def orders() -> dict[str, Order]:
             {"stop.max_steps": 10_000, "record.every": 1_000},
             {"model.components": [1, 3, 5]},
         ),
+        # The paper's width of codes, at a fortieth of its length and on fewer images.
+        "codes": order_of(
+            "irmae",
+            "default",
+            {"seeds": 1, "model.latent": 128, "stop.max_steps": 1_000, "record.every": 250, "record.geometric": 1}
+            | {f"variants.relu-{n}": "none" for n in (4, 8)},
+        ),
         "components": order_of(
             "tf-components", "default", {"stop.max_steps": 30_000, "seeds": 2, "record.every": 250, "record.rates": 0}
         ),
