@@ -1,4 +1,4 @@
-"""Claims on autoencoders: linear layers lower the rank of codes, at a price, and are one matrix in the end."""
+"""Claims on autoencoders: linear layers choose codes of low rank, at a price, and nonlinear ones do not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from solver.sources import J20
 from solver.spec import Autoencoder
 
 _LARGEST_RANK_RATIO, _LARGEST_ERROR_RATIO, _LEAST_COST, _ROUNDING = 0.75, 2.5, 1.05, 1e-5
+# An eigenvalue counts that is above this part of the largest. The tail of a low rank falls through it and on to
+# rounding, a spectrum that only falls fast stays above.
+_COUNTED, _LEAST_TAIL = 1e-4, 1.4
 # What has learned to give images back errs by at most this part of what the mean image does.
 _LEARNED = 0.95
 _Measure = Callable[[list[Witness]], Measured | Inapplicable | None]
@@ -102,6 +105,33 @@ def _collapse(witnesses: list[Witness]) -> Measured | None:
     )
 
 
+def _counted(witness: Witness) -> float:
+    """How many eigenvalues of the codes' covariance count; NaN where one is none, or there are none."""
+    values = witness.lasts("code_spectrum")
+    if not values or any(math.isnan(value) for value in values):
+        return math.nan
+    return float(sum(value > _COUNTED for value in values))
+
+
+def _tail(witnesses: list[Witness]) -> Measured | None:
+    counts: dict[bool, dict[int, float]] = {}
+    for nonlinear in (False, True):
+        lanes = [one for one in witnesses if _model(one).linear_layers and _model(one).nonlinear is nonlinear]
+        groups = grouped(lanes, lambda one: _model(one).linear_layers)
+        counts[nonlinear] = {n: median(_counted(one) for one in members) for n, members in groups.items()}
+    both = [n for n in counts[True] if n in counts[False]]
+    if not both:
+        return None
+    told = "; ".join(f"l={n} {counts[True][n]:g} against {counts[False][n]:g}" for n in both)
+    return Measured(
+        value=_worst(min, [counts[True][n] / max(1.0, counts[False][n]) for n in both]),
+        expected=_LEAST_TAIL,
+        tolerance=0.0,
+        text=f"eigenvalues above {_COUNTED:g} of the largest, with a ReLU behind each layer against without: {told}",
+        witnesses=[one for one in witnesses if _model(one).linear_layers in both],
+    )
+
+
 def _nonlinear_costs(witnesses: list[Witness]) -> Measured | None:
     errors, other = (_medians(witnesses, "test_error", nonlinear=nonlinear) for nonlinear in (False, True))
     ranks, others = (_medians(witnesses, "code_effective_rank", nonlinear=nonlinear) for nonlinear in (False, True))
@@ -168,11 +198,26 @@ AUTOENCODERS = [
         measure=_collapse,
     ),
     Definition(
+        name="nonlinear-leaves-tail",
+        rests_on=("code_spectrum",),
+        statement="Layers with a ReLU behind each do not find low rank: their spectrum falls fast and does not end, "
+        "where that of linear layers drops to rounding.",
+        source=J20.cited("its linear layers; the count is ours"),
+        statistic="eigenvalues of the test codes' covariance above 1e-4 of the largest, with a ReLU behind each layer "
+        "over without, median over the seeds, at equal steps and layers; the smallest",
+        reason="1.8 to 2.1 with 4 layers and 3.2 to 4 with 8 over five draws of 4,000 digits. The effective rank does "
+        "not tell: it weighs the few large values, and is .91 to 1.11 of the other's",
+        premise="equal numbers of linear and of nonlinear layers, and every network better than the mean image",
+        false_in="`irmae` with two layers, which leave a tail when they are linear too",
+        relation="at-least",
+        measure=_of_learned(_tail),
+    ),
+    Definition(
         name="nonlinear-costs-more",
         rests_on=("test_error", "code_effective_rank"),
-        statement="A ReLU behind each of the layers makes them worse, not different: the rank of the codes falls as "
-        "much, the error is larger, and nothing can be collapsed.",
-        source=J20.cited("the control of its linear layers; that the rank falls as well is our measurement"),
+        statement="A ReLU behind each layer costs error as well, at about the same effective rank, and nothing can be "
+        "collapsed.",
+        source=J20.cited("its linear layers; the measurement is ours"),
         statistic="test error with a ReLU behind each layer over that without, median over the seeds, at equal steps "
         "and layers; the smallest",
         reason="1.17 to 1.34 over five draws of 4,000 digits, with effective ranks .91 to 1.11 of each other; after "

@@ -245,6 +245,8 @@ FALSE: dict[str, Any] = {
     ),
     # Predictions so large that their rounding is.
     "layers-collapse": lambda _: small_codes([4], [False], **{"model.init_scale": 3.0, "stop.max_steps": 1}),
+    # Two layers leave a tail when they are linear too.
+    "nonlinear-leaves-tail": lambda _: small_codes([2], [False, True]),
     "nonlinear-costs-more": lambda _: called_by_each_others_name(small_codes([2], [False, True])),
     # From starts as large as what is given depth has nothing to choose.
     "nearer-to-rank-1": lambda _: of("diagonal-2x2", {"model.init_scale": 1.0, "seeds": 3}),

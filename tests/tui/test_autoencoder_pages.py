@@ -94,7 +94,7 @@ def test_number_keys_show_spectrum_rank_loss_and_test_error(number: int) -> None
 def test_figures_have_rank_and_error_against_the_number_of_layers() -> None:
     """Linear ones and those with a ReLU each, both from the lanes without layers."""
     run, history = made(), history_of(made())
-    rank, error = figures(run.order().spec)
+    _, rank, error = figures(run.order().spec)
     assert (rank.short, error.short) == ("rank/layers", "error/layers")
     for figure, series in ((rank, "code_effective_rank"), (error, "test_error")):
         linear, wavy = figure.curves(history)
@@ -104,7 +104,19 @@ def test_figures_have_rank_and_error_against_the_number_of_layers() -> None:
         assert list(linear.y) == [ends[0, False], ends[3, False]]
         assert wavy.y[1] == ends[3, True]
     alone = finished(CHANGES | {"stop.max_steps": 1}, {"model.linear_layers": [1]})
-    assert figures(alone.order().spec) == []
+    assert len(figures(alone.order().spec)) == 1, "the spectrum, which one lane has too"
+
+
+def test_a_figure_has_the_spectrum_by_place() -> None:
+    """J20's: the newest eigenvalues of each network, from 1 down, rounding left out."""
+    history = history_of(made())
+    curves = figures(made().order().spec)[0].curves(history)
+    assert len(curves) == 4
+    assert all("linear layers" in curve.name for curve in curves)
+    for curve, lane in zip(curves, history.lanes, strict=True):
+        assert list(curve.x) == [1.0, 2.0][: len(curve.x)]
+        assert list(curve.y) == [column[-1] for column in lane.vectors["code_spectrum"]][: len(curve.x)]
+        assert curve.y[0] == 1.0
 
 
 def test_the_network_is_told_map_by_map() -> None:

@@ -27,6 +27,7 @@ _MOST_CURVES = 12
 _LAW_POINTS = 40
 HOLLOW = "○"
 _MOST_KNOWN = 4
+_SMALLEST_EIGENVALUE = 1e-7
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -365,8 +366,12 @@ def _of_codes(spec: RunSpec) -> list[Figure]:
     networks = {
         lane.index: lane.spec.model for lane in settings.lanes(spec) if isinstance(lane.spec.model, Autoencoder)
     }
-    if len({network.linear_layers for network in networks.values()}) < 2:
+    if not networks:
         return []
+    title = "spectrum of codes by place, over the largest"
+    spectra = Figure(title, "place", _spectrum_curves, "spectrum", y_log=True, opens=False, of_ends=True)
+    if len({network.linear_layers for network in networks.values()}) < 2:
+        return [spectra]
 
     def of(series: str, name: str, *, y_log: bool = False) -> Figure:
         def curves(history: History) -> list[Curve]:
@@ -375,7 +380,20 @@ def _of_codes(spec: RunSpec) -> list[Figure]:
         short = f"{name.split()[0]}/layers"
         return Figure(f"{name} against layers", "layers", curves, short, y_log=y_log, opens=False, of_ends=True)
 
-    return [of("code_effective_rank", "rank of codes"), of("test_error", "error of new images", y_log=True)]
+    return [spectra, of("code_effective_rank", "rank of codes"), of("test_error", "error of new images", y_log=True)]
+
+
+def _spectrum_curves(history: History) -> list[Curve]:
+    """The newest eigenvalues of the codes' covariance, the first being 1: J20's figure. Medians over seeds."""
+    groups: dict[str, dict[float, list[float]]] = {}
+    for lane in history.lanes:
+        points = groups.setdefault(_others(lane, "seed"), {})
+        for place, column in enumerate(lane.vectors.get("code_spectrum", []), start=1):
+            # What is smaller is rounding.
+            if column and column[-1] > _SMALLEST_EIGENVALUE:
+                points.setdefault(float(place), []).append(column[-1])
+    named = [(name, points) for name, points in groups.items() if points][:_MOST_CURVES]
+    return [_curve(name, index, points, "") for index, (name, points) in enumerate(named)]
 
 
 def _code_curves(history: History, networks: dict[int, Autoencoder], series: str) -> list[Curve]:
