@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from reproduction.kept import FIGURE, figure
 from reproduction.page import SECTIONS, document, with_sections
 from reproduction.settings import orders
 from solver import client, history
@@ -42,6 +43,7 @@ def main(names: Sequence[str]) -> int:
         else:
             text = document(histories, time.monotonic() - began)
         TARGET.write_text(text, encoding="utf-8")
+        (TARGET.parent / FIGURE).write_text(figure(), encoding="utf-8")
     finally:
         shutil.rmtree(home, ignore_errors=True)
     print(f"wrote {TARGET}", file=sys.stderr)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from reproduction.autoencoders import autoencoders
 from reproduction.hierarchical import hierarchical
+from reproduction.kept import on_gpu
 from reproduction.sections import Histories, components, counterexample, dynamics, images, recovery, tensors
 from solver.version import VERSION
 
@@ -19,6 +20,7 @@ SECTIONS: dict[str, tuple[Callable[[Histories], str], tuple[str, ...]]] = {
     "components": (components, ("components",)),
     "hierarchical": (hierarchical, ("hierarchical", "kinds")),
     "images": (images, ("mnist",)),
+    "gpu": (on_gpu, ()),
     "autoencoders": (autoencoders, ("codes",)),
 }
 """By name, what writes a section and the runs that it reads."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reproduction import hierarchical, page, sections, settings
+from reproduction import hierarchical, kept, page, sections, settings
 from solver.history import LaneHistory
 from solver.records import LaneSchema
 from solver.settings import decode
@@ -91,3 +91,13 @@ def test_local_components_of_a_node_are_told_by_their_ends_and_an_unfolding_by_i
     made.vectors["matricisation_singular_values"] = [array("d", [float(9 - k)]) for k in range(9)]
     assert [column[-1] for column in hierarchical.local_components(made, spec)] == [6.0, 5.0, 4.0]
     assert hierarchical.values(made, spec) == [9.0, 8.0, 7.0, 6.0], "4 of the unfolding {1,2}, the others' stay away"
+
+
+def test_the_page_has_the_kept_run_and_its_figure_as_the_record_says() -> None:
+    """All ranks and variants once, and nothing of the record that the page does not show as it is."""
+    run = kept.kept()
+    assert len(run.errors()) == len(run.rows) == 45
+    assert kept.on_gpu({}).strip() in PAGE
+    figure = Path(sections.__file__).parent.parent / "docs" / kept.FIGURE
+    assert figure.read_text(encoding="utf-8") == kept.figure()
+    assert kept.figure().count("<circle") == 2 * 45
