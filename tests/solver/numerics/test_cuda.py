@@ -115,18 +115,26 @@ def methods(device: torch.device) -> list[FirstOrder]:
 
 @pytest.mark.parametrize("kind", range(5), ids=["descent", "rmsprop", "rmsprop tensors", "rmsprop trees", "adam"])
 def test_recorded_blocks_take_the_steps_of_the_cpu(kind: int) -> None:
-    """A thousand steps, most of them replayed, with looks at odd places and lanes that leave."""
-    on_cpu, on_gpu = methods(CPU)[kind], methods(CUDA)[kind]
+    """A thousand steps, most of them replayed, with looks at odd places and lanes that leave.
+
+    As near as the CPU comes to itself from a start that is one rounding away. Near the end Adam divides what is left of
+    a gradient by its own size: after 1,000 steps that is 1e-4 of the loss, and more where a tree has just jumped.
+    """
+    on_cpu, nudged, on_gpu = methods(CPU)[kind], methods(CPU)[kind], methods(CUDA)[kind]
+    nudged.factors.flat.mul_(1.0 + torch.finfo(torch.float64).eps)
     for until in (1, 40, 41, 300, 1_000):
-        for method in (on_cpu, on_gpu):
+        for method in (on_cpu, nudged, on_gpu):
             while max(method.steps) < until:
                 method.advance(until, NEVER)
         assert on_gpu.steps == on_cpu.steps
-        assert on_gpu.losses == pytest.approx(on_cpu.losses, rel=1e-6)
+        pairs = zip(on_cpu.losses, nudged.losses, strict=True)
+        own = max(abs(loss - other) / loss for loss, other in pairs)
+        assert until > 300 or own < 1e-12, "the test says nothing where this is large"
+        assert on_gpu.losses == pytest.approx(on_cpu.losses, rel=max(1e-6, 10 * own))
         if until == 300:
-            on_cpu.keep([0, 2])
-            on_gpu.keep([0, 2])
-    assert on_gpu.step_sizes() == pytest.approx(on_cpu.step_sizes(), rel=1e-6)
+            for method in (on_cpu, nudged, on_gpu):
+                method.keep([0, 2])
+    assert on_gpu.step_sizes() == pytest.approx(on_cpu.step_sizes(), rel=max(1e-6, 10 * own))
 
 
 @pytest.mark.parametrize("kind", range(5), ids=["descent", "rmsprop", "rmsprop tensors", "rmsprop trees", "adam"])
