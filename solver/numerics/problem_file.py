@@ -18,9 +18,13 @@ from solver.settings import LaneSpec
 
 
 def problem_of_lane(lanes: list[LaneSpec]) -> list[int]:
-    """Which problem each lane fits, counted in the order of first use: lanes of one seed and problem share it."""
+    """Which problem each lane fits, counted in the order of first use: lanes of one seed and problem share it.
+
+    Unless it has other baselines for their models: a predictor of classes and what gives images back share none.
+    """
     keys: dict[bytes, int] = {}
-    return [keys.setdefault(msgspec.json.encode((lane.spec.problem, lane.spec.seed)), len(keys)) for lane in lanes]
+    parts = [(lane.spec.problem, lane.spec.seed, lane.spec.model.baseline_key) for lane in lanes]
+    return [keys.setdefault(msgspec.json.encode(part), len(keys)) for part in parts]
 
 
 def first_lanes(lanes: list[LaneSpec]) -> list[LaneSpec]:

@@ -36,6 +36,11 @@ class Autoencoder(ModelKind, frozen=True, tag_field="kind", tag="autoencoder"):
     def start_scale(self) -> tuple[str, float]:
         return "init_scale", self.init_scale
 
+    @property
+    def baseline_key(self) -> tuple[int, ...]:
+        """As many principal components as a code has numbers, and a network of the encoder's shape."""
+        return self.latent, self.channels
+
     def n_factors(self, problem: Problem) -> int:  # noqa: ARG002
         return max(1, self.linear_layers)
 

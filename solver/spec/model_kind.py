@@ -36,5 +36,10 @@ class ModelKind(Settings, frozen=True):
         """Whether N is the same for all that is recorded of a lane."""
         return True
 
+    @property
+    def baseline_key(self) -> tuple[int, ...]:
+        """What the baselines of its problem depend on besides the problem; nothing for most."""
+        return ()
+
     def check_with(self, problem: Problem) -> None:
         """Raises ValueError where a setting does not go with the problem."""

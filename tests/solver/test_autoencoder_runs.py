@@ -145,3 +145,20 @@ def test_every_lane_trains_by_itself() -> None:
     keys = {costs_of(lane.spec).batch_key() for lane in settings.lanes(spec)}
     assert len(keys) == 3
     assert estimate.estimate(spec).n_lanes == 3
+
+
+def test_networks_that_are_held_against_other_things_have_baselines_of_their_own() -> None:
+    """Two widths of a code, and a predictor of classes of the same images: none stands under the level of another."""
+    variants = {
+        "two": {"model.latent": 2},
+        "six": {"model.latent": 6},
+        "classes": {"model.kind": "cp", "model.components": 1, "model.init_mean": 1.0, "model.init_std": 1e-3},
+    }
+    raw = {name: value for name, value in IMAGES.items() if name != "model.latent"}
+    history = history_of(finished(raw | {"variants": variants, "stop.max_steps": 4}))
+    assert [lane.problem for lane in history.lanes] == [0, 1, 2]
+    two, six, classes = (history.baselines[problem] for problem in range(3))
+    assert two["constant"] == six["constant"] != classes["constant"]
+    errors = [float(one["linear"]["train_error"]) for one in (two, six)]  # type: ignore[arg-type]
+    assert errors[1] < errors[0]
+    assert "supervised" not in classes
