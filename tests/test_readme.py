@@ -121,7 +121,7 @@ def test_the_commands_of_readme_do_what_it_says(directory: Path) -> None:
         assert result.returncode in allowed, f"{command}: {result.stderr}"
         assert "Traceback" not in result.stderr
         for part, name in RUN_AS_THEY_ARE.items():
-            if part in command:
+            if part in command and "--dry-run" not in command:
                 for claim in presets.load(name).claims:
                     assert f"claim holds: {claim}: " in result.stderr, claim
                 told.append(name)
