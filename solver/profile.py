@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from solver.files import read_whole, replace_file
+from solver.files import read_whole, write_private
 from solver.rundir import RunDirectory
 
 
@@ -93,4 +93,4 @@ def read(directory: RunDirectory) -> Profile | None:
 def write(directory: RunDirectory, profile: Profile) -> None:
     """Adds to what is there. A run is worth more than its profile: where there is no room, there is none."""
     with contextlib.suppress(OSError):
-        replace_file(directory.profile, msgspec.json.encode(profile.after(read(directory))) + b"\n")
+        write_private(directory.profile, msgspec.json.encode(profile.after(read(directory))) + b"\n")

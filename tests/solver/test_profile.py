@@ -31,11 +31,13 @@ def of_lanes(found: Profile) -> float:
 
 def test_nothing_is_counted_twice_and_every_lane_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", float("inf"))
-    found = profile_of(finished(CHANGES, SWEEP))
+    made = finished(CHANGES, SWEEP)
+    found = profile_of(made)
     assert [one.lane for one in found.lanes] == list(range(6))
     assert all(min(one.training_s, one.recording_s, one.pictures_s) > 0.0 for one in found.lanes)
     assert min(found.start_s, found.baselines_s, found.writing_s) > 0.0
     assert found.waiting_s == 0.0
+    assert made.profile.stat().st_mode & 0o777 == 0o600, "no less private than the rest of the run"
     counted = sum(found.here.values()) + of_lanes(found)
     assert 0.5 * found.total_s < counted <= found.total_s + 1e-3
 
