@@ -83,12 +83,17 @@ def test_the_gap_of_depth_two_is_smaller() -> None:
 @pytest.mark.slow
 @pytest.mark.longest
 def test_linear_layers_lower_the_rank_of_codes() -> None:
-    """The preset irmae on a seed of its own (J20): some 20, 8 and 3 with 0, 4 and 8 layers."""
+    """The preset irmae on a seed of its own (J20): four layers leave .6 of the rank at most, eight .75 of that."""
     exported, lanes = lanes_of("irmae", {"seed": 20, "seeds": 1}, "quick")
     assert {claim.name: claim.verdict for claim in exported.claims} == dict.fromkeys(
         ("code-rank-falls", "rank-costs-little", "layers-collapse", "nonlinear-leaves-tail", "nonlinear-costs-more"),
         "holds",
     )
-    for variant, low, high in (("linear-0", 17.0, 24.0), ("linear-4", 6.0, 10.0), ("linear-8", 2.5, 6.0)):
-        (rank,) = (lane.final["code_effective_rank"] for lane in lanes if lane.parameters["variant"] == variant)
-        assert low < rank < high
+    none, four, eight = (
+        lane.final["code_effective_rank"]
+        for variant in ("linear-0", "linear-4", "linear-8")
+        for lane in lanes
+        if lane.parameters["variant"] == variant
+    )
+    assert four <= 0.6 * none
+    assert eight <= 0.75 * four

@@ -172,6 +172,7 @@ def test_half_a_command_is_taken_back() -> None:
 
 
 @pytest.mark.parametrize("word", ["waiting-for-disk", "paused", "running"])
+@pytest.mark.usefixtures("stand_in")
 async def test_the_live_view_shows_what_the_solver_cannot_write(word: lock.Word) -> None:
     made = logs.run_in_state("running")
     holder = Lock.take(made.lock)
@@ -192,6 +193,7 @@ async def test_the_live_view_shows_what_the_solver_cannot_write(word: lock.Word)
             holder.release()
 
 
+@pytest.mark.usefixtures("stand_in")
 async def test_a_command_that_cannot_be_sent_is_a_sentence_in_the_app() -> None:
     made = logs.run_in_state("running")
     made.control.mkdir()
