@@ -13,12 +13,17 @@ from solver.numerics.problems.datasets import Bytes
 
 N_LABELS = 100, 1_000
 """On so many labels a head is trained; J20 has a row for each."""
-N_CLASSES = 10
+_LEAST_CLASSES = 10
 
 # Penalties that are tried, in units of the features' mean variance times the number of images.
 _PENALTIES = tuple(10.0**power for power in range(-6, 3))
 _BATCH, _STEPS, _STEP_SIZE = 100, 100, 1e-3
 _DECAY, _SQUARE_DECAY, _EPS = 0.9, 0.999, 1e-8
+
+
+def _n_classes(*labels: Bytes) -> int:
+    """Ten, as digits have, or as many as a person's own images."""
+    return max(_LEAST_CLASSES, *(int(some.max()) + 1 for some in labels))
 
 
 def ridge_accuracy(
@@ -29,7 +34,8 @@ def ridge_accuracy(
     The penalty is the one of nine with the least squared error where each image is left out in turn (in closed form,
     from the leverages). NaN for features that are not finite.
     """
-    x, y = features.double(), f.one_hot(torch.from_numpy(labels.astype(np.int64)), N_CLASSES).double()
+    n_classes = _n_classes(labels, test_labels)
+    x, y = features.double(), f.one_hot(torch.from_numpy(labels.astype(np.int64)), n_classes).double()
     centre, base = x.mean(0), y.mean(0)
     x, y = x - centre, y - base
     if not bool(torch.isfinite(x).all() & torch.isfinite(test).all()):
@@ -37,7 +43,7 @@ def ridge_accuracy(
     u, s, vh = torch.linalg.svd(x, full_matrices=False)
     unit = max(s.square().sum().item() / x.shape[1], 1e-300)
     projected = u.T @ y
-    best, weights = float("inf"), torch.zeros(x.shape[1], N_CLASSES, dtype=torch.float64)
+    best, weights = float("inf"), torch.zeros(x.shape[1], n_classes, dtype=torch.float64)
     for penalty in _PENALTIES:
         shrunk = s.square() / (s.square() + penalty * unit)
         # The mean that is taken out has a leverage of its own.
@@ -74,9 +80,10 @@ def supervised_accuracy(
     Cross-entropy, Adam at 1e-3, 100 steps of 100 images; encoder from ``start``, the head from zeros.
     """
     parts = [part.clone().requires_grad_() for part in model.encoder(model.split(start.to(images.dtype)))]
+    n_classes = _n_classes(labels, test_labels)
     parts += [
         torch.zeros(shape, dtype=images.dtype, requires_grad=True)
-        for shape in ((model.latent, N_CLASSES), (N_CLASSES,))
+        for shape in ((model.latent, n_classes), (n_classes,))
     ]
     wanted = torch.from_numpy(labels.astype(np.int64))
 

@@ -335,6 +335,22 @@ def test_a_network_trained_on_labels_learns_them() -> None:
     assert supervised_accuracy(network, start_of(network, 0), train, shuffled, *rest) < 0.3
 
 
+def test_images_of_one_s_own_may_have_more_classes_than_digits() -> None:
+    """Letters are labelled 1 to 26; a class that is in the test images alone is told by nobody, and is no error."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(1, 27, dtype=np.uint8).repeat(8)
+    prints = generator.standard_normal((28, 40))
+    features, test = (
+        torch.from_numpy(prints[some] + 0.1 * generator.standard_normal((len(some), 40))) for some in (labels, labels)
+    )
+    assert ridge_accuracy(features, labels, test, labels) == 1.0
+    assert ridge_accuracy(features, labels, test, np.full(len(labels), 27, dtype=np.uint8)) == 0.0
+    network = network_of(Autoencoder(linear_layers=0, latent=4, channels=2))
+    images = torch.from_numpy(generator.random((len(labels), 784)))
+    told = supervised_accuracy(network, start_of(network, 0), images, labels, images, labels)
+    assert 0.0 <= told <= 1.0
+
+
 def test_the_linear_baseline_is_the_truncated_decomposition_of_the_images() -> None:
     """Eckart and Young: of all maps through n numbers none does better on the training images."""
     problem = image_problem(ImageTensor(train_images=1_000, test_images=200), 0)
