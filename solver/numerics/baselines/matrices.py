@@ -10,9 +10,9 @@ from solver.counterexample import counterexample
 from solver.numerics import theory
 from solver.numerics.baselines.minimisers import minimisers
 from solver.numerics.baselines.nuclear_norm import NuclearNorm
-from solver.numerics.lanes.deep_matrix_factorization_metrics import effective_rank, norms
 from solver.numerics.problems.given import Given
 from solver.numerics.problems.observed import ObservedProblem
+from solver.numerics.spectrum import effective_rank, norms
 from solver.records import Value, plain
 from solver.spec import MatrixProblem
 

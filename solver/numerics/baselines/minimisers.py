@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from solver.counterexample import Counterexample
-from solver.numerics.lanes.deep_matrix_factorization_metrics import effective_rank
+from solver.numerics.spectrum import effective_rank
 from solver.records import Value, plain
 
 Spectra = npt.NDArray[np.float64]

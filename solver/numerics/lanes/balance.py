@@ -18,7 +18,7 @@ _RELATIVE = 1e-12
 def unbalancedness(layers: Sequence[Tensor]) -> float:
     """The largest ‖W_{j+1}ᵀ W_{j+1} − W_j W_jᵀ‖_F over neighbouring layers; gradient flow conserves each difference."""
     differences = [
-        float(torch.linalg.matrix_norm(above.T @ above - below @ below.T))
+        float(torch.linalg.vector_norm(torch.addmm(above.T @ above, below, below.T, alpha=-1.0)))
         for below, above in itertools.pairwise(layers)
     ]
     return max(differences)

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from solver.numerics import theory
 from solver.numerics.lanes.cp_metrics import RATES, measured_rates
-from solver.numerics.lanes.deep_matrix_factorization_metrics import effective_rank
 from solver.numerics.lanes.frames import shortened
 from solver.numerics.lanes.metrics import Metrics, absent_of, absent_of_given
 from solver.numerics.models.hierarchical_tucker import HierarchicalTuckerObjective
 from solver.numerics.models.objective import Evaluation, Factors
 from solver.numerics.problems.losses import loss_of
 from solver.numerics.problems.observed import ObservedProblem
+from solver.numerics.spectrum import effective_rank
 from solver.records import Value
 from solver.spec import Optimizer, Record
 from solver.spec.mode_tree import ModeTree

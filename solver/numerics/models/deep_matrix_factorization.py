@@ -67,6 +67,14 @@ class DeepMatrixFactorizationObjective(Objective):
             product = torch.bmm(layer, product, out=out)
         return product
 
+    def evaluated_end(self, at: Factors) -> Float[Tensor, "lanes rows columns"]:
+        """The end matrices where a call of ``bound`` at ``at`` has put them just now; made here where it makes none."""
+        return self.end_matrix(at) if self._sparse is not None or not self._products else self._products[-1]
+
+    def evaluated_below_last(self, at: Factors) -> Float[Tensor, "lanes width columns"]:
+        """W_{N−1} … W_1 where a call of ``bound`` at ``at`` has put them just now; for depth 2 and more."""
+        return at.parts[0] if self.n_layers == 2 else self._products[self.n_layers - 3]
+
     def end_gradient_times(self, vectors: Float[Tensor, "columns k"]) -> Float[Tensor, "rows k"]:
         """∇ℓ(W) V of a single lane, where a call of ``bound`` has put the gradient just now."""
         return self._end_gradient[0] @ vectors if self._sparse is None else self._sparse.times(vectors)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from solver.costs import costs_of
-from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics, layer_spectra
+from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
+from solver.numerics.spectrum import layer_spectra
 from solver.records import Value
 from solver.spec import DeepMatrixFactorization, GradientDescent, MatrixCompletion, Record, RunSpec
 from tests.solver.numerics.building import build

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from solver.numerics import theory
-from solver.numerics.lanes import deep_matrix_factorization_metrics as matrix_metrics
 from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
 from solver.numerics.methods.gradient_flow import GradientFlowMethod
+from solver.numerics.spectrum import effective_rank, norms
 from solver.records import Value
 from solver.spec import DeepMatrixFactorization, GradientDescent, GradientFlow, MatrixCompletion, Record
 from tests.solver.numerics.building import build
@@ -39,20 +39,18 @@ def measured(
 @given(POSITIVE, st.floats(1e-3, 1e3))
 def test_effective_rank_ignores_scale(values: np.ndarray, factor: float) -> None:
     sigma = torch.tensor(values)
-    assert matrix_metrics.effective_rank(sigma) == pytest.approx(
-        matrix_metrics.effective_rank(factor * sigma), rel=1e-9
-    )
+    assert effective_rank(sigma) == pytest.approx(effective_rank(factor * sigma), rel=1e-9)
 
 
 @given(POSITIVE)
 def test_effective_rank_lies_between_one_and_the_number_of_values(values: np.ndarray) -> None:
-    assert 1 - 1e-9 <= matrix_metrics.effective_rank(torch.tensor(values)) <= len(values) + 1e-9
+    assert 1 - 1e-9 <= effective_rank(torch.tensor(values)) <= len(values) + 1e-9
 
 
 def test_effective_rank_of_equal_values_is_their_number_and_of_zero_is_zero() -> None:
-    assert matrix_metrics.effective_rank(torch.full((5,), 3.0, dtype=torch.float64)) == pytest.approx(5.0, rel=1e-12)
-    assert matrix_metrics.effective_rank(torch.tensor([2.0, 0.0], dtype=torch.float64)) == pytest.approx(1.0, rel=1e-12)
-    assert matrix_metrics.effective_rank(torch.zeros(4, dtype=torch.float64)) == 0.0
+    assert effective_rank(torch.full((5,), 3.0, dtype=torch.float64)) == pytest.approx(5.0, rel=1e-12)
+    assert effective_rank(torch.tensor([2.0, 0.0], dtype=torch.float64)) == pytest.approx(1.0, rel=1e-12)
+    assert effective_rank(torch.zeros(4, dtype=torch.float64)) == 0.0
 
 
 @pytest.mark.parametrize("w", [0.0, 0.5, 3.0, 70.0])
@@ -75,8 +73,8 @@ def test_norms_of_the_counterexample_have_their_closed_forms(w: float) -> None:
 
 def test_schatten_norm_has_exponent_two_over_depth() -> None:
     sigma = torch.tensor([3.0, 1.0], dtype=torch.float64)
-    assert matrix_metrics.norms(sigma, 4)["schatten_2_over_n"] == pytest.approx((math.sqrt(3) + 1) ** 2, rel=1e-12)
-    assert matrix_metrics.norms(sigma, 1)["schatten_2_over_n"] == pytest.approx(math.sqrt(10), rel=1e-12)
+    assert norms(sigma, 4)["schatten_2_over_n"] == pytest.approx((math.sqrt(3) + 1) ** 2, rel=1e-12)
+    assert norms(sigma, 1)["schatten_2_over_n"] == pytest.approx(math.sqrt(10), rel=1e-12)
 
 
 def test_errors_of_the_zero_matrix_are_one() -> None:
