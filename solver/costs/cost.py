@@ -72,6 +72,10 @@ class Costs(ABC, Generic[ProblemT, ModelT]):
     def frame_s(self) -> float:
         """Seconds of a recorded state."""
 
+    def recording_s(self) -> float:
+        """Seconds of all recorded states, as far as they can be measured beside the training."""
+        return 0.0
+
     @abstractmethod
     def lane(self) -> Need:
         """What the lane takes."""

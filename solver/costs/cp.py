@@ -38,4 +38,4 @@ class CPCosts(ObservedCosts[TensorProblem, CP]):
         memory = itemsize * ((24 if self.spec.optimizer.IS_FLOW else 7) * factors + 6 * entries + 8 * half)
         memory += 8 * (6 * factors + 8 * entries + 8 * half)
         evaluations = self.evaluations()
-        return Need(memory, evaluations * self.evaluation_s() + min(400, evaluations) * self.frame_s())
+        return Need(memory, evaluations * self.evaluation_s() + self.recording_s())

@@ -67,7 +67,7 @@ class HierarchicalTuckerCosts(ObservedCosts[TensorProblem, HierarchicalTucker]):
         memory = self.itemsize * ((24 if self.spec.optimizer.IS_FLOW else 7) * weights + 6 * entries + moved)
         memory += 8 * (1 + self.spec.record.rates) * (2 * weights + 4 * entries + moved)
         evaluations = self.evaluations()
-        return Need(memory, evaluations * self.evaluation_s() + min(400, evaluations) * self.frame_s())
+        return Need(memory, evaluations * self.evaluation_s() + self.recording_s())
 
     def batch_key(self) -> Hashable:
         """Besides equal shapes, the same tree."""

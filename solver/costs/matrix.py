@@ -28,6 +28,8 @@ _PLACES = 60
 class MatrixCosts(ObservedCosts[MatrixProblem, ModelT]):
     """Factors of a matrix, whose singular values are recorded."""
 
+    MOST_FRAMES = 250
+
     @abstractmethod
     def width(self) -> int:
         """Of the narrowest layer."""
@@ -120,4 +122,4 @@ class MatrixCosts(ObservedCosts[MatrixProblem, ModelT]):
         elif flow and factors <= MOST_IMPLICIT:
             # The implicit method: some 100 steps, each recorded.
             return Need(memory, min(_IMPLICIT_S, evaluations * 1e-3))
-        return Need(memory, evaluations * self.evaluation_s() + min(250, evaluations) * self.frame_s())
+        return Need(memory, evaluations * self.evaluation_s() + self.recording_s())

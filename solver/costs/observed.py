@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Hashable
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
@@ -23,6 +23,9 @@ ObservedT = TypeVar("ObservedT", bound=MatrixProblem | TensorProblem)
 class ObservedCosts(Costs[ObservedT, ModelT]):
     """Lanes of one seed and problem share it."""
 
+    MOST_FRAMES: ClassVar[int] = 400
+    """States that are recorded of a lane, within a factor of two."""
+
     def __init__(self, spec: RunSpec, *, as_usual: bool = False) -> None:
         """``as_usual``: whether a file is not looked at."""
         super().__init__(spec)
@@ -31,6 +34,9 @@ class ObservedCosts(Costs[ObservedT, ModelT]):
     def frames(self) -> tuple[int, float]:
         # A run that is taken up records the same steps, whatever has become of its file.
         return super().frames() if self._as_usual else type(self)(self.spec, as_usual=True).frames()
+
+    def recording_s(self) -> float:
+        return min(self.MOST_FRAMES, self.evaluations()) * self.frame_s()
 
     def n_observed(self) -> int:
         """Values that are trained on; of a file that is not there as many as is usual."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -58,15 +59,14 @@ def layer_spectra(layers: list[Tensor], n_values: int) -> dict[str, list[float]]
 
 def _is_single(singular_values: Tensor) -> bool:
     """Whether the largest is told from the next."""
-    return gaps(singular_values)[0].item() > SMALLEST_CHANGE * singular_values[0].item()
+    known: list[float] = singular_values[:2].tolist()
+    return gaps(known)[0] > SMALLEST_CHANGE * known[0]
 
 
-def gaps(singular_values: Float[Tensor, " values"]) -> Float[Tensor, " values"]:
+def gaps(singular_values: Sequence[float]) -> list[float]:
     """Distance of each singular value from its nearest neighbour, or from zero for the last."""
-    below = torch.cat([singular_values[1:], torch.zeros(1, dtype=singular_values.dtype)])
-    down = singular_values - below
-    up = torch.cat([torch.full((1,), math.inf, dtype=singular_values.dtype), down[:-1]])
-    return torch.minimum(up, down)
+    down = [value - below for value, below in itertools.pairwise([*singular_values, 0.0])]
+    return [min(up, own) for up, own in zip([math.inf, *down], down, strict=False)]
 
 
 def code_spectrum(codes: Float[Tensor, "images latent"]) -> dict[str, Any]:

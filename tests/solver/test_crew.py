@@ -19,6 +19,7 @@ from solver import client, control, settings
 from solver.numerics import checkpoint
 from solver.numerics.turns import crew, grouping
 from solver.numerics.turns.crew import Crew, Share
+from solver.numerics.turns.measuring import Measurers
 from solver.numerics.turns.turn import LocalTurns
 from solver.records import Frame, State
 from solver.rundir import RunDirectory
@@ -59,9 +60,9 @@ def test_the_log_is_that_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None
     hired: list[int] = []
     hire = Crew.hire
 
-    def counted(crew: Crew, shares: list[Share]) -> Any:
+    def counted(crew: Crew, shares: list[Share], n_measurers: int) -> Any:
         hired.append(len(shares))
-        return hire(crew, shares)
+        return hire(crew, shares, n_measurers)
 
     monkeypatch.setattr(Crew, "hire", counted)
     assert without_clocks(finished(CHANGES, SWEEP)) == of_one_process()[0]
@@ -334,7 +335,7 @@ def test_a_signal_to_the_whole_group_stops_the_run_as_it_does_the_solver() -> No
 def test_an_error_in_a_worker_is_told_even_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     crew = Crew(lambda: 0.0)
 
-    def fails() -> LocalTurns:
+    def fails(measurers: Measurers | None) -> LocalTurns:
         raise MemoryError("no room for a lane")
 
     (turns,) = crew.hire([Share(0, fails, [0], 2)])

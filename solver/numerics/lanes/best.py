@@ -43,6 +43,11 @@ class Best:
         self._gained = math.inf, 0
 
     @property
+    def is_kept(self) -> bool:
+        """Whether there are held-out entries to choose by."""
+        return self._by is not None
+
+    @property
     def gained_at(self) -> int:
         """The step at which the error was last less by a thousandth than ever before."""
         return self._gained[1]

@@ -262,8 +262,8 @@ class DeepMatrixFactorizationMetrics(Metrics):
         matrices = self._of_block(factors)
         if any(matrix.shape[0] != matrix.shape[1] for matrix in matrices):
             matrices = [end.whole()[: self._block, : self._block]]
-        # All in one call, which takes half the time of one each.
-        result = torch.linalg.slogdet(torch.stack(matrices))
+        # All in one call, and by columns, as they are decomposed: a third of the time of one each.
+        result = torch.linalg.slogdet(torch.stack(matrices).mT)
         return result.sign.prod().item(), result.logabsdet.sum().item()
 
     def _rates(self, factors: Factors, gradient: Factors, end: Decomposed) -> dict[str, list[float]]:

@@ -34,52 +34,54 @@ def measured_rates(
     δ is limited by the smallest gap between the singular values concerned; one closer to a neighbour than any usable δ
     can tell apart has no derivative here, and NaN.
     """
-    singular_values = end.singular_values
-    n = min(n_values, len(singular_values))
+    n = min(n_values, len(end.singular_values))
+    # As plain numbers, which a dozen of are quicker than tensors.
+    known: list[float] = end.singular_values[: n + 1].tolist()
     u, v = end.u[:, : n + _BESIDE], end.vt[: n + _BESIDE].T
-    speed, scale = _speed(layers, gradients, u, v), singular_values[0].item()
+    speed, scale = _speed(layers, gradients, u, v), known[0]
     if speed == 0.0 or scale == 0.0:
         return torch.zeros(n, dtype=torch.float64)
     if not speed < math.inf:
         # A lane about to diverge: its values may be finite when their rates no longer are.
         return torch.full((n,), math.nan, dtype=torch.float64)
-    distances = gaps(singular_values)[:n]
-    change = _RELATIVE_CHANGE * scale
-    usable = distances * _CHANGE_OF_GAP >= SMALLEST_CHANGE * scale
-    if usable.any():
-        change = min(change, _CHANGE_OF_GAP * distances[usable].min().item())
-    delta = change / speed
+    least = SMALLEST_CHANGE * scale / _CHANGE_OF_GAP
+    distances = gaps(known)[:n]
+    usable = [distance for distance in distances if distance >= least]
+    delta = min([_RELATIVE_CHANGE * scale, *(_CHANGE_OF_GAP * distance for distance in usable)]) / speed
     # Euler both ways: the errors of second order are the same on both sides and cancel in the difference.
-    behind, ahead = _moved(layers, gradients, v, delta)[:, :n]
-    return torch.where(usable, (ahead - behind) / (2.0 * delta), math.nan)
+    ahead, behind = (_moved(layers, gradients, v, step)[:n] for step in (delta, -delta))
+    rates = (ahead - behind) / (2.0 * delta)
+    rates[[distance < least for distance in distances]] = math.nan
+    return rates
 
 
 def _speed(
     layers: Sequence[Tensor], gradients: Sequence[Tensor], u: Float[Tensor, "rows k"], v: Float[Tensor, "columns k"]
 ) -> float:
     """The larger of ‖dW/dt V‖_F and ‖Uᵀ dW/dt‖_F of the flow: how fast what these vectors see of W moves."""
-    below, above = v, u
-    of_v, of_u = torch.zeros_like(v), torch.zeros_like(u)
-    for layer, gradient in zip(layers, gradients, strict=True):
-        of_v = layer @ of_v - gradient @ below
-        below = layer @ below
-    for layer, gradient in zip(reversed(layers), reversed(gradients), strict=True):
-        of_u = layer.T @ of_u - gradient.T @ above
-        above = layer.T @ above
-    return float(torch.maximum(torch.linalg.vector_norm(of_v), torch.linalg.vector_norm(of_u)))
+    transposed = [layer.T for layer in reversed(layers)], [gradient.T for gradient in reversed(gradients)]
+    return max(_speed_at(layers, gradients, v), _speed_at(*transposed, u))
+
+
+def _speed_at(layers: Sequence[Tensor], gradients: Sequence[Tensor], vectors: Float[Tensor, "columns k"]) -> float:
+    """‖dW/dt X‖_F."""
+    images, moving = vectors, gradients[0] @ vectors
+    for below, layer, gradient in zip(layers, layers[1:], gradients[1:], strict=False):
+        images = below @ images
+        moving = torch.addmm(gradient @ images, layer, moving)
+    return float(torch.linalg.vector_norm(moving))
 
 
 def _moved(
     layers: Sequence[Tensor], gradients: Sequence[Tensor], v: Float[Tensor, "columns k"], delta: float
-) -> Float[Tensor, "2 values"]:
-    """The largest singular values of the end matrices a step of δ behind and ahead, the largest first."""
-    steps = torch.tensor([delta, -delta], dtype=v.dtype).view(2, 1, 1)
-    moved = [torch.addcmul(layer, steps, gradient) for layer, gradient in zip(layers, gradients, strict=True)]
-    image = v.expand(2, -1, -1)
+) -> Float[Tensor, " values"]:
+    """The largest singular values of the end matrix after a step of δ, the largest first."""
+    moved = [torch.add(layer, gradient, alpha=-delta) for layer, gradient in zip(layers, gradients, strict=True)]
+    image = v
     for layer in moved:
         image = layer @ image
     image = torch.linalg.qr(image).Q
     for layer in reversed(moved):
-        image = layer.mT @ image
+        image = layer.T @ image
     values: Tensor = torch.linalg.svdvals(image)
     return values

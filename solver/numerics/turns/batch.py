@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import torch
+from torch import Tensor
 
 from solver.costs import costs_of
 from solver.numerics.lanes.best import BestState
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.methods.method import Method
+from solver.numerics.turns.measuring import Items, Job, Measurers, Measuring
 from solver.numerics.turns.spent import Spent
-from solver.records import AnyRecord, Event, Frame, LaneEnding, Outcome, Summary, plain
+from solver.records import Event, LaneEnding, Outcome, Summary, plain
 from solver.settings import LaneSpec
 
 # Residuals of so many roundings of the data are as small as they get.
 _ROUNDINGS = 64
+# Seconds that it takes what has been measured at a time.
+_WAIT_S = 0.02
 # Operations between two looks at the control file, some tens of milliseconds.
 _OPERATIONS_BETWEEN_TICKS = 1e9
+
+
+# States inside a step, whose loss is one rounding above that of its start at most.
+_ROUNDINGS_OF_LOSS = 64
 
 
 class BatchState(TypedDict):
@@ -51,7 +60,9 @@ class Batch:
         method: Method,
         elapsed_s: Callable[[], float],
         steps_between_ticks: int,
+        measurers: Measurers | None = None,
     ) -> None:
+        """``measurers``: who measures states beside the training; none, and each is measured here at once."""
         self._runs = list(runs)
         self._method = method
         self._elapsed_s = elapsed_s
@@ -63,12 +74,15 @@ class Batch:
         self.clock = runs[0].metrics.series.index("elapsed_s")
         """The place of elapsed_s in the frames of every lane of the batch."""
         self.spent = Spent()
+        self._measurers = measurers
+        self._measuring: deque[Measuring] = deque()
         self._target = -math.inf if spec.stop.train_loss is None else spec.stop.train_loss
         self._rounding = torch.finfo(torch.float64 if spec.dtype == "float64" else torch.float32).eps
 
-    def records(self) -> Iterator[list[AnyRecord]]:
+    def records(self) -> Iterator[Items]:
         """Trains to the end of every lane. Yields the records of one moment, or an empty list where nothing happened
-        but the caller may want to look around; at every yield ``state`` and ``end`` may be called.
+        but the caller may want to look around; at every yield ``settle`` and ``end`` may be called, and ``state`` once
+        everything is settled.
         """
         if not self._begun:
             self._begun = True
@@ -85,9 +99,27 @@ class Batch:
             records = self._take(positions)
             yield records + self._endings()
 
-    def end(self, outcome: Outcome) -> list[AnyRecord]:
+    def end(self, outcome: Outcome) -> Items:
         """The last records of all lanes, which end so now."""
         return self._end(dict.fromkeys(range(len(self._runs)), outcome))
+
+    def settle(self, wait_s: float = 0.0) -> bool:
+        """Takes what has been measured, after so many seconds where nothing has; whether all has been."""
+        if self._measurers is not None and self._measuring:
+            self._measurers.receive(wait_s)
+        while self._measuring and (result := self._measuring[0].result) is not None:
+            run, job, parameters = (one := self._measuring.popleft()).run, one.job, one.parameters
+            seconds = self.spent.of_lanes[job.lane]
+            seconds["recording_s"] += result.recording_s
+            seconds["pictures_s"] += result.pictures_s
+            if result.frame is not None:
+                run.best.look(result.frame.values, parameters, int(job.known["step"]))
+        return not self._measuring
+
+    def settle_all(self) -> None:
+        """Waits for everything that is being measured."""
+        while not self.settle(_WAIT_S):
+            pass
 
     def lanes(self) -> list[int]:
         """The lanes that are under way."""
@@ -134,35 +166,32 @@ class Batch:
             until = min(until, now + 1 if last is None else math.ceil(last * (1 - 1e-12)))
         return max(until, now + 1)
 
-    def _take(self, lanes: list[int] | range) -> list[AnyRecord]:
+    def _take(self, lanes: list[int] | range) -> Items:
         """Frames of the lanes whose schedule says that this state is recorded."""
-        records: list[AnyRecord] = []
+        items: Items = []
         for position in lanes:
             run = self._runs[position]
             step = self._method.steps[position]
             if step < run.next_recorded:
                 continue
-            with self.spent.on("recording_s", [run.lane.index]):
-                if step > 0:
-                    records += self._inner_frames(position)
-                records.append(self._frame(position))
-            with self.spent.on("pictures_s", [run.lane.index]):
-                records += run.pictures(self._method.parameters(position), step)
+            if step > 0:
+                items += self._inner_frames(position)
+            items += self._frame(position)
             run.frames_taken += 1
             run.next_recorded = run.schedule.after(step)
-        return records
+        return items
 
-    def _inner_frames(self, position: int) -> list[AnyRecord]:
+    def _inner_frames(self, position: int) -> Items:
         """Frames inside an integrator's step, by dense output: recording never shortens a step.
 
         The flow's loss never rises. Where the state inside has more than the step began with, as between the ends of a
-        long stiff step, it is none of the flow's and is left out.
+        long stiff step, it is none of the flow's and is left out; on a plateau the two are equal but for the rounding
+        of whoever computed them.
         """
-        frames: list[AnyRecord] = []
-        run = self._runs[position]
-        loss = run.metrics.series.index("train_loss")
+        items: Items = []
         pieces = self._spec.record.per_step
         size = self._method.step_sizes()[position]
+        most_loss = self._losses_before[position] * (1.0 + _ROUNDINGS_OF_LOSS * self._rounding)
         for piece in range(1, pieces):
             parameters = self._method.inside(position, piece / pieces)
             if parameters is None:
@@ -170,21 +199,35 @@ class Batch:
             known = self._known(position) | {"step": self._method.steps[position] - 1}
             known["time"] -= size * (1 - piece / pieces)
             del known["train_loss"]
-            values = run.metrics.measure(parameters, known)
-            found = values[loss]
-            # On a plateau the two are equal but for the rounding of whoever computed them.
-            if not (isinstance(found, float) and found > self._losses_before[position] * (1.0 + 64 * self._rounding)):
-                frames.append(Frame(lane=run.lane.index, values=values))
-                run.best.look(values, parameters, int(known["step"]))
-        return frames
+            items += self._measure(position, parameters, known, most_loss)
+        return items
 
-    def _frame(self, position: int) -> Frame:
+    def _frame(self, position: int, *, is_last: bool = False) -> Items:
+        """Of the accepted state, with the pictures that are due, of the last one none."""
         run = self._runs[position]
-        parameters = self._method.parameters(position)
-        values = run.metrics.measure(parameters, self._known(position))
         run.last_recorded = self._method.steps[position]
-        run.best.look(values, parameters, run.last_recorded)
-        return Frame(lane=run.lane.index, values=values)
+        return self._measure(position, self._method.parameters(position), self._known(position), is_last=is_last)
+
+    def _measure(
+        self,
+        position: int,
+        parameters: Tensor,
+        known: dict[str, Any],
+        most_loss: float | None = None,
+        *,
+        is_last: bool = False,
+    ) -> Items:
+        run = self._runs[position]
+        with_pictures = most_loss is None and not is_last
+        job = Job(run.lane.index, known, run.frames_taken, with_pictures, most_loss)
+        measuring = Measuring(run, job, parameters)
+        self._measuring.append(measuring)
+        if self._measurers is None:
+            result = measuring.here()
+            self.settle()
+            return [*result.records()]
+        self._measurers.take(measuring)
+        return [measuring]
 
     def _known(self, position: int) -> dict[str, Any]:
         method = self._method
@@ -198,9 +241,12 @@ class Batch:
         }
         return known if method.times is None else known | {"time": method.times[position]}
 
-    def _endings(self) -> list[AnyRecord]:
+    def _endings(self) -> Items:
         """What lanes have to say of their present states, and the last records of those that end there."""
-        events: list[AnyRecord] = []
+        if self._spec.stop.patience is not None:
+            # Whether to go on hangs on what was measured.
+            self.settle_all()
+        events: Items = []
         endings: dict[int, Outcome] = {}
         for position in range(len(self._runs)):
             said, ending = self._ending(position)
@@ -290,34 +336,35 @@ class Batch:
             )
         return None
 
-    def _end(self, endings: dict[int, Outcome]) -> list[AnyRecord]:
+    def _end(self, endings: dict[int, Outcome]) -> Items:
         """The last records of these lanes, which leave the batch."""
         if not endings:
             return []
-        records: list[AnyRecord] = []
+        items: Items = []
         for position, outcome in endings.items():
             run = self._runs[position]
             lane = [run.lane.index]
             if run.last_recorded != self._method.steps[position]:
-                with self.spent.on("recording_s", lane):
-                    records.append(self._frame(position))
+                items += self._frame(position, is_last=True)
+            if run.best.is_kept:
+                self.settle_all()
             parameters = self._method.parameters(position)
             with self.spent.on("pictures_s", lane):
-                records += run.last_pictures(parameters, self._method.steps[position])
-                records += run.best_pictures()
+                items += run.last_pictures(parameters, self._method.steps[position])
+                items += run.best_pictures()
                 run.keep_solutions(parameters, self._method.steps[position])
             with self.spent.on("recording_s", lane):
                 # What costs too much for every frame costs too much for somebody who wants to stop, too.
                 summary = run.best.summary() | ({} if outcome.is_unfinished else run.summary(parameters))
             if summary:
                 values: dict[str, float | str | None] = {name: plain(value) for name, value in summary.items()}
-                records.append(Summary(lane=run.lane.index, values=values))
-            records.append(LaneEnding(lane=run.lane.index, outcome=outcome))
+                items.append(Summary(lane=run.lane.index, values=values))
+            items.append(LaneEnding(lane=run.lane.index, outcome=outcome))
         kept = [position for position in range(len(self._runs)) if position not in endings]
         self._runs = [self._runs[position] for position in kept]
         if kept:
             self._method.keep(kept)
-        return records
+        return items
 
 
 def _diverged(lane: LaneSpec, step: int, loss: float, stable: float | None = None) -> Outcome:
@@ -336,9 +383,14 @@ def _diverged(lane: LaneSpec, step: int, loss: float, stable: float | None = Non
     )
 
 
-def batch_of(runs: Sequence[LaneRun[Any, Any]], device: torch.device, elapsed_s: Callable[[], float]) -> Batch:
+def batch_of(
+    runs: Sequence[LaneRun[Any, Any]],
+    device: torch.device,
+    elapsed_s: Callable[[], float],
+    measurers: Measurers | None = None,
+) -> Batch:
     """Lanes of one kind at their starts, with the method that trains them on this device."""
     dtype = torch.float64 if runs[0].lane.spec.dtype == "float64" else torch.float32
     work = sum(costs_of(run.lane.spec).operations() for run in runs)
     ticks = max(1, min(10_000, int(_OPERATIONS_BETWEEN_TICKS / work)))
-    return Batch(runs, type(runs[0]).method(runs, dtype, device), elapsed_s, ticks)
+    return Batch(runs, type(runs[0]).method(runs, dtype, device), elapsed_s, ticks, measurers)

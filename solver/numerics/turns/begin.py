@@ -18,8 +18,9 @@ from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.problems.drawn import DrawnProblem
 from solver.numerics.turns.batch import BatchState, batch_of
 from solver.numerics.turns.crew import Crew, Maker, Share
-from solver.numerics.turns.grouping import group, shares
+from solver.numerics.turns.grouping import group, measurers, shares
 from solver.numerics.turns.loop import Begun
+from solver.numerics.turns.measuring import Measurers
 from solver.numerics.turns.turn import LocalTurns, Turns, ahead_of, ended_in
 from solver.records import SCHEMA_VERSION, LaneSchema, Schema
 from solver.refusal import BadSetting
@@ -105,8 +106,8 @@ class _Members(NamedTuple):
         return self.runs[0].metrics.series.index("elapsed_s")
 
     def maker(self, device: torch.device, elapsed_s: Callable[[], float]) -> Maker:
-        def make() -> LocalTurns:
-            batch = batch_of(self.runs, device, elapsed_s) if self.runs else None
+        def make(measurers: Measurers | None) -> LocalTurns:
+            batch = batch_of(self.runs, device, elapsed_s, measurers) if self.runs else None
             ahead = [] if self.state is None else ahead_of(self.state)
             if batch is not None and self.state is not None:
                 batch.restore(self.state)
@@ -122,11 +123,18 @@ def _batches(members: list[_Members], device: torch.device, crew: Crew) -> list[
     under_way = {index: [run.lane for run in member.runs] for index, member in enumerate(members) if member.runs}
     apart = shares(under_way, device, machine.cores())
     taken = {index for share in apart for index in share}
-    found: dict[int, Turns] = {index: make() for index, make in enumerate(makers) if index not in taken}
-    for share in apart:
-        batches = [Share(index, makers[index], members[index].lanes(), members[index].clock()) for index in share]
-        hired = crew.hire(batches)
-        found |= dict(zip(share, hired, strict=True))
+    here = [index for index in under_way if index not in taken]
+    trainers = apart or [here]
+    beside = measurers([[lane for index in share for lane in under_way[index]] for share in trainers], machine.cores())
+    runs = [run for index in here for run in members[index].runs]
+    local = None if apart else crew.measurers(runs, beside[0])
+    found: dict[int, Turns] = {index: makers[index](local) for index in range(len(makers)) if index not in taken}
+    for share, n in zip(apart, beside, strict=False):
+        batches = [
+            Share(index, makers[index], members[index].lanes(), members[index].clock(), members[index].runs)
+            for index in share
+        ]
+        found |= dict(zip(share, crew.hire(batches, n), strict=True))
     return [found[index] for index in range(len(members))]
 
 

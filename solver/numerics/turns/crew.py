@@ -11,17 +11,19 @@ import contextlib
 import io
 import os
 import signal
-import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection, Pipe, wait
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any, NamedTuple
 
 import torch
 
+from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.turns.batch import BatchState
+from solver.numerics.turns.fork import fork
+from solver.numerics.turns.measuring import Measurers
 from solver.numerics.turns.turn import (
     LocalTurns,
     Turn,
@@ -49,8 +51,8 @@ _TURN, _DONE, _STATE, _MOVED, _SPENT, _LAST, _ERROR = b"t", b"d", b"s", b"m", b"
 _WANT_STATE, _END, _MOVE, _HOLD, _GO = b"s", b"x", b"m", b"h", b"g"
 
 
-Maker = Callable[[], LocalTurns]
-"""Makes a batch in the process that trains it."""
+Maker = Callable[[Measurers | None], LocalTurns]
+"""Makes a batch in the process that trains it, with whoever measures beside it."""
 
 
 class Share(NamedTuple):
@@ -63,6 +65,8 @@ class Share(NamedTuple):
     """The lanes that have not ended yet, or whose end is not given yet."""
     clock: int
     """The place of elapsed_s in their frames."""
+    runs: Sequence[LaneRun[Any, Any]] = ()
+    """The lanes that are under way, for whoever measures them."""
 
 
 class Crew:
@@ -71,21 +75,18 @@ class Crew:
     def __init__(self, elapsed_s: Callable[[], float]) -> None:
         self.elapsed_s = elapsed_s
         self._workers: list[_Worker] = []
+        self._measurers: list[Measurers] = []
 
-    def hire(self, shares: list[Share]) -> list[RemoteTurns]:
-        """A worker for these batches."""
-        sys.stdout.flush()
-        sys.stderr.flush()
-        ours, theirs = Pipe()
-        # A signal to the whole group is the solver's to hear: it stops its workers itself.
-        kept = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        pid = os.fork()
-        if pid == 0:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            signal.pthread_sigmask(signal.SIG_SETMASK, kept)
-            _be_a_worker(theirs, {share.number: share.make for share in shares})
-        signal.pthread_sigmask(signal.SIG_SETMASK, kept)
-        theirs.close()
+    def measurers(self, runs: Sequence[LaneRun[Any, Any]], n: int) -> Measurers | None:
+        """So many processes that measure these lanes beside what trains them in this one; None for none."""
+        found = _measurers(runs, n)
+        if found is not None:
+            self._measurers.append(found)
+        return found
+
+    def hire(self, shares: list[Share], n_measurers: int = 0) -> list[RemoteTurns]:
+        """A worker for these batches, with so many measurers of its own."""
+        pid, ours = fork(lambda theirs: _be_a_worker(theirs, shares, n_measurers))
         worker = _Worker(self, pid, ours)
         self._workers.append(worker)
         worker.batches = {share.number: RemoteTurns(worker, share) for share in shares}
@@ -111,6 +112,12 @@ class Crew:
         """Ends the workers."""
         for worker in self._workers:
             worker.dismiss()
+        for measurers in self._measurers:
+            measurers.dismiss()
+
+
+def _measurers(runs: Sequence[LaneRun[Any, Any]], n: int) -> Measurers | None:
+    return Measurers({run.lane.index: run for run in runs}, n) if runs and n > 0 else None
 
 
 class _Worker:
@@ -237,34 +244,25 @@ class RemoteTurns(Turns):
         return self.taken_s
 
 
-def _be_a_worker(connection: Connection, makers: dict[int, Maker]) -> None:
-    """Takes turns until there is nothing more to do, or the solver is gone; never returns."""
-    status = 1
+def _be_a_worker(connection: Connection, shares: list[Share], n_measurers: int) -> None:
+    """Takes turns until there is nothing more to do, or the solver is gone."""
     try:
-        # What else the solver has open is not ours, its lock and the pipes of other workers above all.
-        os.closerange(3, connection.fileno())
-        most = os.sysconf("SC_OPEN_MAX")
-        os.closerange(connection.fileno() + 1, most if most > 0 else 1 << 20)
-        _Work(connection, makers).go()
-        status = 0
+        measurers = _measurers([run for share in shares for run in share.runs], n_measurers)
+        _Work(connection, {share.number: share.make(measurers) for share in shares}).go()
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass
+        raise
     except BaseException:
-        text = traceback.format_exc()
-        connection.send_bytes(_ERROR + text.encode())
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    finally:
-        os._exit(status)
+        connection.send_bytes(_ERROR + traceback.format_exc().encode())
+        raise
 
 
 class _Work:
     """The worker's side: its batches take turns, and the solver is answered in between."""
 
-    def __init__(self, connection: Connection, makers: dict[int, Maker]) -> None:
+    def __init__(self, connection: Connection, batches: dict[int, LocalTurns]) -> None:
         self._connection = connection
-        self._batches = {index: make() for index, make in makers.items()}
-        self._turns = {index: batch.records() for index, batch in self._batches.items()}
+        self._batches = batches
+        self._turns = {index: batch.records() for index, batch in batches.items()}
         self._is_held = False
 
     def go(self) -> None:

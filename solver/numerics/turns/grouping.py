@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-
 import torch
 
 from solver import estimate
 from solver.costs import costs_of
+from solver.machine import free_memory
+from solver.numerics.turns.fork import CAN_FORK
 from solver.settings import LaneSpec
 
 WORTH_A_PROCESS_S = 1.0
 """Estimated seconds of a run from which on its lanes are spread over processes; one takes some 30 ms to begin."""
-# Elsewhere a fork of a process that has used its system's libraries may not go on.
-_CAN_FORK = sys.platform == "linux"
+WORTH_A_MEASURER_S = 0.25
+"""Estimated seconds of recording for each process that measures frames beside the training."""
+# Of free memory, what such processes may take.
+_SHARE_OF_MEMORY = 0.25
 
 
 def group(lanes: list[LaneSpec], device: torch.device) -> list[list[LaneSpec]]:
@@ -40,7 +42,7 @@ def shares(batches: dict[int, list[LaneSpec]], device: torch.device, cores: int)
     way, so the number of cores may be the machine's.
     """
     n = min(cores, len(batches))
-    if device.type != "cpu" or n < 2 or not _CAN_FORK:
+    if device.type != "cpu" or n < 2 or not CAN_FORK:
         return []
     seconds = {number: sum(estimate.estimate(lane.spec).seconds for lane in batch) for number, batch in batches.items()}
     if sum(seconds.values()) < WORTH_A_PROCESS_S or any(batch[0].spec.threads > 1 for batch in batches.values()):
@@ -53,6 +55,25 @@ def shares(batches: dict[int, list[LaneSpec]], device: torch.device, cores: int)
         loads[least] += seconds[number]
         result[least].append(number)
     return [sorted(share) for share in result]
+
+
+def measurers(trainers: list[list[LaneSpec]], cores: int) -> list[int]:
+    """How many processes measure frames beside each of those that train these lanes: the cores that nobody trains on.
+
+    The log and every lane are the same either way.
+    """
+    spare = cores - len(trainers)
+    found = []
+    for place, lanes in enumerate(trainers):
+        costs = [costs_of(lane.spec) for lane in lanes]
+        if not costs or not CAN_FORK or any(lane.spec.threads > 1 for lane in lanes):
+            found.append(0)
+            continue
+        ours = spare // len(trainers) + (place < spare % len(trainers))
+        worth = sum(one.recording_s() for one in costs) / WORTH_A_MEASURER_S
+        room = _SHARE_OF_MEMORY * free_memory() / len(trainers) / max(one.lane().size_bytes for one in costs)
+        found.append(int(max(0, min(ours, worth, room))))
+    return found
 
 
 def largest_batch(lanes: list[LaneSpec]) -> int:

@@ -10,10 +10,14 @@ from typing import ClassVar, Literal
 import msgspec
 
 from solver.numerics.turns.batch import Batch, BatchState
+from solver.numerics.turns.measuring import Items, whole
 from solver.records import AnyRecord, Frame, LaneEnding, Outcome
 
 Turn = list[AnyRecord]
 """What one turn writes down."""
+
+# Turns that wait for the first of them to be measured, and the seconds of one look for that.
+_MOST_TAKEN, _WAIT_S = 64, 0.02
 
 decode_turns = msgspec.json.Decoder(list[Turn]).decode
 decode_turn = msgspec.json.Decoder(Turn).decode
@@ -64,50 +68,82 @@ class Turns(ABC):
 class LocalTurns(Turns):
     """A batch that trains in this process, after what it had written ahead when it was saved.
 
-    None for a batch that was over by then.
+    None for a batch that was over by then. While states are measured beside it the training goes on; turns are given in
+    their order, each when all of it is there.
     """
 
     def __init__(self, batch: Batch | None, ahead: list[Turn], clock: int, elapsed_s: Callable[[], float]) -> None:
         self._batch, self._clock, self._elapsed_s = batch, clock, elapsed_s
-        self._ahead = deque(ahead)
-        self._turns: Iterator[Turn] = iter(()) if batch is None else batch.records()
+        self._taken: deque[Items] = deque([*turn] for turn in ahead)
+        """Turns that are not given yet."""
+        self._turns: Iterator[Items] = iter(()) if batch is None else batch.records()
 
     def records(self) -> Iterator[Turn]:
+        is_over = False
         while True:
-            if self._ahead:
-                yield stamped(self._ahead.popleft(), self._clock, self._elapsed_s())
+            if self._taken and (turn := whole(self._taken[0])) is not None:
+                self._taken.popleft()
+                yield stamped(turn, self._clock, self._elapsed_s())
                 continue
-            turn = next(self._turns, None)
-            if turn is None:
+            if is_over and not self._taken:
                 return
-            yield turn
+            if is_over or len(self._taken) >= _MOST_TAKEN:
+                self._settle(_WAIT_S)
+                yield []
+                continue
+            items = next(self._turns, None)
+            if items is None:
+                is_over = True
+                continue
+            if items:
+                self._taken.append(items)
+                self._settle(0.0)
+            if not items or whole(self._taken[0]) is None:
+                yield []
+
+    def _settle(self, wait_s: float) -> None:
+        if self._batch is not None:
+            self._batch.settle(wait_s)
+
+    def _all_taken(self) -> list[Turn]:
+        """The turns that are not given yet, once all of each is there."""
+        if self._batch is not None:
+            self._batch.settle_all()
+        return [turn for items in self._taken if (turn := whole(items)) is not None]
 
     def move(self) -> None:
         while self._batch is not None and not self._batch.has_moved():
-            turn = next(self._turns, None)
-            if turn is None:
+            items = next(self._turns, None)
+            if items is None:
                 return
-            if turn:
-                self._ahead.append(turn)
+            if items:
+                self._taken.append(items)
 
     def lanes(self) -> list[int]:
-        return ended_in(self._ahead) + ([] if self._batch is None else self._batch.lanes())
+        return ended_in(self._taken) + ([] if self._batch is None else self._batch.lanes())
 
     def state(self) -> BatchState:
+        ahead = self._all_taken()
         over: BatchState = {"lanes": [], "clock": self._clock}
-        state = over if self._batch is None else self._batch.state()
-        return saved(state, list(self._ahead))
+        return saved(over if self._batch is None else self._batch.state(), ahead)
 
     def halt(self) -> list[Turn]:
-        ahead = [stamped(turn, self._clock, self._elapsed_s()) for turn in self._ahead]
-        self._ahead.clear()
+        ahead = [stamped(turn, self._clock, self._elapsed_s()) for turn in self._all_taken()]
+        self._taken.clear()
         return ahead
 
     def end(self, outcome: Outcome) -> Turn:
-        return [] if self._batch is None else self._batch.end(outcome)
+        if self._batch is None:
+            return []
+        last = self._batch.end(outcome)
+        self._batch.settle_all()
+        return whole(last) or []
 
     def spent(self) -> dict[int, dict[str, float]]:
-        return {} if self._batch is None else {lane: dict(found) for lane, found in self._batch.spent.of_lanes.items()}
+        if self._batch is None:
+            return {}
+        self._batch.settle_all()
+        return {lane: dict(found) for lane, found in self._batch.spent.of_lanes.items()}
 
 
 def stamped(turn: Turn, clock: int, elapsed_s: float) -> Turn:
@@ -128,6 +164,6 @@ def ahead_of(state: BatchState) -> list[Turn]:
     return decode_turns(state["ahead"].encode())
 
 
-def ended_in(turns: Iterable[Turn]) -> list[int]:
+def ended_in(turns: Iterable[Turn | Items]) -> list[int]:
     """The lanes that end in these turns."""
     return [record.lane for turn in turns for record in turn if isinstance(record, LaneEnding)]

@@ -21,6 +21,7 @@ from solver.numerics.methods.kept import ByLane
 from solver.numerics.methods.method import Method
 from solver.numerics.problems.drawn import Arrays, DrawnProblem
 from solver.numerics.turns.batch import Batch, BatchState
+from solver.numerics.turns.measuring import Items, Measuring
 from solver.records import AnyRecord, Event, Frame, LaneEnding, Outcome, Picture, Snapshot, Summary, Value
 from solver.settings import LaneSpec
 from solver.spec import GradientDescent, GradientFlow, Optimizer, Record, RunSpec, Stop
@@ -203,7 +204,7 @@ class Lane(LaneRun[Any, Any]):
         return {"place": parameters[1].item()} if self.speaks else {}
 
 
-def word(record: AnyRecord) -> str:
+def word(record: AnyRecord | Measuring) -> str:
     """What a record says in short; frames and pictures must be of the lane that they name."""
     if isinstance(record, Frame):
         assert record.values[0] == record.lane, "measured on another lane's parameters"
@@ -219,11 +220,11 @@ def word(record: AnyRecord) -> str:
     return f"ending {record.lane} {record.outcome.kind}"
 
 
-def words(turns: Sequence[Sequence[AnyRecord]]) -> list[list[str]]:
+def words(turns: Sequence[Items]) -> list[list[str]]:
     return [[word(record) for record in turn] for turn in turns]
 
 
-def flat(turns: Sequence[Sequence[AnyRecord]], kind: str = "") -> list[str]:
+def flat(turns: Sequence[Items], kind: str = "") -> list[str]:
     return [one for turn in words(turns) for one in turn if one.startswith(kind)]
 
 
@@ -261,7 +262,7 @@ class Made:
         self.seconds = 0.0
         self.batch = Batch(self.lanes, self.method, lambda: self.seconds, ticks)
 
-    def turns(self) -> list[list[AnyRecord]]:
+    def turns(self) -> list[Items]:
         return list(self.batch.records())
 
 

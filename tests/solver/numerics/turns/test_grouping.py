@@ -92,7 +92,7 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
         return estimate.Estimate(n_lanes=1, memory_bytes=0, seconds=given[spec.seed])
 
     monkeypatch.setattr(estimate, "estimate", estimated)
-    monkeypatch.setattr(grouping, "_CAN_FORK", True)
+    monkeypatch.setattr(grouping, "CAN_FORK", True)
     return given
 
 
@@ -134,7 +134,7 @@ def test_where_nothing_can_be_spread_all_train_in_the_solvers_process(
     assert shares(batches_of([[9.0, 9.0]], seconds), CPU, 2) == [], "a batch is never cut"
     assert shares({}, CPU, 2) == []
     assert shares(batches_of([[9.0], [9.0]], seconds, threads=2), CPU, 2) == [], "threads use the cores"
-    monkeypatch.setattr(grouping, "_CAN_FORK", False)
+    monkeypatch.setattr(grouping, "CAN_FORK", False)
     assert shares(batches, CPU, 2) == []
 
 
