@@ -149,7 +149,7 @@ def _limits(kind: msgspec.inspect.Type | None) -> str:
     if isinstance(kind, (msgspec.inspect.IntType, msgspec.inspect.FloatType)):
         return f"a {_number(kind)}"
     if isinstance(kind, msgspec.inspect.StrType) and kind.pattern:
-        return "auto, cpu, cuda or cuda:N"
+        return "auto, cpu, cuda, cuda:N or cuda:N,M"
     if isinstance(kind, msgspec.inspect.VarTupleType):
         return f"a list of {kind.min_length} to {kind.max_length} {_number(kind.item_type, 's')}"
     if isinstance(kind, msgspec.inspect.TupleType):

@@ -95,7 +95,7 @@ def _limit(said: str, raw: Mapping[str, Any], field: str) -> str | None:
     if "Invalid enum value" in said:
         return _choices(fields.choices(raw, field))
     if "matching regex" in said:
-        return "auto, cpu, cuda or cuda:N"
+        return "auto, cpu, cuda, cuda:N or cuda:N,M"
     return None
 
 

@@ -29,7 +29,7 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     size: Size = "default"
     """How much work a preset makes of it: quick, default or paper."""
     device: str | None = None
-    """auto, cpu, cuda or cuda:N."""
+    """auto, cpu, cuda, cuda:N or cuda:N,M."""
     threads: Annotated[int, Meta(ge=1, le=256)] | None = None
     """Threads of a matrix product."""
 
@@ -129,7 +129,7 @@ _LIMITS = {
     "notify.desktop": "none, osc9 or osc777",
     "defaults": f"a table of {', '.join(Defaults.__struct_fields__)}",
     "defaults.size": "quick, default or paper",
-    "defaults.device": "auto, cpu, cuda or cuda:N",
+    "defaults.device": "auto, cpu, cuda, cuda:N or cuda:N,M",
     "defaults.threads": "a whole number from 1 to 256",
     "keys": "a table of keys by action",
 }

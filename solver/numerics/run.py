@@ -107,8 +107,10 @@ def _begin(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) ->
     spec = order.spec
     torch.set_num_threads(spec.threads)
     lanes = settings.lanes(spec)
-    device = devices.choose(spec, largest_batch(lanes))
-    refused = estimate.refusal(spec, devices.free_bytes(device))
+    found = devices.choose(spec, largest_batch(lanes), estimate.estimate(spec).seconds)
+    # Named twice, a device has its memory once.
+    free = {one.device: one.free_bytes for one in found}
+    refused = estimate.refusal(spec, sum(free.values()))
     if refused is not None:
         raise BadSetting(refused)
     resumed = checkpoint.load(directory)
@@ -117,7 +119,7 @@ def _begin(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) ->
     crew = Crew(ear.elapsed_s)
     journal.hold = crew.hold
     try:
-        return crew, begun(directory, lanes, device, journal, crew, ear, resumed)
+        return crew, begun(directory, lanes, found, journal, crew, ear, resumed)
     except BaseException:
         crew.dismiss()
         raise

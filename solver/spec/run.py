@@ -87,8 +87,11 @@ class RunSpec(Settings, frozen=True):
     """Number of seeds: seed, seed + 1, …; each is a lane of its own."""
     dtype: Literal["float64", "float32"] = "float64"
     """Precision of the training; spectra are always computed in float64."""
-    device: Annotated[str, Meta(pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$")] = "auto"
-    """Where to train: auto, cpu, cuda or cuda:N; auto takes a GPU when one is there and the run gains by it."""
+    device: Annotated[str, Meta(pattern=r"^(auto|cpu|cuda(:\d{1,3}(,\d{1,3})*)?)$")] = "auto"
+    """Where to train: auto, cpu, cuda (every GPU there is work for), cuda:N or cuda:N,M.
+
+    auto takes one GPU where one is there and the run gains by it.
+    """
     threads: Annotated[int, Meta(ge=1, le=256)] = 1
     """Threads of a matrix product; small problems are fastest with 1."""
     sweep: dict[str, list[Any]] = msgspec.field(default_factory=dict)

@@ -86,7 +86,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"seeds": 0}, "seeds", "at least 1"),
     ({"seeds": 257}, "seeds", "at most 256"),
     ({"dtype": "float16"}, "dtype", "float64 or float32"),
-    ({"device": "gpu"}, "device", "auto, cpu, cuda or cuda:N"),
+    ({"device": "gpu"}, "device", "auto, cpu, cuda, cuda:N or cuda:N,M"),
     ({"threads": 0}, "threads", "at least 1"),
     ({"model.dept": 3}, "model.dept", "did you mean model.depth"),
     ({"record.nuclear_norm_slack": 1.0}, "record.nuclear_norm_slack", "below 1"),

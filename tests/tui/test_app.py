@@ -244,7 +244,7 @@ async def test_the_form_shows_the_message_at_the_field_and_runs_only_what_is_rig
             ("record.per_step", "17", "at most 16"),
             ("record.rates", "99", "at most 32"),
             ("seeds", "0", "at least 1"),
-            ("device", "tpu", "auto, cpu, cuda or cuda:N"),
+            ("device", "tpu", "auto, cpu, cuda, cuda:N or cuda:N,M"),
         ):
             good = entry(field).value
             entry(field).value = bad

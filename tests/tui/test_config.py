@@ -53,7 +53,7 @@ def test_what_show_prints_is_a_file_that_says_the_same() -> None:
         ("thme = 1", "there is no line thme, choose from theme,"),
         ('[defaults]\nsizes = "quick"', "there is no line sizes in defaults"),
         ('[defaults]\nsize = "huge"', "defaults.size must be quick, default or paper"),
-        ('[defaults]\ndevice = "tpu"', "device must be auto, cpu, cuda or cuda:N"),
+        ('[defaults]\ndevice = "tpu"', "device must be auto, cpu, cuda, cuda:N or cuda:N,M"),
         ("title = 1", "title must be true or false"),
         ('[notify]\ndesktop = "growl"', "notify.desktop must be none, osc9 or osc777"),
         ("[notify]\nbel = true", "there is no line bel in notify, choose from bell, desktop"),

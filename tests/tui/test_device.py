@@ -37,6 +37,15 @@ def test_a_gpu_has_its_name_memory_and_use(tmp_path: Path, monkeypatch: pytest.M
     assert len(called.read_text().splitlines()) == 1
 
 
+def test_several_gpus_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = driver(tmp_path, monkeypatch, "1024, 81920, 40\\n2048, 81920, 60\\n")
+    several: dict[str, object] = {"device": "cuda:0,2", "name": "2 × NVIDIA H100", "uuid": "GPU-12ab,GPU-34cd"}
+    device = Device()
+    assert settled(device, several) == "cuda:0,2 2 × NVIDIA H100 · 3.0 of 160.0 GiB · 50 %"
+    assert "--id=GPU-12ab,GPU-34cd" in called.read_text()
+    assert device.gpu == (0.5, 3072 * 2.0**20)
+
+
 def settled(device: Device, environment: dict[str, object]) -> str:
     """What it says once the command has ended."""
     device.text(environment)

@@ -231,7 +231,7 @@ def test_limits_are_said_in_words() -> None:
     assert fields.limits(raw, "model.hidden_width") == "a whole number from 1 to 20000, or nothing"
     assert fields.limits(raw, "problem.test_fraction") == "a number of at least 0 and below 1"
     assert fields.limits(raw, "problem.shape") == "a list of 2 to 8 whole numbers from 1 to 20000, or nothing"
-    assert fields.limits(raw, "device") == "auto, cpu, cuda or cuda:N"
+    assert fields.limits(raw, "device") == "auto, cpu, cuda, cuda:N or cuda:N,M"
     assert fields.limits(raw, "seed") == "a whole number of at least 0"
     assert fields.limits({"problem": {"kind": "image-tensor"}}, "problem.targets") == "a list of 2 numbers"
 

@@ -25,13 +25,15 @@ def process(root: Path, pid: int, seconds: float, pages: int, children: str = ""
 def test_cores_and_memory_are_those_of_the_solver_and_its_processes(tmp_path: Path) -> None:
     use = Use(tmp_path)
     process(tmp_path, 7, 1.0, 10, "8 9")
-    process(tmp_path, 8, 2.0, 20)
+    process(tmp_path, 8, 1.5, 20, "10")
+    process(tmp_path, 10, 0.5, 0)
     use.look(7, None)
     assert not len(use.cores), "of one sample no rate is known"
     begin = time.monotonic()
     time.sleep(0.05)
     process(tmp_path, 7, 1.5, 10, "8 9")
-    process(tmp_path, 8, 2.5, 30)
+    process(tmp_path, 8, 1.5, 20, "10")
+    process(tmp_path, 10, 1.0, 10)
     use.look(7, (0.5, 1024.0))
     assert 1.0 / (time.monotonic() - begin) * 0.5 <= use.cores[0] <= 1.0 / 0.05
     assert list(use.memory_bytes) == [40 * os.sysconf("SC_PAGE_SIZE")], "one that is gone counts nothing"

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", help="seed of ground truth, observed entries, noise and initialisation")
     parser.add_argument("--seeds", metavar="N", help="run N seeds, each as lanes of its own")
-    parser.add_argument("--device", metavar="auto|cpu|cuda|cuda:N")
+    parser.add_argument("--device", metavar="auto|cpu|cuda|cuda:N,M")
     parser.add_argument("--threads", metavar="N")
     parser.add_argument("--steps", metavar="N", help="stop a lane after N steps")
     parser.add_argument("--seconds", metavar="S", help="stop the run after S seconds")

@@ -29,7 +29,8 @@ class Device:
     def text(self, environment: Mapping[str, object], *, is_live: bool = True) -> str:
         """As in ``cuda:0 NVIDIA H100 · 3.1 of 80.0 GiB · 45 %``, or the bare device where no more is known.
 
-        What is in use is of interest while the run is live.
+        Of several GPUs the memory is added up, and the use is their mean. What is in use is of interest while the run
+        is live.
         """
         device = str(environment.get("device", ""))
         if not device.startswith("cuda"):
@@ -76,9 +77,11 @@ class Device:
         said, _ = self._asked.communicate()
         self._asked = None
         try:
-            used, total, busy = (float(value) for value in said.strip().split(","))
+            rows = [[float(value) for value in line.split(",")] for line in said.strip().splitlines()]
+            (used, total, busy) = (sum(column) for column in zip(*rows, strict=True))
         except ValueError:
             self._use = ""
         else:
+            busy /= len(rows)
             self.gpu = busy / 100.0, used * 2.0**20
             self._use = f"{used / 1024:.1f} of {total / 1024:.1f} GiB · {busy:.0f} %"

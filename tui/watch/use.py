@@ -51,12 +51,12 @@ class Use:
             self.gpu_share, self.gpu_memory_bytes = self.gpu_share[::2], self.gpu_memory_bytes[::2]
 
     def _family(self, pid: int) -> list[int]:
-        """The process and those it has forked."""
+        """The process, those it has forked, and theirs."""
         try:
             told = (self._root / str(pid) / "task" / str(pid) / "children").read_text()
         except OSError:
             return [pid]
-        return [pid, *map(int, told.split())]
+        return [pid, *(one for child in told.split() for one in self._family(int(child)))]
 
     def _process(self, pid: int) -> tuple[float, int]:
         """CPU seconds and resident bytes of one; nothing of one that is gone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -12,13 +12,14 @@ from solver.control import Ear
 from solver.numerics import environment, problem_file
 from solver.numerics.baselines.baselines import Baselines
 from solver.numerics.checkpoint import Content
+from solver.numerics.device import Found
 from solver.numerics.journal import Journal
 from solver.numerics.lanes import lane_run
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.problems.drawn import DrawnProblem
 from solver.numerics.turns.batch import BatchState, batch_of
 from solver.numerics.turns.crew import Crew, Maker, Share
-from solver.numerics.turns.grouping import group, measurers, shares
+from solver.numerics.turns.grouping import divided, group, measurers, shares, spread
 from solver.numerics.turns.loop import Begun
 from solver.numerics.turns.measuring import Measurers
 from solver.numerics.turns.turn import LocalTurns, Turns, ahead_of, ended_in
@@ -33,7 +34,7 @@ _PART_OF_ZERO_LOSS = 1e-6
 def begun(
     directory: RunDirectory,
     lanes: list[settings.LaneSpec],
-    device: torch.device,
+    devices: Sequence[Found],
     journal: Journal,
     crew: Crew,
     ear: Ear,
@@ -46,13 +47,14 @@ def begun(
         for lane in lanes:
             _check_target(lane, problems[of_lane[lane.index]].zero_loss)
         problem_file.write(directory, problems)
-        environment.write(directory, lanes[0].spec, device)
+        environment.write(directory, lanes[0].spec, devices)
         runs = [_lane_run(directory, lane, problems[of_lane[lane.index]]) for lane in lanes]
         # Twice: all frames hang on this line, and one flipped bit must not cost them all.
         for _ in range(2):
             journal.write(_schema(runs, of_lane))
-        batches = [_Members([runs[lane.index] for lane in batch], None) for batch in group(lanes, device)]
-        return Begun([Baselines(problems, lanes, of_lane), *_batches(batches, device, crew)], {}, 0)
+        grouped = divided(group(lanes, devices[0].device), len(devices))
+        batches = [_Members([runs[lane.index] for lane in batch], None) for batch in grouped]
+        return Begun([Baselines(problems, lanes, of_lane), *_batches(batches, devices, crew)], {}, 0)
     # What was read and drawn at the start is kept with the run: a file that changed meanwhile does not matter.
     problems = problem_file.read(directory, lanes)
     ear.before_s = resumed["elapsed_s"]
@@ -66,7 +68,7 @@ def begun(
         _Members([_lane_run(directory, lanes[k], problems[of_lane[k]]) for k in state["lanes"]], state)
         for state in resumed["batches"]
     ]
-    parts += _batches(saved, device, crew)
+    parts += _batches(saved, devices, crew)
     under_way = {lane for part in parts for lane in part.lanes()}
     ended = {lane: outcome for lane, outcome in journal.outcomes.items() if lane not in under_way}
     return Begun(parts, ended, resumed["position"])
@@ -116,18 +118,19 @@ class _Members(NamedTuple):
         return make
 
 
-def _batches(members: list[_Members], device: torch.device, crew: Crew) -> list[Turns]:
+def _batches(members: list[_Members], devices: Sequence[Found], crew: Crew) -> list[Turns]:
     """Batches of these lanes, each at its start or where it was saved, here or in the processes of the crew."""
-    makers = [member.maker(device, crew.elapsed_s) for member in members]
     # A batch that was over by the time it was saved has nothing more to train.
     under_way = {index: [run.lane for run in member.runs] for index, member in enumerate(members) if member.runs}
-    apart = shares(under_way, device, machine.cores())
-    taken = {index for share in apart for index in share}
-    here = [index for index in under_way if index not in taken]
+    cores, first = machine.cores(), devices[0].device
+    apart = shares(under_way, first, cores) if len(devices) == 1 else spread(under_way, len(devices))
+    places = {index: one.device for share, one in zip(apart, devices, strict=False) for index in share}
+    makers = [member.maker(places.get(index, first), crew.elapsed_s) for index, member in enumerate(members)]
+    here = [] if apart else list(under_way)
     trainers = apart or [here]
-    beside = measurers([[lane for index in share for lane in under_way[index]] for share in trainers], machine.cores())
-    runs = [run for index in here for run in members[index].runs]
-    local = None if apart else crew.measurers(runs, beside[0])
+    beside = measurers([[lane for index in share for lane in under_way[index]] for share in trainers], cores)
+    local = None if apart else crew.measurers([run for index in here for run in members[index].runs], beside[0])
+    taken = {index for share in apart for index in share}
     found: dict[int, Turns] = {index: makers[index](local) for index in range(len(makers)) if index not in taken}
     for share, n in zip(apart, beside, strict=False):
         batches = [

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 import torch
 
+from solver.numerics.fork import fork
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.turns.batch import BatchState
-from solver.numerics.turns.fork import fork
 from solver.numerics.turns.measuring import Measurers
 from solver.numerics.turns.turn import (
     LocalTurns,

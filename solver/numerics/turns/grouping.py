@@ -7,7 +7,7 @@ import torch
 from solver import estimate
 from solver.costs import costs_of
 from solver.machine import free_memory
-from solver.numerics.turns.fork import CAN_FORK
+from solver.numerics.fork import CAN_FORK
 from solver.settings import LaneSpec
 
 WORTH_A_PROCESS_S = 1.0
@@ -41,13 +41,18 @@ def shares(batches: dict[int, list[LaneSpec]], device: torch.device, cores: int)
     On a CPU, with one thread for each lane, where there is enough to do. The log and every lane are the same either
     way, so the number of cores may be the machine's.
     """
-    n = min(cores, len(batches))
-    if device.type != "cpu" or n < 2 or not CAN_FORK:
+    if device.type != "cpu" or min(cores, len(batches)) < 2 or not CAN_FORK:
         return []
-    seconds = {number: sum(estimate.estimate(lane.spec).seconds for lane in batch) for number, batch in batches.items()}
-    if sum(seconds.values()) < WORTH_A_PROCESS_S or any(batch[0].spec.threads > 1 for batch in batches.values()):
+    seconds = sum(_seconds(batch) for batch in batches.values())
+    if seconds < WORTH_A_PROCESS_S or any(batch[0].spec.threads > 1 for batch in batches.values()):
         return []
-    # The longest first, each to whoever has least to do.
+    return spread(batches, cores)
+
+
+def spread(batches: dict[int, list[LaneSpec]], n: int) -> list[list[int]]:
+    """Which batches, by number, go to each of ``n`` at most: the longest first, each to whoever has least to do."""
+    n = min(n, len(batches))
+    seconds = {number: _seconds(batch) for number, batch in batches.items()}
     loads = [0.0] * n
     result: list[list[int]] = [[] for _ in range(n)]
     for number in sorted(batches, key=lambda number: -seconds[number]):
@@ -55,6 +60,25 @@ def shares(batches: dict[int, list[LaneSpec]], device: torch.device, cores: int)
         loads[least] += seconds[number]
         result[least].append(number)
     return [sorted(share) for share in result]
+
+
+def divided(batches: list[list[LaneSpec]], n: int) -> list[list[LaneSpec]]:
+    """Each batch in ``n`` parts of about the same cost at most, for as many devices."""
+    found: list[list[LaneSpec]] = []
+    for batch in batches:
+        total, done = _seconds(batch), 0.0
+        parts: list[list[LaneSpec]] = [[] for _ in range(n)]
+        for lane in batch:
+            cost = _seconds([lane])
+            # Where the middle of the lane lies among all costs.
+            parts[min(n - 1, int(n * (done + cost / 2) / total)) if total else 0].append(lane)
+            done += cost
+        found += [part for part in parts if part]
+    return found
+
+
+def _seconds(batch: list[LaneSpec]) -> float:
+    return sum(estimate.estimate(lane.spec).seconds for lane in batch)
 
 
 def measurers(trainers: list[list[LaneSpec]], cores: int) -> list[int]:

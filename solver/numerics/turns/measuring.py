@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from solver.costs import costs_of
+from solver.numerics.fork import fork
 from solver.numerics.lanes.lane import LaneRun
-from solver.numerics.turns.fork import fork
 from solver.records import AnyRecord, Frame
 
 # States that a measurer has at a time: one at work, and enough not to wait for the next.

@@ -11,6 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+import presets
+from solver import client, runs
 from solver.numerics.lanes.autoencoder import start_of
 from solver.numerics.methods.adam import AdamMethod
 from solver.numerics.methods.autoencoder_adam import AutoencoderAdamMethod
@@ -266,6 +268,21 @@ def test_a_run_on_the_gpu_ends_as_on_the_cpu(tmp_path: Path, monkeypatch: pytest
         ends.append([lane.final["singular_values"] for lane in exported(made).lanes])
         assert made.environment()["environment"]["device"].startswith(device)
     np.testing.assert_allclose(ends[1], ends[0], rtol=1e-3, atol=1e-3)
+
+
+def test_one_gpu_named_twice_trains_all_lanes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process a device, by a solver of its own: forks of this one, which has used CUDA, could not."""
+    monkeypatch.setenv("IMPLICIT_TUI_HOME", str(tmp_path))
+    changes = {"seeds": 2, "problem.shape": [20, 20], "problem.observations": 160}
+    here = exported(ran("mf-depth", {"device": "cpu", **changes}))
+    made = runs.create(presets.order_of("mf-depth", "quick", {"device": "cuda:0,0", **changes}, {}))
+    assert client.start(made).wait(300) == 0
+    assert made.environment()["environment"]["device"] == "cuda:0,0"
+    for lane, expected in zip(exported(made).lanes, here.lanes, strict=True):
+        assert (lane.outcome and lane.outcome.kind) == (expected.outcome and expected.outcome.kind)
+        np.testing.assert_allclose(
+            lane.final["singular_values"], expected.final["singular_values"], rtol=1e-3, atol=1e-3
+        )
 
 
 @pytest.mark.parametrize("depth", [2, 3])
