@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import msgspec
 
-from solver import settings
+from solver import machine, settings
 from solver.costs import costs_of
+from solver.costs.cost import GPU_FLOPS, Costs
 from solver.costs.thin import is_thin
 from solver.machine import readable_bytes
 from solver.refusal import BadSetting
@@ -22,24 +26,37 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     n_lanes: int
     memory_bytes: int
     seconds: float
+    is_on_gpu: bool = False
+    """Whether the seconds are those of a GPU like an H100, else those of one core."""
 
 
 def estimate(spec: RunSpec) -> Estimate:
     """Lanes, memory and time of a run. Raises BadSetting where a lane is refused."""
-    lanes = settings.lanes(spec)
-    memory, seconds = 0, 0.0
-    seen: set[object] = set()
-    for lane in lanes:
-        costs = costs_of(lane.spec)
-        needs = [costs.lane()]
-        if (key := costs.shared_key()) not in seen:
-            seen.add(key)
-            needs.append(costs.shared())
-        memory += sum(need.size_bytes for need in needs)
-        seconds += sum(need.seconds for need in needs)
+    lanes = [costs_of(lane.spec) for lane in settings.lanes(spec)]
+    is_on_gpu = spec.device.startswith("cuda")
+    of_lanes = [costs.lane() for costs in lanes]
+    shared = [costs.shared() for costs in {costs.shared_key(): costs for costs in reversed(lanes)}.values()]
+    seconds = sum(need.seconds for need in shared)
+    seconds += _on_gpu_s(lanes) if is_on_gpu else sum(need.seconds for need in of_lanes)
     if spec.stop.max_seconds is not None:
         seconds = min(seconds, spec.stop.max_seconds)
-    return Estimate(n_lanes=len(lanes), memory_bytes=memory, seconds=seconds)
+    memory = sum(need.size_bytes for need in of_lanes + shared)
+    return Estimate(n_lanes=len(lanes), memory_bytes=memory, seconds=seconds, is_on_gpu=is_on_gpu)
+
+
+def _on_gpu_s(lanes: list[Costs[Any, Any]]) -> float:
+    """Seconds of all batches on a GPU, whose lanes share its launches; frames are measured on the cores meanwhile."""
+    batches: dict[Hashable, list[Costs[Any, Any]]] = {}
+    for costs in lanes:
+        batches.setdefault(costs.batch_key(), []).append(costs)
+    training = sum(
+        max(one.evaluations() for one in batch)
+        * (batch[0].GPU_STEP_S + sum(one.operations() for one in batch) / GPU_FLOPS)
+        for batch in batches.values()
+    )
+    recording = sum(costs.recording_s() for costs in lanes)
+    cores = machine.cores()
+    return training + recording if cores == 1 else max(training, recording / (cores - 1))
 
 
 class Narrower(msgspec.Struct, frozen=True, kw_only=True):

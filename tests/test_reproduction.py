@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import math
 import re
 from array import array
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reproduction import hierarchical, kept, page, sections, settings
+from reproduction import classes, hierarchical, kept, page, sections, settings
+from solver import export
 from solver.history import LaneHistory
 from solver.records import LaneSchema
 from solver.settings import decode
+from tests.solver.running import ran
+from tests.solver.small import finished
 
 
 def lane(losses: dict[int, float]) -> LaneHistory:
@@ -101,3 +107,40 @@ def test_the_page_has_the_kept_run_and_its_figure_as_the_record_says() -> None:
     figure = Path(sections.__file__).parent.parent / "docs" / kept.FIGURE
     assert figure.read_text(encoding="utf-8") == kept.figure()
     assert kept.figure().count("<circle") == 2 * 45
+
+
+def test_means_over_classes_are_those_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two classes and two seeds of a short run, by hand; the published means beside those of MNIST alone."""
+    small = {"problem.train_images": 200, "problem.test_images": 100, "optimizer.batch_size": 100, "stop.max_steps": 5}
+    sweeps: dict[str, list[Any]] = {
+        "problem.positive_class": [3, 8],
+        "model.components": [1],
+        "problem.variant": ["original"],
+    }
+    document = json.loads(export.to_json(export.build(ran("mnist-rank", {**small, "seeds": 2}, sweeps))))
+    other = copy.deepcopy(document)
+    other["spec"]["problem"]["dataset"] = "fashion-mnist"
+    documents = [document, other]
+    files = [tmp_path / "mnist.json", tmp_path / "fashion.json"]
+    for file, one in zip(files, documents, strict=True):
+        file.write_text(json.dumps(one))
+    found = classes.means(documents)
+    assert sorted(found) == [("fashion-mnist", "original", 1), ("mnist", "original", 1)]
+    errors = [lane["final"]["test_error"] for lane in documents[0]["lanes"]]
+    assert len(set(errors)) == 4
+    mean = found["mnist", "original", 1]
+    assert mean.classes == [3, 8]
+    assert mean.test == pytest.approx(sum(errors) / 4)
+    assert classes.main([str(file) for file in files]) == 0
+    said = capsys.readouterr().out
+    assert f"| original | 1 | 2 | .023 | {mean.train:.4f} | .024 | {mean.test:.4f} |" in said
+    assert said.count("| .023 |") == 1
+
+
+def test_what_has_no_errors_of_images_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "other.json"
+    file.write_bytes(export.to_json(export.build(finished({"stop.max_steps": 1}))))
+    assert classes.main([str(file)]) == 1
+    assert "has no errors of images: give exports of mnist-rank" in capsys.readouterr().err
+    assert classes.main([str(tmp_path / "none.json")]) == 1
+    assert classes.main([]) == 2

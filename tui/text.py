@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from solver.estimate import Narrower
+    from solver.estimate import Estimate, Narrower
     from solver.history import History, LaneHistory
 
 # Control, format (bidirectional marks too), surrogate and private characters, and line and paragraph separators.
@@ -83,6 +83,11 @@ def quantity(value: float) -> str:
         return f"{value:.4g}"
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return f"{mantissa}e{int(exponent)}"
+
+
+def taking(need: Estimate) -> str:
+    """How long a run takes, by rough count, and on what."""
+    return f"about {duration(need.seconds)} on {'a GPU like an H100' if need.is_on_gpu else 'one core'}"
 
 
 def narrower(found: Narrower) -> str:

@@ -14,6 +14,8 @@ _PER_E_FOLD = 4
 class ImageCPCosts(Costs[ImageTensor, CP]):
     """Components of 784 factors; lanes of the same images share them, and train together."""
 
+    GPU_STEP_S = 1.75e-4
+
     def _batch(self) -> int:
         # Other optimizers are refused for images.
         return getattr(self.spec.optimizer, "batch_size", None) or self.problem.train_images
@@ -50,7 +52,8 @@ class ImageCPCosts(Costs[ImageTensor, CP]):
     def shared(self) -> Need:
         """The images themselves, and walking over them."""
         memory = (self.itemsize + 2) * self._n_images() * self.problem.N_PIXELS
-        walked = self._batch() * self.problem.N_PIXELS * 2e-10 + 4e-4
+        is_on_gpu = self.spec.device.startswith("cuda")
+        walked = 0.0 if is_on_gpu else self._batch() * self.problem.N_PIXELS * 2e-10 + 4e-4
         return Need(memory, self._n_images() * 4e-5 + self.spec.stop.max_steps * walked)
 
     def batch_key(self) -> Hashable:

@@ -12,7 +12,7 @@ from solver.spec import RunSpec
 from tui import loggers
 from tui.commands import choosing, following
 from tui.shown import profiled
-from tui.text import duration, inert, label, narrower
+from tui.text import inert, label, narrower, taking
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +76,7 @@ def _dry_run(spec: RunSpec) -> int:
         print(f"lane {lane.index}: " + ", ".join(f"{name} = {value}" for name, value in lane.parameters.items()))
     print(f"lanes: {need.n_lanes}")
     print(f"memory: about {machine.readable_bytes(need.memory_bytes)}")
-    print(f"time: about {duration(need.seconds)} on one core, within a factor of a few")
+    print(f"time: {taking(need)}, within a factor of a few")
     if (found := estimate.narrower(spec)) is not None:
         print(f"hint: {narrower(found)}")
     refused = estimate.refusal(spec, machine.free_memory())

@@ -29,7 +29,7 @@ from tui.host import Host
 from tui.screens.dialogs import SaveDialog
 from tui.screens.finder import Entry, Finder
 from tui.shown import form
-from tui.text import duration, inert, narrower
+from tui.text import inert, narrower, taking
 from tui.widgets.hints import Hints
 from tui.widgets.setting import DIFFERS, Setting
 
@@ -217,7 +217,7 @@ class SettingsScreen(Screen[None]):
             return
         lanes = form.lanes(self._spec, need.n_lanes)
         memory = machine.readable_bytes(need.memory_bytes)
-        told = f"{lanes} · about {memory} of memory · about {duration(need.seconds)} on one core, by rough count"
+        told = f"{lanes} · about {memory} of memory · {taking(need)}, by rough count"
         found = estimate.narrower(self._spec)
         self.query_one("#need", Static).update(told if found is None else f"{told}\n{narrower(found)}")
 
