@@ -33,7 +33,9 @@ Measured: 32 × 32 gains a quarter at 128 lanes, 100 × 100 nothing.
 _SHARE = 0.04
 _FEWEST, _MOST = 24.0, 200.0
 # Steps recorded in each factor e; an integrator takes few steps and each says much.
-_PER_E_FOLD_OF_FLOW = 64
+_PER_E_FOLD_OF_FLOW, _EVENLY_OF_FLOW = 64, 100.0
+# Seconds of recording that no flow has to earn, and the share of its training from there on.
+_FREE_S, _SHARE_OF_FLOW = 20.0, 0.2
 
 ProblemT = TypeVar("ProblemT", bound=Problem)
 ModelT = TypeVar("ModelT", bound=Model)
@@ -80,6 +82,10 @@ class Costs(ABC, Generic[ProblemT, ModelT]):
 
     def recording_s(self) -> float:
         """Seconds of all recorded states, as far as they can be measured beside the training."""
+        return self._kept_of_flow() * self.usual_recording_s()
+
+    def usual_recording_s(self) -> float:
+        """What it would be if no state were left out for what it costs."""
         return 0.0
 
     @abstractmethod
@@ -105,11 +111,27 @@ class Costs(ABC, Generic[ProblemT, ModelT]):
     def frames(self) -> tuple[int, float]:
         """How many steps are recorded in each factor e of steps, and how many at even distances, unless asked."""
         if self.spec.optimizer.IS_FLOW:
-            return _PER_E_FOLD_OF_FLOW, 100.0
+            kept = self._kept_of_flow()
+            return max(1, round(kept * _PER_E_FOLD_OF_FLOW)), max(1.0, kept * _EVENLY_OF_FLOW)
         max_steps = self.spec.stop.max_steps
         affordable = _SHARE * max_steps * self.evaluation_s() / self.frame_s()
         evenly = max(_FEWEST, min(_MOST, affordable)) / 2
         return max(1, round(evenly / (1.0 + math.log(max(2.0, max_steps / evenly))))), evenly
+
+    def pieces(self) -> int:
+        """Frames of a flow's recorded step: where not every step is recorded, none lies inside one."""
+        if not self.spec.optimizer.IS_FLOW:
+            return 1
+        asked = self.spec.record
+        is_asked = asked.geometric is not None or asked.every is not None
+        return asked.per_step if is_asked or self._kept_of_flow() == 1.0 else 1
+
+    def _kept_of_flow(self) -> float:
+        """The part of a flow's usual frames that is recorded: all, but of large lanes as many as may be paid for."""
+        usual = self.usual_recording_s()
+        if not (self.spec.optimizer.IS_FLOW and usual > _FREE_S):
+            return 1.0
+        return min(1.0, max(_FREE_S, _SHARE_OF_FLOW * self.evaluations() * self.evaluation_s()) / usual)
 
     def evaluations(self) -> int:
         """Gradients of the lane; a flow's are known within a factor of a few only."""

@@ -35,7 +35,10 @@ class ObservedCosts(Costs[ObservedT, ModelT]):
         # A run that is taken up records the same steps, whatever has become of its file.
         return super().frames() if self._as_usual else type(self)(self.spec, as_usual=True).frames()
 
-    def recording_s(self) -> float:
+    def pieces(self) -> int:
+        return super().pieces() if self._as_usual else type(self)(self.spec, as_usual=True).pieces()
+
+    def usual_recording_s(self) -> float:
         return min(self.MOST_FRAMES, self.evaluations()) * self.frame_s()
 
     def n_observed(self) -> int:

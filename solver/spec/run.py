@@ -47,7 +47,10 @@ class Record(Settings, frozen=True):
     rates: Annotated[int, Meta(ge=0, le=32)] = 8
     """How many singular values, or largest components, have their measured and predicted rates recorded; 0 for none."""
     geometric: Annotated[int, Meta(ge=1, le=256)] | None = None
-    """Recorded steps in each factor e of steps; 64 for a flow, 4 for images, otherwise as many as cost little."""
+    """Recorded steps in each factor e of steps; 64 for a flow, 4 for images, otherwise as many as cost little.
+
+    Of a flow fewer, where recording would take over a fifth of a long training.
+    """
     sharpness: bool = False
     """Whether matrix and tensor lanes record the largest eigenvalue of the Hessian; up to 80 gradients more a frame."""
     layers: Annotated[int, Meta(ge=0, le=8)] = 0

@@ -21,6 +21,7 @@ from solver.numerics.problem_file import build
 from solver.numerics.problems.losses import SparseEntryLoss
 from solver.numerics.turns import grouping
 from solver.numerics.turns.batch import batch_of
+from solver.spec import RunSpec
 from tests.solver.resuming import StoppingEar
 from tests.solver.small import directory, finished, trained, without_clocks
 
@@ -180,3 +181,36 @@ def test_narrow_layers_are_estimated_by_their_factors(tmp_path: Path) -> None:
     # Rates cost two decompositions more; a narrower layer costs less.
     assert costs_of(large(50, **{"record.rates": 0})).frame_s() < thin.frame_s()
     assert costs_of(large(10)).frame_s() < thin.frame_s()
+
+
+def flow_of(size: int, **changes: Any) -> RunSpec:
+    own = {"problem.shape": [size, size], "problem.observations": 60 * size, "model.depth": 3}
+    return settings.decode(settings.apply({}, list((own | changes).items()), []))
+
+
+def recorded(spec: RunSpec, steps: int) -> int:
+    """Frames of a lane that takes so many steps."""
+    schedule, at, n = Schedule(spec), 0, 1
+    while (at := schedule.after(at)) <= steps:
+        n += schedule.pieces
+    return n
+
+
+@pytest.mark.parametrize("size", [300, 500, 1000, 4000])
+def test_recording_a_large_flow_takes_a_fifth_of_its_training_at_most(size: int) -> None:
+    """In a hundred to two hundred steps, as these flows take; or twenty seconds, which nobody minds."""
+    spec = flow_of(size)
+    costs = costs_of(spec)
+    training = costs.evaluations() * costs.evaluation_s()
+    paid_for = max(20.0, 0.2 * training)
+    assert recorded(spec, 150) * costs.frame_s() <= 1.5 * paid_for
+    assert costs.recording_s() <= 1.001 * paid_for
+    assert recorded(spec, 150) > 8, "what there is to see is still seen"
+
+
+def test_small_flows_are_recorded_as_ever_and_what_is_asked_for_is_done() -> None:
+    assert costs_of(flow_of(100)).frames() == (64, 100.0)
+    assert Schedule(flow_of(100)).pieces == 2
+    assert Schedule(flow_of(1000)).pieces == 1
+    asked = flow_of(1000, **{"record.geometric": 64, "record.per_step": 3})
+    assert recorded(asked, 50) == 1 + 3 * 50

@@ -15,14 +15,16 @@ class Schedule:
 
     Up to step p every step is recorded, later about p in each factor e, and every k-th besides; about 2,000 frames in
     all at most, however long the run. Recording matrices or tensors takes a twentieth to a tenth of a long run of fixed
-    steps.
+    steps, and a fifth of a long flow at most.
     """
 
     def __init__(self, spec: RunSpec) -> None:
-        pieces = spec.record.per_step if spec.optimizer.IS_FLOW else 1
+        costs = costs_of(spec)
+        self.pieces = costs.pieces()
+        """Frames of a recorded step, that at its end included."""
         # For very long runs, or many frames a step, fewer in each factor e keep the total in bounds.
-        most = int(_MOST_GEOMETRIC / pieces / (1.0 + math.log(max(2, spec.stop.max_steps))))
-        usual, evenly = costs_of(spec).frames()
+        most = int(_MOST_GEOMETRIC / self.pieces / (1.0 + math.log(max(2, spec.stop.max_steps))))
+        usual, evenly = costs.frames()
         self._per_e_fold = max(1, min(spec.record.geometric or usual, most))
         self._every = spec.record.every or max(1, math.ceil(spec.stop.max_steps / evenly))
 

@@ -189,7 +189,7 @@ class Batch:
         of whoever computed them.
         """
         items: Items = []
-        pieces = self._spec.record.per_step
+        pieces = self._runs[position].schedule.pieces
         size = self._method.step_sizes()[position]
         most_loss = self._losses_before[position] * (1.0 + _ROUNDINGS_OF_LOSS * self._rounding)
         for piece in range(1, pieces):
