@@ -54,7 +54,11 @@ def choose(spec: RunSpec, largest_batch: int, seconds: float) -> list[Found]:
     count = _n_gpus()
     if spec.device == "auto":
         # Launching kernels costs a single small lane more than its products (about 6 µs each).
-        gains = largest_batch >= 160_000
+        gains = largest_batch >= 160_000 or spec.dtype == "tf32"
+        if spec.dtype == "tf32" and not count:
+            raise _unavailable(
+                "dtype tf32 is how GPUs multiply, and no CUDA device is available here", "set dtype float32"
+            )
         return [_found(torch.device("cuda", 0) if count and gains else torch.device("cpu"))]
     named = spec.device.partition(":")[2]
     # Without any, the first is missing.
@@ -74,15 +78,10 @@ def _n_gpus() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def _unavailable(reason: str) -> Unavailable:
-    return Unavailable(
-        Outcome(
-            kind="failed",
-            reason=reason,
-            cure="use --device auto or --device cpu, or install torch's CUDA build",
-            cause="device",
-        )
-    )
+def _unavailable(
+    reason: str, cure: str = "use --device auto or --device cpu, or install torch's CUDA build"
+) -> Unavailable:
+    return Unavailable(Outcome(kind="failed", reason=reason, cure=cure, cause="device"))
 
 
 def _found(device: torch.device) -> Found:

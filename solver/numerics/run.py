@@ -106,6 +106,7 @@ def _begin(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) ->
     """The parts of the run, ready to take turns, and the workers that some of them are in."""
     spec = order.spec
     torch.set_num_threads(spec.threads)
+    torch.backends.cuda.matmul.allow_tf32 = spec.dtype == "tf32"
     lanes = settings.lanes(spec)
     found = devices.choose(spec, largest_batch(lanes), estimate.estimate(spec).seconds)
     # Named twice, a device has its memory once.

@@ -88,8 +88,11 @@ class RunSpec(Settings, frozen=True):
     """Seed of the four streams: ground truth, observed entries, noise, initialisation."""
     seeds: Annotated[int, Meta(ge=1, le=MAX_LANES)] = 1
     """Number of seeds: seed, seed + 1, …; each is a lane of its own."""
-    dtype: Literal["float64", "float32"] = "float64"
-    """Precision of the training; spectra are always computed in float64."""
+    dtype: Literal["float64", "float32", "tf32"] = "float64"
+    """Precision of the training; spectra are always computed in float64.
+
+    tf32 is float32 with the products of a GPU's TF32, whose factors have ten bits of fraction.
+    """
     device: Annotated[str, Meta(pattern=r"^(auto|cpu|cuda(:\d{1,3}(,\d{1,3})*)?)$")] = "auto"
     """Where to train: auto, cpu, cuda (every GPU there is work for), cuda:N or cuda:N,M.
 
@@ -119,9 +122,11 @@ class RunSpec(Settings, frozen=True):
         if not self.optimizer.HAS_TIME and self.stop.max_time is not None:
             kind = tag_of(type(self.optimizer))
             raise ValueError(f"stop.max_time is flow time, which {kind} does not have: set stop.max_steps instead")
-        if self.dtype == "float32" and 0.0 < self.optimizer.tolerance < _FINEST_FLOAT32:
+        if self.dtype == "tf32" and self.device == "cpu":
+            raise ValueError("dtype tf32 is how GPUs multiply, and device is cpu: set dtype float32, or device cuda")
+        if self.dtype != "float64" and 0.0 < self.optimizer.tolerance < _FINEST_FLOAT32:
             raise ValueError(
-                f"optimizer.rtol {self.optimizer.tolerance:g} is finer than float32 can tell: make it at least "
+                f"optimizer.rtol {self.optimizer.tolerance:g} is finer than {self.dtype} can tell: make it at least "
                 f'{_FINEST_FLOAT32:g}, or set dtype = "float64"'
             )
         self._check_patience()

@@ -66,6 +66,15 @@ def test_without_any_the_build_is_told_of(monkeypatch: pytest.MonkeyPatch, devic
         chosen(device)
 
 
+def test_tf32_takes_a_gpu_and_is_refused_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_n_gpus", lambda: 0)
+    with pytest.raises(Unavailable, match="no CUDA device is available here: set dtype float32"):
+        devices.choose(RunSpec(dtype="tf32"), 10, 1.0)
+    monkeypatch.setattr(devices, "_n_gpus", lambda: 1)
+    monkeypatch.setattr(devices, "_found", lambda one: gpu(one.index))
+    assert str(devices.choose(RunSpec(dtype="tf32"), 10, 1.0)[0].device) == "cuda:0"
+
+
 def test_gpus_that_cannot_be_looked_at_are_one_sentence() -> None:
     """Here, where there are none: the process that looks fails, and the run with it."""
     if torch.cuda.is_available():

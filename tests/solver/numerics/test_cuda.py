@@ -285,6 +285,19 @@ def test_one_gpu_named_twice_trains_all_lanes(tmp_path: Path, monkeypatch: pytes
         )
 
 
+def test_tf32_is_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By solvers of their own: near float32, and not it."""
+    monkeypatch.setenv("IMPLICIT_TUI_HOME", str(tmp_path))
+    ends = []
+    for dtype in ("float32", "tf32"):
+        changes = {"device": "cuda", "dtype": dtype, "optimizer.kind": "group-rmsprop", "stop.max_steps": 500}
+        made = runs.create(presets.order_of("mf-depth", "quick", changes, {"model.depth": [2]}))
+        assert client.start(made).wait(300) == 0
+        ends.append(np.array(exported(made).lanes[0].final["singular_values"]))
+    assert (ends[0] != ends[1]).any()
+    np.testing.assert_allclose(ends[1], ends[0], rtol=1e-2, atol=1e-3)
+
+
 @pytest.mark.parametrize("depth", [2, 3])
 def test_a_sparse_loss_gives_there_what_it_gives_on_the_cpu(depth: int) -> None:
     """Where it is used is a matter of speed, not of the device: products of compressed rows are there on both."""
