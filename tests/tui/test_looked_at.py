@@ -25,7 +25,7 @@ from tui.app import ImplicitApp
 from tui.draw.cells import DIM, GRID, row
 from tui.draw.curves import Curve
 from tui.draw.frame import legend
-from tui.draw.heat import LEVELS, bar
+from tui.draw.heat import FIRST_HEAT, LEVELS, bar
 from tui.draw.matrix import Panel, View, panels
 from tui.draw.palette import (
     DARK,
@@ -373,6 +373,10 @@ def test_pictures_have_a_scale_with_numbers_and_true_colours_where_there_are_som
     assert text.split()[0] == "-2.5"
     assert text.split()[-1] == "2.5"
     assert len(text) == len(colours) == 40
+    unsigned, shades = bar(1.0, 40, is_signed=False)
+    assert unsigned.split() == ["0", "▀" * 12, "1"]
+    assert FIRST_HEAT + (LEVELS + 1) * (LEVELS // 2) in shades, "nothing colder than zero"
+    assert min(shade for shade in shades if shade >= FIRST_HEAT) == FIRST_HEAT + (LEVELS + 1) * (LEVELS // 2)
     rows = panels([Panel("W", [0.1] * 400)], 20, 20, 60, 20, View())
     assert rows[-1][0].startswith("-0.1 ▀")
     for ground in (DARK, LIGHT):

@@ -43,10 +43,14 @@ def picture(values: Sequence[float], rows: int, columns: int, largest: float) ->
     return shown
 
 
-def bar(largest: float, width: int) -> Row:
-    """The scale in colours, with the numbers at its ends: beyond them all is as bright."""
-    low, high = label(-largest), label(largest)
-    shades = bytes(FIRST_HEAT + LEVELS * level + level for level in range(LEVELS) for _ in range(2))
+def bar(largest: float, width: int, *, is_signed: bool = True) -> Row:
+    """The scale in colours, with the numbers at its ends: beyond them all is as bright. From zero if not signed."""
+    low, high = label(-largest if is_signed else 0.0), label(largest)
+    shades = bytes(
+        FIRST_HEAT + LEVELS * level + level
+        for level in range(0 if is_signed else LEVELS // 2, LEVELS)
+        for _ in range(2)
+    )
     text = f"{low} {'▀' * len(shades)} {high}"
     colours = bytes([DIM] * (len(low) + 1)) + shades + bytes([DIM] * (len(high) + 1))
     if len(text) > width:
@@ -64,12 +68,13 @@ def gallery(
 ) -> list[Row]:
     """Pictures of one size with a caption each, side by side and below each other as they fit, on one scale.
 
-    ``largest`` is its end, where that is not to be found from the values.
+    ``largest`` is the end of a scale from zero; without it the scale is as far on either side as the values ask for.
     """
     sheet = [(" " * width, bytes([TEXT] * width)) for _ in range(height)]
     across, cell_height = max(1, (width + GAP) // (columns + GAP)), (rows + 1) // 2 + 1
     height -= height > LEAST_WITH_BAR
     sizes = sorted(abs(value) for _, values in pictures for value in values if math.isfinite(value))
+    is_signed = largest is None
     if largest is None:
         # Some pixels far out must not darken all others.
         largest = sizes[int(_WITHIN_SCALE * (len(sizes) - 1))] if sizes else 0.0
@@ -87,5 +92,5 @@ def gallery(
                     row_colours[:left] + colours[:fitting] + row_colours[left + fitting :],
                 )
     if height < len(sheet):
-        sheet[-1] = bar(largest, width)
+        sheet[-1] = bar(largest, width, is_signed=is_signed)
     return sheet
