@@ -12,7 +12,7 @@ from solver.rundir import RunDirectory
 
 
 class LaneSeconds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of a lane, in the process that trains it; lanes that train together share what their steps took."""
+    """Of a lane, in whatever processes train and measure it; lanes that train together share what their steps took."""
 
     lane: int
     training_s: float = 0.0
@@ -24,7 +24,7 @@ class LaneSeconds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Wall seconds of the solver; lanes that train in processes of their own do so beside it."""
+    """Wall seconds of the solver; what other processes train and measure is beside it."""
 
     total_s: float
     start_s: float

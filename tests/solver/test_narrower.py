@@ -50,7 +50,7 @@ def test_lanes_of_one_layer_do_not_hide_what_deep_ones_gain() -> None:
 def test_a_dry_run_says_what_a_narrower_width_would_take() -> None:
     """One line: what to set, both estimates, and what it does to the rank."""
     changes = ["--set", "problem.shape=[943,1682]", "--set", "problem.observations=90000", "--dry-run"]
-    told = call("run", "mf-depth", *changes, "--sweep", "model.depth=2").stdout
+    told = call("run", "mf-depth", *changes, "--sweep", "model.depth=3").stdout
     (line,) = [one for one in told.splitlines() if one.startswith("hint: ")]
     assert line.startswith("hint: model.hidden_width = ")
     assert "would take about" in line

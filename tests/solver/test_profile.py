@@ -8,7 +8,7 @@ import pytest
 
 from solver import profile
 from solver.numerics.turns import grouping
-from solver.profile import Profile
+from solver.profile import LaneSeconds, Profile
 from solver.rundir import RunDirectory
 from tests.solver.resuming import StoppingEar
 from tests.solver.small import directory, exported, finished, trained
@@ -30,7 +30,7 @@ def of_lanes(found: Profile) -> float:
 
 
 def test_nothing_is_counted_twice_and_every_lane_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grouping, "WORTH_A_PROCESS_S", float("inf"))
+    monkeypatch.setattr("solver.machine.cores", lambda: 1)
     made = finished(CHANGES, SWEEP)
     found = profile_of(made)
     assert [one.lane for one in found.lanes] == list(range(6))
@@ -92,3 +92,15 @@ def test_run_says_it_at_the_end() -> None:
     refused = call("run", "mf-depth", "--detach", "--profile")
     assert refused.returncode == 2
     assert "drop one of the two" in refused.stderr
+
+
+def test_frames_measured_beside_the_training_are_not_taken_from_the_solvers_time() -> None:
+    """Four seconds of frames in a run of three: the lanes have what is left of it, and the rest is nothing."""
+    own = {name: 0.0 for name in Profile.__struct_fields__ if name not in ("total_s", "start_s", "lanes")}
+    lane = LaneSeconds(lane=0, training_s=1.5, recording_s=4.0)
+    told = profiled.lines(Profile(total_s=3.0, start_s=1.0, lanes=[lane], **own), str)
+    assert told[2:] == [
+        "     2.00 s lanes, below",
+        " training recording  pictures  lane, beside each other",
+        "     1.50      4.00      0.00  0",
+    ]

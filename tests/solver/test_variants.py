@@ -234,7 +234,7 @@ def test_what_a_run_takes_is_the_sum_over_its_variants() -> None:
 
 
 def test_a_narrower_layer_is_proposed_where_all_variants_have_layers_alone() -> None:
-    large = {"problem.shape": [1000, 1000], "problem.observations": 10_000, "stop.max_steps": 100_000}
+    large = {"problem.shape": [1500, 1500], "problem.observations": 20_000, "stop.max_steps": 100_000}
     assert estimate.narrower(spec_of(large | {"variants": DEPTHS})) is not None
     assert estimate.narrower(spec_of(large | {"variants": DEPTHS | {"thin": {"model.hidden_width": 2}}})) is None
     assert estimate.narrower(spec_of(large | {"variants": {"matrix": {}, "tensor": KINDS["tensor"]}})) is None

@@ -21,10 +21,13 @@ def lines(profile: Profile | None, label: Callable[[int], str]) -> list[str]:
         return ["no profile: the solver was killed, or there was no room for one"]
     lanes = profile.lanes
     here = profile.here
-    apart = here["waiting"] > 0.0
-    if not apart:
+    left = profile.total_s - sum(here.values())
+    of_lanes = sum(one.training_s + one.recording_s + one.pictures_s for one in lanes)
+    # Frames may have been measured by processes of their own where lanes were not trained by some.
+    apart = here["waiting"] > 0.0 or of_lanes > left
+    if not here["waiting"]:
         # They trained in the solver itself.
-        here |= {"lanes, below": sum(one.training_s + one.recording_s + one.pictures_s for one in lanes)}
+        here |= {"lanes, below": min(of_lanes, left)}
     here |= {"the rest": profile.total_s - sum(here.values())}
     told = [f"{profile.total_s:9.2f} s in all"]
     told += [f"{seconds:9.2f} s {_WORDS.get(name, name)}" for name, seconds in here.items() if seconds >= 0.005]

@@ -142,8 +142,8 @@ class NoProblem(DrawnProblem):
 class Every(Schedule):
     """Every so many steps."""
 
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
+    def __init__(self, steps: int, pieces: int = 1) -> None:
+        self._steps, self.pieces = steps, pieces
 
     def after(self, step: int) -> int:
         return (step // self._steps + 1) * self._steps
@@ -154,7 +154,7 @@ class Lane(LaneRun[Any, Any]):
 
     def __init__(self, index: int, spec: RunSpec, every: int = 1, *, speaks: bool = False) -> None:
         super().__init__(LaneSpec(index=index, parameters={"seed": 0}, spec=spec), NoProblem())
-        self.schedule = Every(every)
+        self.schedule = Every(every, spec.record.per_step)
         self.speaks = speaks
         self.branch_at = NEVER
         self.watched: list[tuple[list[float], int, float]] = []
@@ -516,7 +516,7 @@ def test_the_last_state_is_recorded_once(max_steps: int, frames: list[int]) -> N
 def test_an_end_from_outside_is_each_lanes_last_word(outcome: Outcome) -> None:
     """The last state where it is not recorded yet; what costs too much is not computed for who wants to stop."""
     made = Made({0: GOES_ON, 4: GOES_ON}, spec_of(), every=3, speaks=True, ticks=1)
-    made.lanes[1].schedule = Every(2)
+    made.lanes[1].schedule = Every(2, made.lanes[1].schedule.pieces)
     records = made.batch.records()
     for _ in range(3):
         next(records)
@@ -533,7 +533,7 @@ def test_an_end_from_outside_is_each_lanes_last_word(outcome: Outcome) -> None:
 
 def test_lanes_are_recorded_by_their_own_schedules() -> None:
     made = Made({0: GOES_ON, 1: GOES_ON}, spec_of(max_steps=6))
-    made.lanes[0].schedule, made.lanes[1].schedule = Every(2), Every(3)
+    made.lanes[0].schedule, made.lanes[1].schedule = Every(2, made.lanes[1].schedule.pieces), Every(3)
     turns = made.turns()
     assert flat(turns, "frame 0") == ["frame 0 0", "frame 0 2", "frame 0 4", "frame 0 6"]
     assert flat(turns, "frame 1") == ["frame 1 0", "frame 1 3", "frame 1 6"]
