@@ -54,12 +54,8 @@ def read(directory: RunDirectory, lanes: list[LaneSpec]) -> list[DrawnProblem]:
 
     Raises BadSetting where the file is missing or damaged.
     """
-    problems = []
     try:
-        with np.load(io.BytesIO(read_whole(directory.problem)), allow_pickle=False) as arrays:
-            for k, lane in enumerate(first_lanes(lanes)):
-                own = {name.removeprefix(f"{k}."): arrays[name] for name in arrays.files if name.startswith(f"{k}.")}
-                problems.append(problem_kind(lane).restore(lane.spec.problem, lane.spec.seed, own))
+        return parsed(read_whole(directory.problem), lanes)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise BadSetting(f"{directory.problem} cannot be read ({reason}): restore it, then resume the run") from None
@@ -67,4 +63,13 @@ def read(directory: RunDirectory, lanes: list[LaneSpec]) -> list[DrawnProblem]:
         if isinstance(error, BadSetting):
             raise
         raise BadSetting(f"{directory.problem} is damaged ({error}): restore it, then resume the run") from None
-    return problems
+
+
+def parsed(data: bytes, lanes: list[LaneSpec]) -> list[DrawnProblem]:
+    """The problems of the lanes from the bytes of their file. Raises a number of things where they are damaged."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        problems = []
+        for k, lane in enumerate(first_lanes(lanes)):
+            own = {name.removeprefix(f"{k}."): arrays[name] for name in arrays.files if name.startswith(f"{k}.")}
+            problems.append(problem_kind(lane).restore(lane.spec.problem, lane.spec.seed, own))
+        return problems

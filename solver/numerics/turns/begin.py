@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-import torch
+from collections.abc import Sequence
+from typing import Any
 
 from solver import machine, settings
 from solver.control import Ear
@@ -14,15 +12,12 @@ from solver.numerics.baselines.baselines import Baselines
 from solver.numerics.checkpoint import Content
 from solver.numerics.device import Found
 from solver.numerics.journal import Journal
-from solver.numerics.lanes import lane_run
 from solver.numerics.lanes.lane import LaneRun
-from solver.numerics.problems.drawn import DrawnProblem
-from solver.numerics.turns.batch import BatchState, batch_of
-from solver.numerics.turns.crew import Crew, Maker, Share
+from solver.numerics.turns.crew import Crew, Share
 from solver.numerics.turns.grouping import divided, group, measurers, shares, spread
 from solver.numerics.turns.loop import Begun
-from solver.numerics.turns.measuring import Measurers
-from solver.numerics.turns.turn import LocalTurns, Turns, ahead_of, ended_in
+from solver.numerics.turns.members import Members, lane_kept_in
+from solver.numerics.turns.turn import Turns
 from solver.records import SCHEMA_VERSION, LaneSchema, Schema
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
@@ -48,12 +43,12 @@ def begun(
             _check_target(lane, problems[of_lane[lane.index]].zero_loss)
         problem_file.write(directory, problems)
         environment.write(directory, lanes[0].spec, devices)
-        runs = [_lane_run(directory, lane, problems[of_lane[lane.index]]) for lane in lanes]
+        runs = [lane_kept_in(directory.path, lane, problems[of_lane[lane.index]]) for lane in lanes]
         # Twice: all frames hang on this line, and one flipped bit must not cost them all.
         for _ in range(2):
             journal.write(_schema(runs, of_lane))
         grouped = divided(group(lanes, devices[0].device), len(devices))
-        batches = [_Members([runs[lane.index] for lane in batch], None) for batch in grouped]
+        batches = [Members([runs[lane.index] for lane in batch], None) for batch in grouped]
         return Begun([Baselines(problems, lanes, of_lane), *_batches(batches, devices, crew)], {}, 0)
     # What was read and drawn at the start is kept with the run: a file that changed meanwhile does not matter.
     problems = problem_file.read(directory, lanes)
@@ -65,19 +60,13 @@ def begun(
         baselines.restore(resumed["baselines"])
         parts.append(baselines)
     saved = [
-        _Members([_lane_run(directory, lanes[k], problems[of_lane[k]]) for k in state["lanes"]], state)
+        Members([lane_kept_in(directory.path, lanes[k], problems[of_lane[k]]) for k in state["lanes"]], state)
         for state in resumed["batches"]
     ]
     parts += _batches(saved, devices, crew)
     under_way = {lane for part in parts for lane in part.lanes()}
     ended = {lane: outcome for lane, outcome in journal.outcomes.items() if lane not in under_way}
     return Begun(parts, ended, resumed["position"])
-
-
-def _lane_run(directory: RunDirectory, lane: settings.LaneSpec, problem: DrawnProblem) -> LaneRun[Any, Any]:
-    run = lane_run(lane, problem)
-    run.keep_in = directory.path
-    return run
 
 
 def _check_target(lane: settings.LaneSpec, zero_loss: float) -> None:
@@ -91,34 +80,7 @@ def _check_target(lane: settings.LaneSpec, zero_loss: float) -> None:
         )
 
 
-class _Members(NamedTuple):
-    """The lanes of a batch that are under way, and its saved state; none at the start."""
-
-    runs: list[LaneRun[Any, Any]]
-    state: BatchState | None
-
-    def lanes(self) -> list[int]:
-        ended = [] if self.state is None else ended_in(ahead_of(self.state))
-        return [run.lane.index for run in self.runs] + ended
-
-    def clock(self) -> int:
-        """The place of elapsed_s in their frames."""
-        if self.state is not None:
-            return self.state["clock"]
-        return self.runs[0].metrics.series.index("elapsed_s")
-
-    def maker(self, device: torch.device, elapsed_s: Callable[[], float]) -> Maker:
-        def make(measurers: Measurers | None) -> LocalTurns:
-            batch = batch_of(self.runs, device, elapsed_s, measurers) if self.runs else None
-            ahead = [] if self.state is None else ahead_of(self.state)
-            if batch is not None and self.state is not None:
-                batch.restore(self.state)
-            return LocalTurns(batch, ahead, self.clock(), elapsed_s)
-
-        return make
-
-
-def _batches(members: list[_Members], devices: Sequence[Found], crew: Crew) -> list[Turns]:
+def _batches(members: list[Members], devices: Sequence[Found], crew: Crew) -> list[Turns]:
     """Batches of these lanes, each at its start or where it was saved, here or in the processes of the crew."""
     # A batch that was over by the time it was saved has nothing more to train.
     under_way = {index: [run.lane for run in member.runs] for index, member in enumerate(members) if member.runs}
