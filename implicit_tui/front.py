@@ -10,6 +10,7 @@ import presets
 from implicit_tui.run import Run, export_path
 from presets import Preset, Size
 from solver import client, estimate, machine, settings
+from solver import cluster as clusters
 from solver import runs as kept
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
@@ -27,6 +28,7 @@ def start(
     export: str | Path | None = None,
     detach: bool = False,
     detached_limit_h: float = 12.0,
+    cluster: str | None = None,
 ) -> Run:
     """Starts a run in a process of its own, and returns at once.
 
@@ -37,7 +39,8 @@ def start(
     preset makes of it. A person's configuration file is not asked.
 
     ``export`` is the JSON file that the solver writes at the end. The run goes on when this process ends, or lets go of
-    the ``Run``, at most ``detached_limit_h`` hours; with ``detach`` they count from the start.
+    the ``Run``, at most ``detached_limit_h`` hours; with ``detach`` they count from the start. With ``cluster``, the
+    address of a Dask scheduler as tcp://HOST:PORT, its workers train the lanes.
 
     Raises BadSetting, in one sentence, for settings, a size or a place that cannot be.
     """
@@ -49,11 +52,14 @@ def start(
     changed = [(field, presets.from_here(field, _plain(value))) for field, value in (changes or {}).items()]
     swept = [(field, [_plain(value) for value in values]) for field, values in (sweep or {}).items()]
     spec = found.decode(settings.apply(found.at_size(size), changed, swept))
-    refused = estimate.refusal(spec, machine.free_memory())
+    address = None if cluster is None else clusters.checked_address(cluster)
+    free = machine.free_memory() if address is None else clusters.free_bytes(clusters.workers(address, spec))
+    refused = estimate.refusal(spec, free)
     if refused is not None:
         raise BadSetting(refused)
     place = None if export is None else export_path(export)
-    directory = kept.create(found.order(spec, export=place, detached_limit_s=detached_limit_h * 3600.0))
+    limit_s = detached_limit_h * 3600.0
+    directory = kept.create(found.order(spec, export=place, detached_limit_s=limit_s, cluster=address))
     solver = client.start(directory, detach=detach)
     return Run(directory, solver)
 

@@ -111,7 +111,14 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
             foresees=self.foresees,
         )
 
-    def order(self, spec: RunSpec, *, export: Path | None = None, detached_limit_s: float = DETACHED_LIMIT_S) -> Order:
+    def order(
+        self,
+        spec: RunSpec,
+        *,
+        export: Path | None = None,
+        detached_limit_s: float = DETACHED_LIMIT_S,
+        cluster: str | None = None,
+    ) -> Order:
         """What a solver is asked for: a run of ``spec`` that remembers the preset, made now."""
         return Order(
             spec=spec,
@@ -119,6 +126,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             export=None if export is None else str(export),
             detached_limit_s=detached_limit_s,
+            cluster=cluster,
         )
 
 

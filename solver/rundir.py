@@ -72,6 +72,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Absolute path of the export that the solver writes at the end."""
     detached_limit_s: float = DETACHED_LIMIT_S
     """How long the run may go on once nobody holds its terminal."""
+    cluster: str | None = None
+    """The address of the Dask scheduler whose workers train the lanes; None for this machine."""
 
 
 class Notes(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,7 +59,7 @@ def create(order: Order, home: Path | None = None) -> RunDirectory:
         directory = RunDirectory(path)
         try:
             path.chmod(0o700)
-            write_private(directory.spec, msgspec.json.format(msgspec.json.encode(order), indent=2) + b"\n")
+            _write_order(directory, order)
             lock.reserve(directory.lock)
         except OSError:
             shutil.rmtree(path, ignore_errors=True)
@@ -70,6 +70,18 @@ def create(order: Order, home: Path | None = None) -> RunDirectory:
             f"{home} cannot be written ({error.strerror}): {cure} IMPLICIT_TUI_HOME to a directory of yours"
         ) from None
     return directory
+
+
+def move_to(directory: RunDirectory, cluster: str | None) -> None:
+    """From its next start on the run's lanes train on this cluster, or on this machine. Raises BadSetting."""
+    try:
+        _write_order(directory, msgspec.structs.replace(directory.order(), cluster=cluster))
+    except OSError as error:
+        raise BadSetting(f"{directory.spec} cannot be written ({error.strerror}): free some room, try again") from None
+
+
+def _write_order(directory: RunDirectory, order: Order) -> None:
+    write_private(directory.spec, msgspec.json.format(msgspec.json.encode(order), indent=2) + b"\n")
 
 
 def _newest_s(home: Path) -> float:

@@ -23,8 +23,8 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
-# Statuses other than 0: there may be no GPU, and a run that has ended can neither stop nor go on.
-OTHER_STATUS = {"--device cuda": (0, 3), "stop latest": (2,), "resume latest": (2,)}
+# Statuses other than 0: there may be no GPU, no cluster is there, and a run that has ended can neither stop nor go on.
+OTHER_STATUS = {"--device cuda": (0, 3), "stop latest": (2,), "resume latest": (2,), "--cluster": (2,)}
 # What needs a library that is not here is refused.
 LIBRARIES = {"--format parquet": "pyarrow", "--log tensorboard": "tensorboard", "--log wandb": "wandb"}
 OTHER_STATUS |= {part: (2,) for part, library in LIBRARIES.items() if importlib.util.find_spec(library) is None}

@@ -21,6 +21,11 @@ from solver.spec import RunSpec
 
 # Estimated seconds of a run for each GPU that it takes unasked.
 _WORTH_A_GPU_S = 10.0
+GAINS_FROM = 160_000
+"""Entries of the largest layer, times lanes, from which on a GPU trains faster.
+
+Launching kernels costs a single small lane more than its products (about 6 µs each).
+"""
 
 
 class Unavailable(Exception):
@@ -53,8 +58,7 @@ def choose(spec: RunSpec, largest_batch: int, seconds: float) -> list[Found]:
         return [_found(torch.device("cpu"))]
     count = _n_gpus()
     if spec.device == "auto":
-        # Launching kernels costs a single small lane more than its products (about 6 µs each).
-        gains = largest_batch >= 160_000 or spec.dtype == "tf32"
+        gains = largest_batch >= GAINS_FROM or spec.dtype == "tf32"
         if spec.dtype == "tf32" and not count:
             raise _unavailable(
                 "dtype tf32 is how GPUs multiply, and no CUDA device is available here", "set dtype float32"

@@ -15,6 +15,7 @@ from solver.numerics import checkpoint
 from solver.numerics import device as devices
 from solver.numerics.journal import Journal
 from solver.numerics.turns.begin import begun
+from solver.numerics.turns.cluster import Cluster
 from solver.numerics.turns.crew import Crew
 from solver.numerics.turns.grouping import largest_batch
 from solver.numerics.turns.keeper import CheckpointKeeper
@@ -102,24 +103,27 @@ def _ended(journal: Journal, ear: Ear, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _begin(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) -> tuple[Crew, Begun]:
+def _begin(directory: RunDirectory, order: Order, journal: Journal, ear: Ear) -> tuple[Crew | Cluster, Begun]:
     """The parts of the run, ready to take turns, and the workers that some of them are in."""
     spec = order.spec
     torch.set_num_threads(spec.threads)
     torch.backends.cuda.matmul.allow_tf32 = spec.dtype == "tf32"
     lanes = settings.lanes(spec)
-    found = devices.choose(spec, largest_batch(lanes), estimate.estimate(spec).seconds)
-    # Named twice, a device has its memory once.
-    free = {one.device: one.free_bytes for one in found}
-    refused = estimate.refusal(spec, sum(free.values()))
-    if refused is not None:
-        raise BadSetting(refused)
-    resumed = checkpoint.load(directory)
-    if resumed is None and journal.n_records:
-        raise BadSetting(f"run {directory.id} has no checkpoint to go on from: start it anew with n, or `run`")
-    crew = Crew(ear.elapsed_s)
+    crew = Crew(ear.elapsed_s) if order.cluster is None else Cluster(order.cluster, spec, directory, ear.elapsed_s)
     journal.hold = crew.hold
     try:
+        if isinstance(crew, Cluster):
+            found = [crew.choose(lanes)]
+        else:
+            found = devices.choose(spec, largest_batch(lanes), estimate.estimate(spec).seconds)
+        # Named twice, a device has its memory once.
+        free = {one.device: one.free_bytes for one in found}
+        refused = estimate.refusal(spec, sum(free.values()))
+        if refused is not None:
+            raise BadSetting(refused)
+        resumed = checkpoint.load(directory)
+        if resumed is None and journal.n_records:
+            raise BadSetting(f"run {directory.id} has no checkpoint to go on from: start it anew with n, or `run`")
         return crew, begun(directory, lanes, found, journal, crew, ear, resumed)
     except BaseException:
         crew.dismiss()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from solver import client, runs
+from solver import client, cluster, runs
 from solver.refusal import BadSetting
 from solver.rundir import RunDirectory
 from tui.commands import following
@@ -13,6 +13,11 @@ from tui.commands import following
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="an id, the beginning of one, or latest")
+    parser.add_argument(
+        "--cluster",
+        metavar="tcp://HOST:PORT|none",
+        help="go on with the workers of this Dask scheduler, or on this machine, in place of where the run began",
+    )
     parser.add_argument("--detach", action="store_true", help="leave it running")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors on stderr")
 
@@ -21,6 +26,11 @@ def main(arguments: argparse.Namespace) -> int:
     directory = runs.find(arguments.run)
     order = directory.order()
     check(directory)
+    if arguments.cluster is not None:
+        address = None if arguments.cluster == "none" else cluster.checked_address(arguments.cluster)
+        if address is not None:
+            cluster.workers(address, order.spec)
+        runs.move_to(directory, address)
     before = following.recorded(directory)
     solver = client.start(directory, detach=arguments.detach)
     if not client.has_taken(directory, solver):

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from solver import client, estimate, machine, profile, runs, settings
+from solver import client, cluster, estimate, machine, profile, runs, settings
 from solver.refusal import BadSetting
 from solver.spec import RunSpec
 from tui import loggers
@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as it goes on, write a log for TensorBoard (./runs) or Weights & Biases (./wandb, offline unless "
         "WANDB_MODE is set); may be given for each",
     )
+    parser.add_argument(
+        "--cluster",
+        metavar="tcp://HOST:PORT",
+        help="train the lanes on the workers of the Dask scheduler there (docs/cluster.md)",
+    )
     parser.add_argument("--profile", action="store_true", help="say at the end where the time went, by lane")
     parser.add_argument("--detach", action="store_true", help="start the run, print its id, and leave it running")
     parser.add_argument("--detached-limit", default="12", metavar="H", help="hours a run may go on unwatched (12)")
@@ -46,13 +51,15 @@ def main(arguments: argparse.Namespace) -> int:
         raise BadSetting("--log follows the run, which --detach leaves to itself: drop one of the two")
     if arguments.detach and arguments.profile:
         raise BadSetting("--profile waits for the end of the run, which --detach does not: drop one of the two")
+    address = None if arguments.cluster is None else cluster.checked_address(arguments.cluster)
+    workers = [] if address is None else cluster.workers(address, spec)
     if arguments.dry_run:
-        return _dry_run(spec)
-    refused = estimate.refusal(spec, machine.free_memory())
+        return _dry_run(spec, workers)
+    refused = estimate.refusal(spec, cluster.free_bytes(workers) if workers else machine.free_memory())
     if refused is not None:
         raise BadSetting(refused)
     logs = loggers.chosen(arguments.logs)
-    directory = runs.create(preset.order(spec, export=out, detached_limit_s=limit_s))
+    directory = runs.create(preset.order(spec, export=out, detached_limit_s=limit_s, cluster=address))
     before = following.recorded(directory)
     solver = client.start(directory, detach=arguments.detach)
     if arguments.detach:
@@ -69,7 +76,7 @@ def main(arguments: argparse.Namespace) -> int:
     return status
 
 
-def _dry_run(spec: RunSpec) -> int:
+def _dry_run(spec: RunSpec, workers: list[cluster.Worker]) -> int:
     need = estimate.estimate(spec)
     lanes = settings.lanes(spec)
     for lane in lanes:
@@ -77,9 +84,12 @@ def _dry_run(spec: RunSpec) -> int:
     print(f"lanes: {need.n_lanes}")
     print(f"memory: about {machine.readable_bytes(need.memory_bytes)}")
     print(f"time: {taking(need)}, within a factor of a few")
+    if workers:
+        threads = sum(worker.threads for worker in workers)
+        print(f"cluster: {len(workers)} workers with {threads} threads")
     if (found := estimate.narrower(spec)) is not None:
         print(f"hint: {narrower(found)}")
-    refused = estimate.refusal(spec, machine.free_memory())
+    refused = estimate.refusal(spec, cluster.free_bytes(workers) if workers else machine.free_memory())
     if refused is not None:
         raise BadSetting(refused)
     return 0

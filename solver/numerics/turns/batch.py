@@ -32,7 +32,10 @@ _ROUNDINGS_OF_LOSS = 64
 
 
 class BatchState(TypedDict):
-    """What training on depends on, as tensors, numbers and lists; of a batch that is over its lanes and clock alone."""
+    """What training on depends on, as tensors, numbers and lists.
+
+    Of a batch that is over, or that nobody has begun, its lanes and clock alone.
+    """
 
     lanes: list[int]
     clock: int

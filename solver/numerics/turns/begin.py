@@ -13,6 +13,7 @@ from solver.numerics.checkpoint import Content
 from solver.numerics.device import Found
 from solver.numerics.journal import Journal
 from solver.numerics.lanes.lane import LaneRun
+from solver.numerics.turns.cluster import Cluster
 from solver.numerics.turns.crew import Crew, Share
 from solver.numerics.turns.grouping import divided, group, measurers, shares, spread
 from solver.numerics.turns.loop import Begun
@@ -31,7 +32,7 @@ def begun(
     lanes: list[settings.LaneSpec],
     devices: Sequence[Found],
     journal: Journal,
-    crew: Crew,
+    crew: Crew | Cluster,
     ear: Ear,
     resumed: Content | None,
 ) -> Begun:
@@ -80,8 +81,10 @@ def _check_target(lane: settings.LaneSpec, zero_loss: float) -> None:
         )
 
 
-def _batches(members: list[Members], devices: Sequence[Found], crew: Crew) -> list[Turns]:
-    """Batches of these lanes, each at its start or where it was saved, here or in the processes of the crew."""
+def _batches(members: list[Members], devices: Sequence[Found], crew: Crew | Cluster) -> list[Turns]:
+    """Batches of these lanes, each at its start or where it was saved: here, in the crew's processes, on a cluster."""
+    if isinstance(crew, Cluster):
+        return [*crew.take(members, devices[0].device)]
     # A batch that was over by the time it was saved has nothing more to train.
     under_way = {index: [run.lane for run in member.runs] for index, member in enumerate(members) if member.runs}
     cores, first = machine.cores(), devices[0].device

@@ -38,7 +38,8 @@ class Members(NamedTuple):
         def make(measurers: Measurers | None) -> LocalTurns:
             batch = batch_of(self.runs, device, elapsed_s, measurers) if self.runs else None
             ahead = [] if self.state is None else ahead_of(self.state)
-            if batch is not None and self.state is not None:
+            # A batch that nobody had begun yet was saved without a method's state.
+            if batch is not None and self.state is not None and "method" in self.state:
                 batch.restore(self.state)
             return LocalTurns(batch, ahead, self.clock(), elapsed_s)
 
