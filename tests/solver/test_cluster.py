@@ -22,6 +22,9 @@ import presets
 from solver import client, cluster, control, runs
 from solver.control import Ear
 from solver.numerics.cluster import devices
+from solver.numerics.cluster.kept import KEPT
+from solver.numerics.cluster.messages import Answer, Job, Request, Start, decode_answer, encode
+from solver.numerics.cluster.work import answered
 from solver.numerics.run import NotResumed
 from solver.numerics.turns import cluster as clusters
 from solver.numerics.turns import cluster_turns, grouping
@@ -164,6 +167,19 @@ class KillingEar(Ear):
                 worker.wait()
 
 
+def test_more_batches_than_workers_all_come_on(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pieces of one turn each, so that every batch waits for its place many times."""
+    monkeypatch.setattr(clusters, "_SHORTEST_S", 0.0)
+    monkeypatch.setattr(clusters, "_LONGEST_S", 0.0)
+    changes = {"optimizer.kind": "gradient-descent", "problem.shape": [2, 2], "problem.observations": 3}
+    changes |= {"stop.max_steps": 20, "record.every": 10}
+    sweep: dict[str, list[Any]] = {"optimizer.step_size": [0.1 + 0.01 * k for k in range(8)]}
+    there, whole = directory(local.address, changes, sweep), small.directory(changes, sweep)
+    trained(there)
+    trained(whole)
+    assert without_clocks(there) == without_clocks(whole)
+
+
 def test_a_killed_run_is_taken_up_there_and_here(local: Local) -> None:
     """From one checkpoint on the cluster, from the next on this machine, and so on."""
     made = directory(local.address)
@@ -244,6 +260,36 @@ def is_idle(local: Local) -> bool:
 
     before = ticks()
     return stays(lambda: ticks() <= before + 10, 0.5)
+
+
+def test_a_worker_that_has_forgotten_a_batch_makes_the_same_turns_anew() -> None:
+    """And sends those alone that the solver has not; what it still has, it goes on with."""
+    made = small.directory({"stop.max_steps": 40}, {"model.depth": [2, 3]})
+    trained(made)
+    order = made.order()
+    job = encode(Job(spec=order.spec, problems=made.problem.read_bytes(), device="cpu"))
+    begun = Start(lanes=[0], state=None, n=0)
+
+    def asked(n: int, **more: Any) -> Answer:
+        request = Request(run="a run", batch=0, n=n, what="train", seconds=0.0, wants_state=True)
+        return decode_answer(answered(encode(msgspec.structs.replace(request, **more))))
+
+    assert asked(0).is_missing
+    assert asked(0, job=job).is_missing
+    first = asked(0, job=job, start=begun)
+    second = asked(first.n)
+    assert (len(first.turns), len(second.turns), second.n) == (1, 1, 2)
+    assert second.state is not None
+    third = asked(2)
+    # Behind the solver it catches up without a word; ahead of it, it cannot go back.
+    assert asked(2).is_missing
+    KEPT.forget(0.0)
+    assert asked(2).is_missing
+    again = asked(2, job=job, start=Start(lanes=[0], state=second.state, n=2))
+    assert again.turns == third.turns
+    from_the_start = asked(2, job=job, start=begun, seconds=1e9)
+    assert from_the_start.turns[:1] == third.turns
+    KEPT.forget(0.0)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:8786", "tcp://127.0.0.1", "tcp://host:99999", "http://host:80", ""])
