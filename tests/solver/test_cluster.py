@@ -55,7 +55,9 @@ class Local:
 
     def __init__(self, place: Path) -> None:
         self._place = place
-        self._environment = {name: value for name, value in os.environ.items() if name != "IMPLICIT_TUI_HOME"}
+        kept = {name: value for name, value in os.environ.items() if name != "IMPLICIT_TUI_HOME"}
+        # A thread of Dask that looks at all others a hundred times a second takes its part of every import.
+        self._environment = kept | {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
         self.processes: list[subprocess.Popen[bytes]] = []
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
