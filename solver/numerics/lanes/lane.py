@@ -102,7 +102,7 @@ class LaneRun(ABC, Generic[ProblemT, ModelT]):
         return False
 
     def pictures(self, parameters: Float[Tensor, " parameters"], step: int) -> Sequence[Snapshot | Picture]:  # noqa: ARG002
-        """Arrays to look at while the lane goes on."""
+        """Arrays to look at while the lane goes on; asked of whoever measures, as frames are."""
         return []
 
     @abstractmethod

@@ -37,7 +37,8 @@ class Metrics(ABC):
         """The values of a frame in the order of ``series``.
 
         ``known`` has what the loop knows: step, time, elapsed_s, evaluations, step_size, and train_loss in the training
-        precision at an accepted state; without it the loss is computed here.
+        precision at an accepted state; without it the loss is computed here. Frames may be measured by another process,
+        and in another order: what is kept here beyond the call is lost.
         """
 
     def _sharpness(

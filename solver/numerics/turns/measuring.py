@@ -137,9 +137,12 @@ class Measurers:
     def take(self, measuring: Measuring) -> None:
         """Hands a state over to whoever has least to do; where all have enough it is measured here."""
         self.receive(0.0)
-        free = max(self._crew, key=lambda one: len(one.free), default=None)
-        if free is None or not free.free or not free.give(measuring):
-            measuring.here()
+        fits = 8 * measuring.parameters.numel() <= self._slot_bytes
+        while fits and (free := max(self._crew, key=lambda one: len(one.free), default=None)) is not None and free.free:
+            if free.give(measuring):
+                return
+            self._lose(free)
+        measuring.here()
 
     def receive(self, timeout_s: float) -> None:
         """Takes what has been measured, after so many seconds where nothing has."""
@@ -148,7 +151,14 @@ class Measurers:
             assert isinstance(connection, Connection)
             one = at_work[connection]
             if not one.take():
-                self._crew.remove(one)
+                self._lose(one)
+
+    def _lose(self, one: _Measurer) -> None:
+        """Goes on without it; what it had is measured here."""
+        self._crew.remove(one)
+        one.dismiss()
+        for measuring in one.waiting.values():
+            measuring.here()
 
     def dismiss(self) -> None:
         """Ends them, whatever they have begun."""
@@ -180,14 +190,10 @@ class _Measurer:
         return True
 
     def take(self) -> bool:
-        """Takes one result. Where the process is gone, what it had is measured here, and it says False."""
+        """Takes one result; False where the process is gone."""
         try:
             slot, result = _decode_result(self.connection.recv_bytes())
         except (EOFError, OSError):
-            for measuring in self.waiting.values():
-                measuring.here()
-            self.waiting.clear()
-            self.dismiss()
             return False
         self.waiting.pop(slot).result = result
         self.free.append(slot)
