@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from solver import estimate, settings
 from tests.solver.test_large_matrices import large
 from tests.tui.calling import call
+from tui.text import narrower
 
 
 def test_a_narrower_width_is_proposed_where_the_full_one_takes_too_long() -> None:
@@ -56,3 +58,9 @@ def test_a_dry_run_says_what_a_narrower_width_would_take() -> None:
     assert "would take about" in line
     assert "caps the rank at" in line
     assert "hint" not in call("run", "mf-depth", *changes, "--set", "model.hidden_width=50").stdout
+
+
+def test_where_lanes_of_one_layer_are_most_of_what_is_left_that_is_said() -> None:
+    found = estimate.Narrower(width=50, seconds=60.0, seconds_now=600.0, one_layer_s=40.0)
+    assert narrower(found).endswith("caps the rank at 50 (depth 1 has no hidden layer, and takes 40 s of it)")
+    assert narrower(msgspec.structs.replace(found, one_layer_s=20.0)).endswith("caps the rank at 50")

@@ -403,6 +403,5 @@ async def test_a_long_run_is_told_which_width_would_make_it_short() -> None:
         await until(pilot, lambda: "model.hidden_width = " in text_of(pilot))
         told = " ".join(text_of(pilot).split())
         assert "it caps the rank at" in told
-        assert "depth 1 has no hidden layer" in told
         setting(pilot, "model.hidden_width").query_one(Input).value = "50"
         await until(pilot, lambda: "model.hidden_width = " not in text_of(pilot))
