@@ -31,8 +31,8 @@ OTHER_STATUS |= {part: (2,) for part, library in LIBRARIES.items() if importlib.
 # Presets that README's commands run as they are: what these print has their claims, which `verify` is not asked again.
 RUN_AS_THEY_ARE = {"run mf-depth --out run.json": "mf-depth", "run phase-map --size quick": "phase-map"}
 # The longest: test_published has the staircase and the autoencoders, mnist-rank the same claims on other images, and
-# test_variants and test_claims smaller runs of the three factorizations and of components.
-ELSEWHERE = ("mf-dynamics", "tf-components", "fashion-rank", "irmae", "three-factorizations")
+# test_variants and test_claims smaller runs of the three factorizations.
+ELSEWHERE = ("mf-dynamics", "fashion-rank", "irmae", "three-factorizations")
 # Sixty thousand images for ten thousand steps: the settings and the files are read, and nothing is trained.
 DRY = ("--set problem.dataset",)
 

@@ -36,6 +36,8 @@ _FEWEST, _MOST = 24.0, 200.0
 _PER_E_FOLD_OF_FLOW, _EVENLY_OF_FLOW = 64, 100.0
 # Seconds of recording that no flow has to earn, and the share of its training from there on.
 _FREE_S, _SHARE_OF_FLOW = 20.0, 0.2
+# States that are recorded of every flow, whatever they cost.
+_FEWEST_OF_FLOW = 8
 
 ProblemT = TypeVar("ProblemT", bound=Problem)
 ModelT = TypeVar("ModelT", bound=Model)
@@ -82,7 +84,8 @@ class Costs(ABC, Generic[ProblemT, ModelT]):
 
     def recording_s(self) -> float:
         """Seconds of all recorded states, as far as they can be measured beside the training."""
-        return self._kept_of_flow() * self.usual_recording_s()
+        usual = self.usual_recording_s()
+        return max(self._kept_of_flow() * usual, min(usual, _FEWEST_OF_FLOW * self.frame_s()))
 
     def usual_recording_s(self) -> float:
         """What it would be if no state were left out for what it costs."""
@@ -122,14 +125,13 @@ class Costs(ABC, Generic[ProblemT, ModelT]):
         """Frames of a flow's recorded step: where not every step is recorded, none lies inside one."""
         if not self.spec.optimizer.IS_FLOW:
             return 1
-        asked = self.spec.record
-        is_asked = asked.geometric is not None or asked.every is not None
-        return asked.per_step if is_asked or self._kept_of_flow() == 1.0 else 1
+        return self.spec.record.per_step if self._kept_of_flow() == 1.0 else 1
 
     def _kept_of_flow(self) -> float:
         """The part of a flow's usual frames that is recorded: all, but of large lanes as many as may be paid for."""
         usual = self.usual_recording_s()
-        if not (self.spec.optimizer.IS_FLOW and usual > _FREE_S):
+        if not (self.spec.optimizer.IS_FLOW and usual > _FREE_S) or self.spec.record.geometric is not None:
+            # Short, or asked for: then the estimate says what that costs.
             return 1.0
         return min(1.0, max(_FREE_S, _SHARE_OF_FLOW * self.evaluations() * self.evaluation_s()) / usual)
 

@@ -514,7 +514,7 @@ async def test_random_resizes_bring_nothing_down() -> None:
     generator = random.Random(0)
     async with opened(run=logs.run_in_state("ended")) as pilot:
         screen = await caught_up(pilot)
-        for _ in range(30):
+        for _ in range(60):
             await pilot.resize_terminal(generator.randrange(1, 220), generator.randrange(1, 70))
         await pilot.resize_terminal(120, 40)
         await until(pilot, lambda: screen.query_one(Chart).size.width > 60)
@@ -552,7 +552,7 @@ async def test_random_keys_bring_nothing_down(stand_in: StandIn) -> None:
     ]
     async with opened(run=logs.run_in_state("ended")) as pilot:
         await caught_up(pilot)
-        for _ in range(80):
+        for _ in range(150):
             await pilot.press(generator.choice(pressable))
         assert pilot.app.is_running
 

@@ -398,10 +398,11 @@ async def test_a_matrix_of_one_s_own_lets_go_of_the_random_one_and_keeps_what_is
 async def test_a_long_run_is_told_which_width_would_make_it_short() -> None:
     """Below what it takes: what to set, both estimates, and that the rank is capped; gone once it is set."""
     async with form_of() as pilot:
-        for field, value in (("problem.shape", "943,1682"), ("problem.observations", "90000")):
+        for field, value in (("problem.shape", "3000,3000"), ("problem.observations", "90000")):
             setting(pilot, field).query_one(Input).value = value
         await until(pilot, lambda: "model.hidden_width = " in text_of(pilot))
         told = " ".join(text_of(pilot).split())
         assert "it caps the rank at" in told
+        assert "depth 1 has no hidden layer" in told
         setting(pilot, "model.hidden_width").query_one(Input).value = "50"
         await until(pilot, lambda: "model.hidden_width = " not in text_of(pilot))
