@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import string
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -54,21 +55,14 @@ def symmetric_rates(
 
 
 def any_initialisation_rates(
-    layers: list[Tensor], gradients: list[Tensor], u: Float[Tensor, "rows values"], v: Float[Tensor, "columns values"]
+    above: Sequence[Float[Tensor, "values _"]], turned: Sequence[Float[Tensor, "values _"]]
 ) -> Float[Tensor, " values"]:
     """dσ_r/dt = Σ_j u_rᵀ A_j A_jᵀ (−∇ℓ) B_jᵀ B_j v_r, A_j = W_N…W_{j+1}, B_j = W_{j−1}…W_1, for any layers.
 
-    Written with the layer gradients G_j = A_jᵀ ∇ℓ B_jᵀ: the sum of −(A_jᵀ u_r)ᵀ G_j (B_j v_r).
+    Written with the layer gradients G_j = A_jᵀ ∇ℓ B_jᵀ: the sum of −(A_jᵀ u_r)ᵀ G_j (B_j v_r). ``above`` has A_jᵀ u_r,
+    ``turned`` G_j B_j v_r, for each layer from W_1 on.
     """
-    below = [v]
-    for layer in layers[:-1]:
-        below.append(layer @ below[-1])
-    rates = torch.zeros(u.shape[1], dtype=u.dtype)
-    above = u
-    for layer, gradient, b in zip(reversed(layers), reversed(gradients), reversed(below), strict=True):
-        rates -= (above * (gradient @ b)).sum(0)
-        above = layer.T @ above
-    return rates
+    return -torch.stack([torch.linalg.vecdot(a, g) for a, g in zip(above, turned, strict=True)]).sum(0)
 
 
 def component_alignment(

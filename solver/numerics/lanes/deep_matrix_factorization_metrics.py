@@ -17,7 +17,7 @@ from solver.numerics.lanes.balance import unbalancedness
 from solver.numerics.lanes.end_matrix import Decomposed, EndMatrix, ThinMatrix, WholeMatrix
 from solver.numerics.lanes.frames import written
 from solver.numerics.lanes.metrics import Metrics, absent_of, absent_of_given
-from solver.numerics.lanes.singular_value_rates import measured_rates
+from solver.numerics.lanes.singular_value_rates import rates
 from solver.numerics.models.deep_matrix_factorization import objective_of
 from solver.numerics.models.objective import Factors, Objective
 from solver.numerics.problems.observed import ObservedProblem
@@ -272,10 +272,9 @@ class DeepMatrixFactorizationMetrics(Metrics):
         top_u, top_v = end.u[:, :k], end.vt[:k].T
         layers = [layer[0] for layer in factors.parts]
         gradients = [layer[0] for layer in gradient.parts]
-        predicted = theory.any_initialisation_rates(layers, gradients, top_u, top_v)
         alignment = -(top_u * self._layers.end_gradient_times(top_v)).sum(0)
         balanced = self._balanced_rates(singular_values[:k], alignment)
-        measured = measured_rates(layers, gradients, end, k)
+        measured, predicted = rates(layers, gradients, end, k)
         return {
             "singular_value_rates": _filled(measured, k, math.nan).tolist(),
             # What the width makes zero stays so.

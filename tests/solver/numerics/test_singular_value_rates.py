@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from solver.numerics.lanes.end_matrix import Decomposed
-from solver.numerics.lanes.singular_value_rates import measured_rates
+from solver.numerics.lanes.singular_value_rates import rates
 
 SHAPES = [[40, 40, 40], [30, 50], [50, 7, 30], [24, 24, 24, 24, 24], [6, 5, 6], [2, 2, 2], [1, 3, 1]]
 
@@ -39,7 +39,7 @@ def test_they_are_the_differences_of_whole_decompositions(widths: list[int], spr
     end = Decomposed(*torch.linalg.svd(product(layers), full_matrices=False))
     width = min(widths)
     end = Decomposed(end.u[:, :width], end.singular_values[:width], end.vt[:width])
-    found = measured_rates(layers, gradients, end, 5).numpy()
+    found = rates(layers, gradients, end, 5).measured.numpy()
 
     def difference(delta: float) -> np.ndarray:
         ahead, behind = (
@@ -59,14 +59,14 @@ def test_values_too_close_to_be_told_apart_have_none() -> None:
     identity = torch.eye(6, dtype=torch.float64)
     twins = torch.diag(torch.tensor([3.0, 2.0, 2.0, 1.0], dtype=torch.float64))
     end = Decomposed(*torch.linalg.svd(twins))
-    rates = measured_rates([twins], [torch.eye(4, dtype=torch.float64)], end, 4)
-    assert torch.isnan(rates).tolist() == [False, True, True, False]
-    assert rates[0].item() == pytest.approx(-1.0, rel=1e-8)
-    assert torch.isnan(measured_rates([identity], [identity], Decomposed(*torch.linalg.svd(identity)), 3)).all()
+    found = rates([twins], [torch.eye(4, dtype=torch.float64)], end, 4).measured
+    assert torch.isnan(found).tolist() == [False, True, True, False]
+    assert found[0].item() == pytest.approx(-1.0, rel=1e-8)
+    assert torch.isnan(rates([identity], [identity], Decomposed(*torch.linalg.svd(identity)), 3).measured).all()
 
 
 def test_what_rests_has_rates_of_zero_and_what_runs_away_none() -> None:
     layers, zeros = layers_with([5, 5, 5], 0.5, 0), [torch.zeros((5, 5), dtype=torch.float64)] * 2
     end = Decomposed(*torch.linalg.svd(product(layers)))
-    assert measured_rates(layers, zeros, end, 3).tolist() == [0.0] * 3
-    assert torch.isnan(measured_rates(layers, [one + math.inf for one in zeros], end, 3)).all()
+    assert rates(layers, zeros, end, 3).measured.tolist() == [0.0] * 3
+    assert torch.isnan(rates(layers, [one + math.inf for one in zeros], end, 3).measured).all()
