@@ -170,6 +170,13 @@ SERIES = (
         keys=(1,),
     ),
     Series(
+        name="singular_values_error",
+        shape="scalar",
+        note="A singular value lies so near to each of these: of large matrices the largest alone are found.",
+        rows=(Row(place=149, title="error of singular values", short="error of σ"),),
+        log=True,
+    ),
+    Series(
         name="nuclear_norm",
         shape="scalar",
         rows=(Row(place=160, title="nuclear norm"),),
@@ -188,6 +195,14 @@ SERIES = (
         shape="scalar",
         note="(Σσ^p)^(1/p), p = 2/N.",
         rows=(Row(place=190, title="Schatten-2/N norm", short="Schatten-2/N"),),
+        log=True,
+    ),
+    Series(
+        name="norms_error",
+        shape="scalar",
+        note="Relative standard error of effective rank, nuclear and Schatten norm, the largest: of large matrices the "
+        "sums over smaller singular values are estimated.",
+        rows=(Row(place=195, title="error of norms"),),
         log=True,
     ),
     Series(

@@ -56,3 +56,10 @@ def factors_of(matrix: Float[Tensor, "rows columns"]) -> tuple[Left, Right] | No
             return left, right
         width *= 4
     return None
+
+
+def singular_values_of(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, " values"]:
+    """All of any matrix; of a large one of low rank at least those that are not zero."""
+    factors = factors_of(matrix)
+    values: Tensor = torch.linalg.svdvals(matrix) if factors is None else singular_values(*factors)
+    return values

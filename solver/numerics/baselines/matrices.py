@@ -7,7 +7,7 @@ import math
 import torch
 
 from solver.counterexample import counterexample
-from solver.numerics import theory
+from solver.numerics import theory, thin
 from solver.numerics.baselines.minimisers import minimisers
 from solver.numerics.baselines.nuclear_norm import NuclearNorm
 from solver.numerics.problems.given import Given
@@ -22,7 +22,7 @@ def of_matrix(problem: ObservedProblem, spec: MatrixProblem) -> dict[str, dict[s
     example = counterexample(spec)
     found: dict[str, dict[str, Value]] = {}
     if problem.ground_truth is not None:
-        sigma = torch.linalg.svdvals(torch.tensor(problem.ground_truth))
+        sigma = thin.singular_values_of(torch.tensor(problem.ground_truth))
         found["ground_truth"] = _numbers(sigma, 0.0)
         if spec.truth_file is not None:
             # Of others the settings say it.

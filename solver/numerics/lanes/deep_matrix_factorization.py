@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from solver.costs.thin import LARGE
 from solver.counterexample import counterexample
 from solver.numerics import theory
+from solver.numerics.lanczos import spectral_norm
 from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
 from solver.numerics.lanes.deep_matrix_factorization_start import Array, layers
 from solver.numerics.lanes.lane import LaneRun, Watched
@@ -79,7 +81,7 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
             # Their singular values grow at once.
             return None
         gradient = self.problem.norm_of_gradient_at_zero()
-        start = max(float(np.linalg.norm(layer, 2)) for layer in self._layers()) ** self.model.depth
+        start = max(_spectral_norm(layer) for layer in self._layers()) ** self.model.depth
         # The largest singular value of the observed part stands for that of what is to be learned.
         size = gradient / (2.0 * self.problem.loss_coefficient)
         if not optimizer.HAS_TIME or start > 0.1 * size:
@@ -208,6 +210,13 @@ class DeepMatrixFactorizationLane(LaneRun[ObservedProblem, DeepMatrixFactorizati
         if self.is_small(self.problem.shape):
             pictures += self.snapshot("end_matrix", self._metrics.end_matrix(parameters), self.problem.shape, step)
         return pictures
+
+
+def _spectral_norm(layer: Array) -> float:
+    """σ_1; of a large layer by its products, a small part of all its singular values' time."""
+    if layer.size < LARGE:
+        return float(np.linalg.norm(layer, 2))
+    return spectral_norm(layer.__matmul__, layer.T.__matmul__, layer.shape[1])
 
 
 def chain(layers: Sequence[Tensor]) -> Tensor:

@@ -10,18 +10,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from solver.costs.thin import is_thin
+from solver.costs.thin import is_partial, is_thin, leading_values
 from solver.counterexample import Counterexample
 from solver.numerics import theory
 from solver.numerics.lanes.balance import unbalancedness
-from solver.numerics.lanes.end_matrix import Decomposed, EndMatrix, ThinMatrix, WholeMatrix
+from solver.numerics.lanes.end_matrix import Decomposed, EndMatrix, LargeMatrix, ThinMatrix, WholeMatrix
 from solver.numerics.lanes.frames import written
 from solver.numerics.lanes.metrics import Metrics, absent_of, absent_of_given
 from solver.numerics.lanes.singular_value_rates import rates
 from solver.numerics.models.deep_matrix_factorization import objective_of
 from solver.numerics.models.objective import Factors, Objective
 from solver.numerics.problems.observed import ObservedProblem
-from solver.numerics.spectrum import layer_spectra, norms
+from solver.numerics.spectrum import layer_spectra
 from solver.records import Value, plain
 from solver.spec import Optimizer, Record
 
@@ -45,10 +45,12 @@ class DeepMatrixFactorizationMetrics(Metrics):
         "validation_error",
         "effective_rank",
         "singular_values",
+        "singular_values_error",
         "nuclear_norm",
         "frobenius_norm",
         "spectral_norm",
         "schatten_2_over_n",
+        "norms_error",
         "det_sign",
         "log_abs_det",
         "unobserved_entry",
@@ -94,6 +96,9 @@ class DeepMatrixFactorizationMetrics(Metrics):
         self._has_determinant = is_square or (counterexample is not None and starts_in_block)
         self._ground_truth = None if problem.ground_truth is None else torch.tensor(problem.ground_truth)
         self._truth = None if self._ground_truth is None else theory.singular_spaces(self._ground_truth)
+        self._last: tuple[Tensor, Decomposed] | None = None
+        self._n_leading = leading_values(record, 0 if self._truth is None else self._truth[0].shape[1])
+        self._is_partial = not self._is_thin and is_partial(problem.shape, self._n_leading)
         super().__init__(absent_of(optimizer, record) | self._absent())
 
     def _absent(self) -> set[str]:
@@ -109,6 +114,8 @@ class DeepMatrixFactorizationMetrics(Metrics):
             absent |= {"singular_value_rates", "predicted_rates", "predicted_rates_balanced"}
         if not self._n_rates or self._truth is None:
             absent.add("truth_alignment")
+        if not self._is_partial:
+            absent |= {"singular_values_error", "norms_error"}
         if not self._n_of_layer:
             absent |= {"layer_singular_values", "layer_alignment"}
         return absent if self.depth > 1 else absent | {"unbalancedness", "layer_alignment"}
@@ -126,13 +133,16 @@ class DeepMatrixFactorizationMetrics(Metrics):
         """The end matrix, valid until the next one is asked for."""
         if self._is_thin:
             return ThinMatrix(factors.parts[-1][0], self._layers.below_last(factors)[0])
-        return WholeMatrix(self._layers.end_matrix(factors)[0])
+        return self._whole(self._layers.end_matrix(factors)[0])
 
     def _evaluated_end(self, factors: Factors) -> EndMatrix:
         """The end matrix of the factors evaluated last, as the evaluation has left it."""
         if self._is_thin:
             return ThinMatrix(factors.parts[-1][0], self._layers.evaluated_below_last(factors)[0])
-        return WholeMatrix(self._layers.evaluated_end(factors)[0])
+        return self._whole(self._layers.evaluated_end(factors)[0])
+
+    def _whole(self, entries: Float[Tensor, "rows columns"]) -> WholeMatrix:
+        return LargeMatrix(entries, self._n_leading) if self._is_partial else WholeMatrix(entries)
 
     def _gradient_norm(self, gradient: Factors) -> float:
         """Over all trained numbers."""
@@ -159,11 +169,12 @@ class DeepMatrixFactorizationMetrics(Metrics):
             return self._not_finite(known | {"train_loss": known.get("train_loss", loss)})
         # Vectors cost nearly twice as much again.
         decomposed = end.decomposed() if self._n_rates else None
+        self._last = None if decomposed is None or self._truth is None else (parameters, decomposed)
         singular_values = end.singular_values() if decomposed is None else decomposed.singular_values
         values: dict[str, Any] = {"train_loss": loss, **known}
         values["singular_values"] = _filled(singular_values, self._n_values, 0.0).tolist()
         values["gradient_norm"] = self._gradient_norm(gradient)
-        values |= norms(singular_values, self.depth)
+        values |= end.norms(singular_values, self.depth)
         values |= self._errors(end)
         if "det_sign" in self.series:
             values["det_sign"], values["log_abs_det"] = self._determinant(factors, end)
@@ -206,9 +217,11 @@ class DeepMatrixFactorizationMetrics(Metrics):
     def pictured(self, parameters: Float[Tensor, " parameters"], *, with_end_matrix: bool) -> dict[str, Tensor]:
         """The end matrix, and ⟨u_r, u*_s⟩ ⟨v_r, v*_s⟩ by r (twice as many as a low-rank ground truth has) and s.
 
-        Nothing where the numbers are not finite, nor could be decomposed.
+        Nothing where the numbers are not finite, nor could be decomposed. Of the state measured last the decomposition
+        is still there, where it is the same tensor.
         """
         shown: dict[str, Tensor] = {}
+        last, self._last = self._last, None
         end = self._end(self._factors(parameters))
         if (self._truth is None and not with_end_matrix) or not end.largest() < math.inf:
             return shown
@@ -216,7 +229,7 @@ class DeepMatrixFactorizationMetrics(Metrics):
             shown["end_matrix"] = end.whole().clone()
         if self._truth is not None:
             columns, rows = self._truth
-            u, _, vt = end.decomposed()
+            u, _, vt = end.decomposed() if last is None or last[0] is not parameters else last[1]
             k = min(2 * columns.shape[1], len(vt))
             shown["overlap"] = (u[:, :k].T @ columns) * (vt[:k] @ rows)
         return shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from solver.numerics import thin
+from solver.numerics import partial_spectrum, spectrum, thin
 from solver.numerics.problems.observed import Array, Indices
 
 # Of a thin one so many entries are there at a time, and so many numbers of its factors, which are to stay in a cache.
@@ -18,7 +19,7 @@ _ENTRIES, _NUMBERS = 2**20, 2**17
 
 
 class Decomposed(NamedTuple):
-    """A singular value decomposition, the largest values first; a thin matrix has as many as its width."""
+    """A singular value decomposition, the largest values first; of a thin or large matrix not as many as it has."""
 
     u: Float[Tensor, "rows values"]
     singular_values: Float[Tensor, " values"]
@@ -39,6 +40,10 @@ class EndMatrix(ABC):
     @abstractmethod
     def singular_values(self) -> Float[Tensor, " values"]:
         """Those alone, which take half the time."""
+
+    def norms(self, singular_values: Float[Tensor, " values"], depth: int) -> dict[str, float]:
+        """Effective rank and norms, where these are its singular values as they were found here."""
+        return spectrum.norms(singular_values, depth)
 
     @abstractmethod
     def at(self, indices: Indices) -> Array:
@@ -78,6 +83,40 @@ class WholeMatrix(EndMatrix):
 
     def whole(self) -> Tensor:
         return self._entries
+
+
+class LargeMatrix(WholeMatrix):
+    """The largest singular values alone are found, and what the others add up to; all where these do not stand out."""
+
+    def __init__(self, entries: Float[Tensor, "rows columns"], n_values: int) -> None:
+        super().__init__(entries)
+        self._n_values = n_values
+
+    @functools.cached_property
+    def _leading(self) -> partial_spectrum.Leading | None:
+        return partial_spectrum.leading(self._entries, self._n_values)
+
+    def decomposed(self) -> Decomposed:
+        found = self._leading
+        return super().decomposed() if found is None else Decomposed(found.u.mT, found.singular_values, found.vt)
+
+    def singular_values(self) -> Tensor:
+        return super().singular_values() if self._leading is None else self._leading.singular_values
+
+    def norms(self, singular_values: Tensor, depth: int) -> dict[str, float]:
+        """And what they, and the singular values, may be off by."""
+        if self._leading is None:
+            return super().norms(singular_values, depth) | {"singular_values_error": 0.0, "norms_error": 0.0}
+        found = partial_spectrum.norms(self._entries, self._leading, 2.0 / depth)
+        return {
+            "effective_rank": found.effective_rank,
+            "nuclear_norm": found.nuclear,
+            "frobenius_norm": torch.linalg.vector_norm(self._entries).item(),
+            "spectral_norm": singular_values[0].item(),
+            "schatten_2_over_n": found.schatten,
+            "singular_values_error": self._leading.error,
+            "norms_error": found.error,
+        }
 
 
 class ThinMatrix(EndMatrix):

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from solver.costs.thin import RATES_LOOK_BESIDE
 from solver.numerics import theory
 from solver.numerics.lanes.end_matrix import Decomposed
 from solver.numerics.spectrum import SMALLEST_CHANGE, gaps
@@ -18,8 +19,6 @@ from solver.numerics.spectrum import SMALLEST_CHANGE, gaps
 _RELATIVE_CHANGE = 1e-4
 # … and by this part of the smallest gap between the singular values concerned, since σ bends on that scale.
 _CHANGE_OF_GAP = 1e-2
-# Vectors beside those of the values asked for: what these turn towards is mostly there.
-_BESIDE = 4
 
 
 class Rates(NamedTuple):
@@ -46,8 +45,8 @@ def rates(layers: Sequence[Tensor], gradients: Sequence[Tensor], end: Decomposed
     # As plain numbers, which a dozen of are quicker than tensors.
     known: list[float] = end.singular_values[: n + 1].tolist()
     transposed_layers, transposed_gradients = ([one.mT for one in reversed(these)] for these in (layers, gradients))
-    right = _passage(layers, gradients, end.vt[: n + _BESIDE])
-    left = _passage(transposed_layers, transposed_gradients, end.u[:, : n + _BESIDE].mT)
+    right = _passage(layers, gradients, end.vt[: n + RATES_LOOK_BESIDE])
+    left = _passage(transposed_layers, transposed_gradients, end.u[:, : n + RATES_LOOK_BESIDE].mT)
     predicted = theory.any_initialisation_rates(left.images[-2::-1], right.turned)[:n]
     # How fast what these vectors see of W moves.
     speed, scale = max(right.speed(layers), left.speed(transposed_layers)), known[0]
@@ -69,7 +68,7 @@ def rates(layers: Sequence[Tensor], gradients: Sequence[Tensor], end: Decomposed
 
 
 class _Passage(NamedTuple):
-    """Vectors x on their way through the layers W_1 … W_N, each a row: so products of few with a large layer are fast."""
+    """Vectors x on their way through the layers W_1 … W_N, each a row: few of them are multiplied fastest."""
 
     images: list[Float[Tensor, "k _"]]
     """x, W_1 x, …, W_N…W_1 x."""

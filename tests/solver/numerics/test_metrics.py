@@ -156,6 +156,20 @@ def test_rates_of_equal_singular_values_are_not_a_number() -> None:
     assert frame["singular_value_rates"] == ["nan"] * 6
 
 
+def test_pictures_of_the_state_just_measured_are_those_of_that_state() -> None:
+    problems, layers, start = build(MatrixCompletion(shape=(8, 8), rank=2, observations=40), DeepMatrixFactorization())
+    of_lane = DeepMatrixFactorizationMetrics(problems[0], layers.widths, Record(), GradientDescent())
+    first, second = start[0], 1.5 * start[0].flip(0)
+    alone = [of_lane.pictured(state, with_end_matrix=True) for state in (first, second)]
+    of_lane.measure(first, KNOWN)
+    at_once, other = (of_lane.pictured(state, with_end_matrix=True) for state in (first, second))
+    of_lane.measure(first, KNOWN)
+    of_other = of_lane.pictured(second, with_end_matrix=True)
+    for found, wanted in ((at_once, alone[0]), (other, alone[1]), (of_other, alone[1])):
+        assert found.keys() == wanted.keys() == {"end_matrix", "overlap"}
+        assert all(torch.equal(values, wanted[name]) for name, values in found.items())
+
+
 def test_a_state_that_is_not_finite_is_recorded_as_such() -> None:
     problem = MatrixCompletion(shape=(3, 3), rank=1, observations=5)
     problems, layers, start = build(problem, DeepMatrixFactorization(depth=2))
