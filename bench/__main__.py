@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from bench import growth, profiles, ratings, results, steps, tf32
+from bench import growth, large, profiles, ratings, results, steps, tf32
 from solver.numerics.device import describe
 from solver.version import VERSION
 
@@ -45,6 +45,7 @@ def everything(only: Sequence[str] = ()) -> dict[str, Any]:
             ("counterexample", results.counterexamples),
             ("growth", lambda: growth.measured(cpu)),
             ("ratings", ratings.measured),
+            ("large", large.measured),
             ("tf32", tf32.measured),
             ("recording", lambda: runs.recording(home)),
             ("processes", lambda: runs.processes(home)),
@@ -113,6 +114,14 @@ and a frame decomposes two thin factors; "dense" makes the end matrix and its gr
 and of `--dry-run`.
 
 {ratings.as_table(found["ratings"])}
+
+## Large matrices
+
+Where both sides are 1,500 and more, a frame finds the largest singular values (16 here) by products alone, and
+estimates what the others add up to for nuclear norm, Schatten norm and effective rank. What both may be off by is
+recorded, as singular_values_error, which is a bound, and norms_error, a standard error.
+
+{large.as_table(found["large"])}
 
 ## TF32
 

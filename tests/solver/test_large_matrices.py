@@ -170,7 +170,7 @@ def large(width: int | None, depth: int = 2, **changes: Any) -> Any:
 
 
 def test_narrow_layers_are_estimated_by_their_factors(tmp_path: Path) -> None:
-    """A frame takes about as long as a few gradients, and one of wide layers, whose products it makes, a hundred times."""
+    """A frame takes about as long as a few gradients, and one of wide layers, with their products, a hundred times."""
     thin, full = costs_of(large(50)), costs_of(large(None))
     assert thin.frame_s() < 10 * thin.evaluation_s()
     assert full.frame_s() > 100 * thin.frame_s()

@@ -14,19 +14,15 @@ from solver.costs import costs_of
 from solver.numerics.lanes.best import BestState
 from solver.numerics.lanes.lane import LaneRun
 from solver.numerics.methods.method import Method
+from solver.numerics.turns.endings import Endings
 from solver.numerics.turns.measuring import Items, Job, Measurers, Measuring
 from solver.numerics.turns.spent import Spent
-from solver.records import Event, LaneEnding, Outcome, Summary, plain
-from solver.settings import LaneSpec
+from solver.records import LaneEnding, Outcome, Summary, plain
 
-# Residuals of so many roundings of the data are as small as they get.
-_ROUNDINGS = 64
 # Seconds that it takes what has been measured at a time.
 _WAIT_S = 0.02
 # Operations between two looks at the control file, some tens of milliseconds.
 _OPERATIONS_BETWEEN_TICKS = 1e9
-
-
 # States inside a step, whose loss is one rounding above that of its start at most.
 _ROUNDINGS_OF_LOSS = 64
 
@@ -79,8 +75,7 @@ class Batch:
         self.spent = Spent()
         self._measurers = measurers
         self._measuring: deque[Measuring] = deque()
-        self._target = -math.inf if spec.stop.train_loss is None else spec.stop.train_loss
-        self._rounding = torch.finfo(torch.float64 if spec.dtype == "float64" else torch.float32).eps
+        self._rules = Endings(spec, method)
 
     def records(self) -> Iterator[Items]:
         """Trains to the end of every lane. Yields the records of one moment, or an empty list where nothing happened
@@ -96,7 +91,7 @@ class Batch:
         while self._runs:
             self._losses_before = list(self._method.losses)
             with self.spent.on("training_s", self.lanes()):
-                moved = self._method.advance(self._until(), self._target)
+                moved = self._method.advance(self._until(), self._rules.target)
             positions = [position for position, is_new in enumerate(moved) if is_new]
             self._unmoved -= {self._runs[position].lane.index for position in positions}
             records = self._take(positions)
@@ -194,7 +189,7 @@ class Batch:
         items: Items = []
         pieces = self._runs[position].schedule.pieces
         size = self._method.step_sizes()[position]
-        most_loss = self._losses_before[position] * (1.0 + _ROUNDINGS_OF_LOSS * self._rounding)
+        most_loss = self._losses_before[position] * (1.0 + _ROUNDINGS_OF_LOSS * self._rules.rounding)
         for piece in range(1, pieces):
             parameters = self._method.inside(position, piece / pieces)
             if parameters is None:
@@ -252,92 +247,11 @@ class Batch:
         events: Items = []
         endings: dict[int, Outcome] = {}
         for position in range(len(self._runs)):
-            said, ending = self._ending(position)
+            said, ending = self._rules.ending(position, self._runs[position])
             events += said
             if ending is not None:
                 endings[position] = ending
         return events + self._end(endings)
-
-    def _ending(self, position: int) -> tuple[list[Event], Outcome | None]:
-        """What a lane says of its present state, and its outcome if it ends there."""
-        method, run = self._method, self._runs[position]
-        step, loss = method.steps[position], method.losses[position]
-        if not math.isfinite(loss):
-            return [], _diverged(run.lane, step, loss, run.stable_step())
-        said = self._hand_overs(position)
-        if run.watches:
-            events, ending = run.watch(method.parameters(position), step, loss)
-            said += events
-            if ending is not None:
-                return said, ending
-        return said, self._ending_by_rule(position, step, loss)
-
-    def _hand_overs(self, position: int) -> list[Event]:
-        """Who takes the next steps of a flow from here on, where that changes."""
-        method = self._method
-        index, step = self._runs[position].lane.index, method.steps[position]
-        time = None if method.times is None else method.times[position]
-        return [
-            Event(lane=index, name="hand-over", text=f"step {step}: {text}", step=step, time=time)
-            for text in method.said(position)
-        ]
-
-    def _ending_by_rule(self, position: int, step: int, loss: float) -> Outcome | None:
-        method, stop = self._method, self._spec.stop
-        if loss <= self._target:
-            reason = f"train_loss {loss:.3g} is at most {self._target:g} after {step} steps"
-            return Outcome(kind="converged", reason=reason)
-        if (
-            stop.max_time is not None
-            and method.times is not None
-            and method.times[position] >= stop.max_time * (1 - 1e-12)
-        ):
-            return Outcome(
-                kind="max-time",
-                reason=f"flow time reached {stop.max_time:g} with train_loss {loss:.3g}",
-                cure="raise stop.max_time to go further",
-            )
-        best, patience = self._runs[position].best, stop.patience
-        if patience is not None and self._runs[position].last_recorded - best.gained_at >= patience:
-            name, value = next(iter(best.errors.items()))
-            return Outcome(
-                kind="stopped",
-                reason=f"{name.replace('_', ' ')} has not improved for {patience} steps: it was least, {value:.4g}, at "
-                f"step {best.step}",
-                cause="patience",
-            )
-        # The loss where residuals are one rounding of the data; nothing that is asked for below it can be told from 0.
-        least = self._rounding**2 * self._runs[position].problem.zero_loss
-        if 0.0 <= self._target < least and loss <= _ROUNDINGS**2 * least:
-            return Outcome(
-                kind="stopped",
-                reason=f"train_loss {loss:.3g} at step {step} is rounding: of these values {self._spec.dtype} tells "
-                f"none below {least:.1g}, and stop.train_loss is {self._target:g}",
-                cure=f"raise stop.train_loss to {_ROUNDINGS**2 * least:.1g} or more, or leave it out",
-                cause="precision",
-            )
-        if method.is_stationary(position):
-            return Outcome(
-                kind="stopped",
-                reason=f"the gradient is exactly zero at step {step}, train_loss {loss:.3g}: nothing moves any more",
-                cure="start from another model.init or init_scale",
-                cause="stationary",
-            )
-        if step >= stop.max_steps:
-            return Outcome(
-                kind="max-steps",
-                reason=f"{step} steps were taken, train_loss is {loss:.3g}",
-                cure="" if stop.train_loss is None else "raise stop.max_steps to go further",
-            )
-        stuck = method.stuck(position)
-        if stuck is not None:
-            return Outcome(
-                kind="failed",
-                reason=f"after step {step}, loss {loss:.3g}, {stuck}",
-                cure="raise optimizer.rtol, or bring init_scale and the data nearer to 1"
-                + ("" if self._spec.dtype == "float64" else ", or set dtype to float64"),
-            )
-        return None
 
     def _end(self, endings: dict[int, Outcome]) -> Items:
         """The last records of these lanes, which leave the batch."""
@@ -368,22 +282,6 @@ class Batch:
         if kept:
             self._method.keep(kept)
         return items
-
-
-def _diverged(lane: LaneSpec, step: int, loss: float, stable: float | None = None) -> Outcome:
-    """``stable`` is a step size that settles, where one is known."""
-    longest, (name, scale) = lane.spec.optimizer.longest_step, lane.spec.model.start_scale
-    if step == 0 or longest is None:
-        return Outcome(
-            kind="diverged",
-            reason=f"train loss was {loss} at step {step}: {name} {scale:g} or the observed values are too large",
-            cure=f"scale the data to about 1, or try a smaller model.{name}",
-        )
-    return Outcome(
-        kind="diverged",
-        reason=f"train loss became {loss} at step {step}: step_size {longest:g} is too large for {name} {scale:g}",
-        cure=f"try optimizer.step_size {min(longest / 2, stable) if stable is not None else longest / 10:g}",
-    )
 
 
 def batch_of(

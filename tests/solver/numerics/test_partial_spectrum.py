@@ -32,8 +32,8 @@ def low_rank(size: int, tail: float) -> Tensor:
 
 def falling(size: int, last: float) -> Tensor:
     u, v = (torch.linalg.qr(gaussian(size, size, seed)).Q for seed in (6, 7))
-    left: Tensor = u * torch.logspace(0, math.log10(last), size, dtype=torch.float64)
-    return left @ v
+    product: Tensor = (u * torch.logspace(0, math.log10(last), size, dtype=torch.float64)) @ v
+    return product
 
 
 MATRICES = {
