@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,6 +14,8 @@ from solver.history import History, LaneHistory
 from solver.records import Claim, Relation, Value, Verdict, number
 from solver.settings import LaneSpec
 from solver.spec import CP, DeepMatrixFactorization, Observed, RunSpec
+
+T = TypeVar("T")
 
 
 class Witness:
@@ -24,6 +26,14 @@ class Witness:
         self.spec = spec
         self.baselines = baselines
         """Of the lane's problem, by name."""
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What several claims need of the lane, made by the first of them."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
 
     @property
     def observed(self) -> Observed:

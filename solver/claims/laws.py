@@ -66,8 +66,12 @@ class _Rate(NamedTuple):
     """To the nearest of the other values, relative to this one."""
 
 
-def _rates(witness: Witness, names: tuple[str, ...]) -> Iterator[_Rate]:
+def _rates(witness: Witness, names: tuple[str, ...]) -> list[_Rate]:
     """Every recorded value with a rate."""
+    return witness.once((_rates, names), lambda: list(_every_rate(witness, names)))
+
+
+def _every_rate(witness: Witness, names: tuple[str, ...]) -> Iterator[_Rate]:
     vectors = witness.history.vectors
     measured, any_start, balanced = (vectors.get(name, []) for name in names[1:])
     n = len(measured)
@@ -104,7 +108,11 @@ def law_slope(witness: Witness, names: tuple[str, ...], risen: float = _RISEN) -
     of σ^(2/N), what each has of σ where they are balanced. Of components only the largest unbalancedness is recorded,
     which says nothing of the others: ``risen`` has to see to it.
     """
-    points = list(_rates(witness, names))
+    return witness.once((law_slope, names, risen), lambda: _law_slope(witness, names, risen))
+
+
+def _law_slope(witness: Witness, names: tuple[str, ...], risen: float) -> list[tuple[float, float]]:
+    points = _rates(witness, names)
     n, factor = _law_of(witness)
     largest = max((one.size for one in points), default=0.0)
     fastest = max((abs(one.measured) for one in points if math.isfinite(one.measured)), default=0.0)
