@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.markdown import table
 from bench.timing import readable
-from solver.numerics import partial_spectrum
+from solver.numerics.partial_spectrum import partial_spectrum
 from solver.numerics.spectrum import norms
 
 _SIZES, _VALUES, _DEPTH = (1_000, 2_000, 3_000), 16, 2
@@ -36,9 +36,9 @@ def measured() -> list[dict[str, Any]]:
     for size in _SIZES:
         for name, matrix in states(size):
             whole_s, (_, values, _) = _timed(torch.linalg.svd, matrix, full_matrices=False)
-            leading_s, found = _timed(partial_spectrum.leading, matrix, _VALUES)
+            leading_s, found = _timed(partial_spectrum, matrix, _VALUES)
             assert found is not None
-            norms_s, told = _timed(partial_spectrum.norms, matrix, found, 2.0 / _DEPTH)
+            norms_s, told = _timed(found.norms, 2.0 / _DEPTH)
             wanted = norms(values, _DEPTH)
             pairs = [(told.nuclear, "nuclear_norm"), (told.schatten, "schatten_2_over_n")]
             pairs.append((told.effective_rank, "effective_rank"))

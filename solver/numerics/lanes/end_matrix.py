@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from solver.numerics import partial_spectrum, spectrum, thin
+from solver.numerics import spectrum, thin
+from solver.numerics.partial_spectrum import PartialSpectrum, partial_spectrum
 from solver.numerics.problems.observed import Array, Indices
 
 # Of a thin one so many entries are there at a time, and so many numbers of its factors, which are to stay in a cache.
@@ -93,28 +94,28 @@ class LargeMatrix(WholeMatrix):
         self._n_values = n_values
 
     @functools.cached_property
-    def _leading(self) -> partial_spectrum.Leading | None:
-        return partial_spectrum.leading(self._entries, self._n_values)
+    def _partial(self) -> PartialSpectrum | None:
+        return partial_spectrum(self._entries, self._n_values)
 
     def decomposed(self) -> Decomposed:
-        found = self._leading
+        found = self._partial
         return super().decomposed() if found is None else Decomposed(found.u.mT, found.singular_values, found.vt)
 
     def singular_values(self) -> Tensor:
-        return super().singular_values() if self._leading is None else self._leading.singular_values
+        return super().singular_values() if self._partial is None else self._partial.singular_values
 
     def norms(self, singular_values: Tensor, depth: int) -> dict[str, float]:
         """And what they, and the singular values, may be off by."""
-        if self._leading is None:
+        if self._partial is None:
             return super().norms(singular_values, depth) | {"singular_values_error": 0.0, "norms_error": 0.0}
-        found = partial_spectrum.norms(self._entries, self._leading, 2.0 / depth)
+        found = self._partial.norms(2.0 / depth)
         return {
             "effective_rank": found.effective_rank,
             "nuclear_norm": found.nuclear,
             "frobenius_norm": torch.linalg.vector_norm(self._entries).item(),
             "spectral_norm": singular_values[0].item(),
             "schatten_2_over_n": found.schatten,
-            "singular_values_error": self._leading.error,
+            "singular_values_error": self._partial.error,
             "norms_error": found.error,
         }
 

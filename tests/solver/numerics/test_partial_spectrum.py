@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from solver.costs import costs_of, thin
-from solver.numerics import partial_spectrum, spectrum
+from solver.numerics import partial_spectrum as module
+from solver.numerics import spectrum
 from solver.numerics.lanes.end_matrix import LargeMatrix, WholeMatrix
+from solver.numerics.partial_spectrum import partial_spectrum
 from solver.spec import DeepMatrixFactorization, MatrixCompletion, Record, RunSpec
 from tests.solver.small import exported, finished
 
@@ -52,15 +54,15 @@ MATRICES = {
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A larger share of fewer vectors: how many it takes hardly grows with a matrix."""
-    monkeypatch.setattr(partial_spectrum, "_SHARE", 0.9)
-    monkeypatch.setattr(partial_spectrum, "_BETWEEN_LOOKS", 8)
+    monkeypatch.setattr(module, "_SHARE", 0.9)
+    monkeypatch.setattr(module, "_BETWEEN_LOOKS", 8)
 
 
 @pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("name", MATRICES)
 def test_values_vectors_and_norms_are_those_of_a_whole_decomposition(name: str) -> None:
     matrix = MATRICES[name]
-    found = partial_spectrum.leading(matrix, _VALUES)
+    found = partial_spectrum(matrix, _VALUES)
     assert found is not None
     u, values, _ = torch.linalg.svd(matrix, full_matrices=False)
     largest = values[0].item()
@@ -79,7 +81,7 @@ def test_values_vectors_and_norms_are_those_of_a_whole_decomposition(name: str) 
     turned = 1.0 - (found.u * u[:, :_VALUES].mT).sum(1).abs()
     assert bool((turned[apart & (values[:_VALUES] > 1e-6 * largest)] < 1e-8).all())
     for depth in (1, 2, 3):
-        norms, wanted = partial_spectrum.norms(matrix, found, 2.0 / depth), spectrum.norms(values, depth)
+        norms, wanted = found.norms(2.0 / depth), spectrum.norms(values, depth)
         of_whole = [wanted[name] for name in ("nuclear_norm", "schatten_2_over_n", "effective_rank")]
         relative = max(abs(a / b - 1.0) for a, b in zip(norms[:3], of_whole, strict=True))
         # A standard error, of an estimate whose steps leave something out where the spectrum falls to rounding.
@@ -88,13 +90,29 @@ def test_values_vectors_and_norms_are_those_of_a_whole_decomposition(name: str) 
 
 
 @pytest.mark.usefixtures("_small")
+@pytest.mark.parametrize("next_one", [0.999, 0.99, 0.9, 0.5, 0.1])
+@pytest.mark.parametrize("n_equal", [3, 9, 12, 20])
+def test_none_of_many_equal_values_is_missed(n_equal: int, next_one: float) -> None:
+    """A block of vectors sees no more of them than it has vectors: then the whole is decomposed."""
+    size = 240
+    values = next_one * torch.linspace(1.0, 0.0, size, dtype=torch.float64) ** 2
+    values[:n_equal] = 1.0
+    u, v = (torch.linalg.qr(gaussian(size, size, seed)).Q for seed in (6, 7))
+    for matrix in (u * values @ v, torch.diag(values)):
+        found = partial_spectrum(matrix, _VALUES)
+        assert found is not None or next_one > 0.8
+        if found is not None:
+            torch.testing.assert_close(found.singular_values, values[:_VALUES], rtol=1e-9, atol=0.0)
+
+
+@pytest.mark.usefixtures("_small")
 def test_what_is_found_is_the_same_every_time() -> None:
     matrix = MATRICES["of three layers"]
-    first, again = (partial_spectrum.leading(matrix, _VALUES) for _ in range(2))
+    first, again = (partial_spectrum(matrix, _VALUES) for _ in range(2))
     assert first is not None
     assert again is not None
     assert torch.equal(first.u, again.u)
-    assert partial_spectrum.norms(matrix, first, 1.0) == partial_spectrum.norms(matrix, again, 1.0)
+    assert first.norms(1.0) == again.norms(1.0)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +121,7 @@ def test_what_is_found_is_the_same_every_time() -> None:
     ids=["zero", "too small to stand out", "narrow"],
 )
 def test_where_it_tells_nothing_the_whole_is_decomposed(matrix: Tensor) -> None:
-    assert partial_spectrum.leading(matrix, 20) is None
+    assert partial_spectrum(matrix, 20) is None
     large, whole = LargeMatrix(matrix, 20), WholeMatrix(matrix)
     values = large.singular_values()
     assert torch.equal(values, whole.singular_values())
