@@ -48,6 +48,7 @@ def everything(only: Sequence[str] = ()) -> dict[str, Any]:
             ("large", large.measured),
             ("tf32", tf32.measured),
             ("recording", lambda: runs.recording(home)),
+            ("contention", runs.contention),
             ("processes", lambda: runs.processes(home)),
             ("profiles", lambda: profiles.measured(home)),
             ("start", lambda: runs.starting(home)),
@@ -133,7 +134,7 @@ float64.
 
 ## Whole runs
 
-{runs.as_tables(found["recording"], found["processes"], found["start"], found["app"])}
+{runs.as_tables(found["recording"], found["contention"], found["processes"], found["start"], found["app"])}
 
 {drawing.as_table(found["drawing"])}
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import tempfile
 import time
+import timeit
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from solver import client, history, machine, profile, runs
 from solver.rundir import Order, RunDirectory
 
 _ROUNDS = 3
+_DECOMPOSITIONS = 100
 _F5 = b"\x1b[15~"
 _NEVER = {"stop.train_loss": None}
 
@@ -74,6 +77,31 @@ def recording(home: Path) -> list[dict[str, Any]]:
         recorded, beside, bare = (statistics.median(values) for values in seconds.values())
         rows.append({"name": name, "seconds": recorded, "beside_seconds": beside, "bare_seconds": bare})
     return rows
+
+
+def contention() -> float:
+    """How many times as long a decomposition takes while a process beside it does the same: 1 on cores of their own."""
+    import torch
+
+    matrix = torch.randn(100, 100, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def decompose() -> None:
+        for _ in range(_DECOMPOSITIONS):
+            torch.linalg.svd(matrix)
+
+    alone, beside = [], []
+    for _ in range(_ROUNDS):
+        alone.append(timeit.timeit(decompose, number=1))
+        other = os.fork()
+        if other == 0:
+            while True:
+                decompose()
+        try:
+            beside.append(timeit.timeit(decompose, number=1))
+        finally:
+            os.kill(other, signal.SIGKILL)
+            os.waitpid(other, 0)
+    return statistics.median(beside) / statistics.median(alone)
 
 
 def turns_s(directory: RunDirectory) -> float:
@@ -141,7 +169,11 @@ def home() -> Path:
 
 
 def as_tables(
-    recorded: list[dict[str, Any]], spread: list[dict[str, Any]], start: dict[str, float], app: dict[str, float]
+    recorded: list[dict[str, Any]],
+    together: float,
+    spread: list[dict[str, Any]],
+    start: dict[str, float],
+    app: dict[str, float],
 ) -> str:
     recording_table = table(
         ["a lane of 100×100", "next to nothing recorded, s", "recorded", "ratio", "measured beside it", "ratio"],
@@ -166,7 +198,8 @@ def as_tables(
     )
     return (
         "Seconds from the first turn of a run to its end, claims and log included, on one core, and where frames are "
-        f"measured beside the training on another:\n\n{recording_table}\n\n"
+        f"measured beside the training on another, of which each takes {together:.2f} times as long while both are at "
+        f"work:\n\n{recording_table}\n\n"
         f"Lanes in one process, and in one a core; the logs are the same:\n\n{spread_table}\n\n"
         f"From the start of `run` to the first step, torch's import included: {start['to_first_step_s']:.1f} s. "
         f"A run with the app attached took {app['with_app_s']:.2f} s, headless {app['headless_s']:.2f} s: "
