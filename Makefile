@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 run: install
 	$(BIN)/implicit-tui
 
-# In as many processes as there are cores, four at most; one test at a time: `python -m pytest FILE`.
+# In a process more than there are cores, four at most; one test at a time: `python -m pytest FILE`.
 test: install
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 

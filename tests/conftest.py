@@ -23,6 +23,11 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
 shapes.execute_annotations("solver.numerics")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of processes and screens wait a quarter of their time."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest test begins first: in several processes none waits for it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("longest") is None)
