@@ -399,8 +399,8 @@ async def test_a_long_run_is_told_which_width_would_make_it_short() -> None:
     """Below what it takes: what to set, both estimates, and that the rank is capped; gone once it is set."""
     async with form_of() as pilot:
         # A rank whose spectra are not found by their largest values alone, which depth 1 would be short with.
-        for field, value in (("problem.shape", "3000,3000"), ("problem.observations", "90000"), ("problem.rank", "101")):
-            setting(pilot, field).query_one(Input).value = value
+        for field, value in (("shape", "3000,3000"), ("observations", "90000"), ("rank", "101")):
+            setting(pilot, f"problem.{field}").query_one(Input).value = value
         await until(pilot, lambda: "model.hidden_width = " in text_of(pilot))
         told = " ".join(text_of(pilot).split())
         assert "it caps the rank at" in told
