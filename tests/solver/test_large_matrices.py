@@ -15,7 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from solver import estimate, settings
 from solver.costs import costs_of
 from solver.costs.matrix import MatrixCosts
-from solver.numerics.lanes import lane_run
+from solver.numerics import thin
+from solver.numerics.lanes import deep_matrix_factorization, lane_run
 from solver.numerics.lanes.schedule import Schedule
 from solver.numerics.problem_file import build
 from solver.numerics.problems.losses import SparseEntryLoss
@@ -214,3 +215,25 @@ def test_small_flows_are_recorded_as_ever_and_what_is_asked_for_is_done() -> Non
     assert Schedule(flow_of(1000)).pieces == 1
     asked = flow_of(1000, **{"record.geometric": 64, "record.per_step": 3})
     assert recorded(asked, 50) == 1 + 3 * 50
+
+
+def test_the_predicted_escape_is_the_same_where_layers_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest singular value of each is found by products there: the same time to nine digits."""
+    [lane] = settings.lanes(flow_of(60, **{"problem.observations": 2_000, "model.init_scale": 1e-3}))
+    run = lane_run(lane, build([lane])[0])
+    [whole] = run.foretold()
+    monkeypatch.setattr(deep_matrix_factorization, "LARGE", 1)
+    [by_products] = run.foretold()
+    assert whole.time is not None
+    assert by_products.time == pytest.approx(whole.time, rel=1e-9)
+
+
+def test_a_large_ground_truth_of_low_rank_has_its_numbers_from_thin_factors() -> None:
+    generator = torch.Generator().manual_seed(0)
+    left, right = (torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((600, 4), (4, 520)))
+    low, full = left @ right, torch.randn(520, 520, generator=generator, dtype=torch.float64)
+    found = thin.singular_values_of(low)
+    assert len(found) < 520
+    torch.testing.assert_close(found[:4], torch.linalg.svdvals(low)[:4], rtol=1e-12, atol=0.0)
+    assert found[4:].max() < 1e-12 * found[0]
+    assert torch.equal(thin.singular_values_of(full), torch.linalg.svdvals(full))
