@@ -32,7 +32,8 @@ bench-ui: install
 soak: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m soak
 
-# On a machine with a GPU, with the Python that is there: its tests, and a step of everything.
+# On a machine with a GPU, with the Python that is there: its tests, a step of everything, and whole runs by where their
+# time goes. `python3 -m bench.gpu --only tests steps` does a part.
 gpu-check:
 	$(PYTHON) -m bench.gpu
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,21 @@ def small_matrices(device: torch.device) -> list[Row]:
         }
         name = "2×2, depth 3, gradient descent" + (f", {lanes} lanes, a lane-step" if lanes > 1 else "")
         rows.append(row(name, interleaved(calls, _ROUNDS, _STEPS), lanes))
+    return rows
+
+
+def large_matrices(
+    device: torch.device, sizes: Sequence[tuple[int, int]] = ((1_000, 2), (1_000, 3), (4_000, 3)), n_steps: int = 5
+) -> list[Row]:
+    """Of size and depth, 60 entries a row."""
+    rows = []
+    for (size, depth), dtype in itertools.product(sizes, (torch.float32, torch.float64)):
+        problem = MatrixCompletion(shape=(size, size), observations=60 * size)
+        _, layers, start = matrix_lane(problem, DeepMatrixFactorization(depth=depth), range(1), dtype, device)
+        ours = taking(GroupRMSpropMethod(layers, start, GroupRMSprop()), n_steps)
+        floor = products(3 * (depth - 1), 1, size, dtype, device, n_steps)
+        name = f"matrix {size:,}×{size:,}, depth {depth}, {str(dtype).removeprefix('torch.')}"
+        rows.append(row(name, interleaved({"ours": ours, "floor": floor}, 5, n_steps)))
     return rows
 
 
@@ -201,12 +217,14 @@ def repeating(step: Callable[[], object], n_steps: int = _STEPS) -> Callable[[],
     return call
 
 
-def products(n: int, lanes: int, size: int, dtype: torch.dtype, device: torch.device) -> Callable[[], object]:
+def products(
+    n: int, lanes: int, size: int, dtype: torch.dtype, device: torch.device, n_steps: int = _STEPS
+) -> Callable[[], object]:
     """The floor of a step: its square matrix products into buffers, and nothing else."""
     a, b, out = (torch.randn(lanes, size, size, dtype=dtype, device=device) for _ in range(3))
 
     def call() -> None:
-        for _ in range(n * _STEPS):
+        for _ in range(n * n_steps):
             torch.bmm(a, b, out=out)
 
     return call
