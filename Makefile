@@ -20,7 +20,7 @@ check: install
 	$(BIN)/lint-imports --no-cache
 	$(MAKE) test
 
-# Six minutes on two cores; writes docs/performance.md and docs/performance.json.
+# Twenty minutes on two cores; writes docs/performance.md and docs/performance.json.
 bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench
 

@@ -1,4 +1,4 @@
-"""make bench: writes docs/performance.md and docs/performance.json; about six minutes on two cores.
+"""make bench: writes docs/performance.md and docs/performance.json; about twenty minutes on two cores.
 
 ``python -m bench --device cuda`` measures the steps alone, on a GPU, and prints their table. ``--only
 ratings profiles`` measures these anew and keeps what else the files have.

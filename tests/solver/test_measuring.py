@@ -12,9 +12,11 @@ import pytest
 
 from solver import runs, settings
 from solver.lock import Lock
+from solver.numerics.lanes import lane_run
 from solver.numerics.lanes.deep_matrix_factorization_metrics import DeepMatrixFactorizationMetrics
+from solver.numerics.problem_file import build
 from solver.numerics.turns import grouping, measuring
-from solver.numerics.turns.measuring import Measurers
+from solver.numerics.turns.measuring import Job, Measurers, Measuring
 from solver.profile import read
 from solver.rundir import Order, PresetInfo, RunDirectory
 from tests.solver.resuming import StoppingEar
@@ -176,6 +178,46 @@ def test_measurers_that_are_gone_before_they_are_needed_are_done_without(
     assert len(handed_over) == 2, "tried once each"
     measured_by(monkeypatch, 0)
     assert beside == without_clocks(finished(KINDS["flow"]))
+
+
+def is_done(measurers: Measurers) -> bool:
+    """Whether nothing is left to them, of what is received a little later."""
+    measurers.receive(0.01)
+    return not any(one.waiting for one in measurers._crew)
+
+
+def test_who_has_nothing_to_do_measures_what_nobody_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three states that a measurer at rest has, the last two; what it finds later changes nothing."""
+    [lane] = settings.lanes(settings.decode(SMALL))
+    run = lane_run(lane, build([lane])[0])
+    measurers = Measurers({0: run}, 1)
+    [only] = measurers._crew
+    known = {
+        "step": 0,
+        "time": 0.0,
+        "elapsed_s": 0.0,
+        "evaluations": 1,
+        "step_size": 0.1,
+        "method": 0.0,
+        "rejections": 0,
+    }
+    job = Job(lane=0, known=known, frames_taken=0, with_pictures=False, most_loss=None)
+    states = [Measuring(run, job, scale * run.start()) for scale in (1.0, 2.0, 3.0)]
+    try:
+        os.kill(only._pid, signal.SIGSTOP)
+        for state in states:
+            measurers.take(state)
+        assert [measurers.take_back() for _ in range(3)] == [True, True, False]
+        assert [state.result is None for state in states] == [True, False, False]
+        kept = [state.result for state in states[1:]]
+        os.kill(only._pid, signal.SIGCONT)
+        until(lambda: is_done(measurers))
+        assert [state.result for state in states[1:]] == kept
+        for state in states:
+            assert state.result is not None
+            assert state.result.frame == measuring.measured(run, job, state.parameters).frame
+    finally:
+        measurers.dismiss()
 
 
 def test_an_error_of_a_measurement_is_that_of_the_training(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from solver import profile
+from solver.numerics.methods.gradient_flow import GradientFlowMethod
 from solver.numerics.turns import grouping
 from solver.profile import LaneSeconds, Profile
 from solver.rundir import RunDirectory
@@ -40,6 +42,21 @@ def test_nothing_is_counted_twice_and_every_lane_is_there(monkeypatch: pytest.Mo
     assert made.profile.stat().st_mode & 0o777 == 0o600, "no less private than the rest of the run"
     counted = sum(found.here.values()) + of_lanes(found)
     assert 0.5 * found.total_s < counted <= found.total_s + 1e-3
+
+
+def test_what_a_method_measures_itself_is_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As errors over all images are."""
+    measured = GradientFlowMethod.measured
+
+    def slow(method: GradientFlowMethod, lane: int) -> dict[str, float]:
+        time.sleep(0.02)
+        return measured(method, lane)
+
+    monkeypatch.setattr(GradientFlowMethod, "measured", slow)
+    made = finished({"stop.max_steps": 10, "record.per_step": 1})
+    [lane] = profile_of(made).lanes
+    n_frames = len(exported(made)["lanes"][0]["series"]["step"])
+    assert lane.recording_s > 0.02 * n_frames
 
 
 def test_lanes_in_processes_of_their_own_tell_what_they_took(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,9 +102,13 @@ class Batch:
         return self._end(dict.fromkeys(range(len(self._runs)), outcome))
 
     def settle(self, wait_s: float = 0.0) -> bool:
-        """Takes what has been measured, after so many seconds where nothing has; whether all has been."""
+        """Takes what has been measured; whether all has been.
+
+        With seconds to wait in, measures what waits for a measurer; where nothing does, waits for them.
+        """
         if self._measurers is not None and self._measuring:
-            self._measurers.receive(wait_s)
+            is_helped = wait_s > 0.0 and self._measurers.take_back()
+            self._measurers.receive(0.0 if is_helped else wait_s)
         while self._measuring and (result := self._measuring[0].result) is not None:
             run, job, parameters = (one := self._measuring.popleft()).run, one.job, one.parameters
             seconds = self.spent.of_lanes[job.lane]
@@ -191,7 +195,8 @@ class Batch:
         size = self._method.step_sizes()[position]
         most_loss = self._losses_before[position] * (1.0 + _ROUNDINGS_OF_LOSS * self._rules.rounding)
         for piece in range(1, pieces):
-            parameters = self._method.inside(position, piece / pieces)
+            with self.spent.on("recording_s", [self._runs[position].lane.index]):
+                parameters = self._method.inside(position, piece / pieces)
             if parameters is None:
                 break
             known = self._known(position) | {"step": self._method.steps[position] - 1}
@@ -204,7 +209,10 @@ class Batch:
         """Of the accepted state, with the pictures that are due, of the last one none."""
         run = self._runs[position]
         run.last_recorded = self._method.steps[position]
-        return self._measure(position, self._method.parameters(position), self._known(position), is_last=is_last)
+        with self.spent.on("recording_s", [run.lane.index]):
+            # Of images the method itself measures.
+            parameters, known = self._method.parameters(position), self._known(position)
+        return self._measure(position, parameters, known, is_last=is_last)
 
     def _measure(
         self,

@@ -153,11 +153,23 @@ class Measurers:
             if not one.take():
                 self._lose(one)
 
+    def take_back(self) -> bool:
+        """Measures here, where there is nothing else to do, what a measurer would come to last; whether there was any.
+
+        It will come to it all the same, and what it finds then is not needed.
+        """
+        left = max((one.left() for one in self._crew), key=len, default=[])
+        # The first is at work.
+        if len(left) < 2:
+            return False
+        left[-1].here()
+        return True
+
     def _lose(self, one: _Measurer) -> None:
         """Goes on without it; what it had is measured here."""
         self._crew.remove(one)
         one.dismiss()
-        for measuring in one.waiting.values():
+        for measuring in one.left():
             measuring.here()
 
     def dismiss(self) -> None:
@@ -195,9 +207,15 @@ class _Measurer:
             slot, result = _decode_result(self.connection.recv_bytes())
         except (EOFError, OSError):
             return False
-        self.waiting.pop(slot).result = result
+        measuring = self.waiting.pop(slot)
+        if measuring.result is None:
+            measuring.result = result
         self.free.append(slot)
         return True
+
+    def left(self) -> list[Measuring]:
+        """What it has of which nothing is known yet, the first handed over first."""
+        return [measuring for measuring in self.waiting.values() if measuring.result is None]
 
     def dismiss(self) -> None:
         self.connection.close()
