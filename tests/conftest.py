@@ -34,12 +34,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def data_home(tmp_path: Path) -> Iterator[Path]:
     """No test sees the runs or presets of the person who runs it, and none leaves a process that works on its own."""
     home = tmp_path / "data"
-    monkeypatch.setenv("IMPLICIT_TUI_HOME", str(home))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    yield home
+    # Its own: a test that undoes what it has patched must not undo this.
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("IMPLICIT_TUI_HOME", str(home))
+        patched.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+        yield home
     # The app freezes what it has made, for the time of a process; here there are hundreds of apps in one.
     gc.unfreeze()
     left = _working_on(home) if home.exists() else []

@@ -587,5 +587,7 @@ def test_what_the_form_shows_decodes_to_the_same_spec() -> None:
         assert settings.decode(settings.apply({}, plain, sweeps)) == settings.decode(raw)
 
 
-def test_the_data_home_is_not_a_person_s(data_home: Path) -> None:
+def test_the_data_home_is_not_a_person_s(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert runs.runs_home() == data_home / "runs"
+    monkeypatch.undo()
     assert runs.runs_home() == data_home / "runs"
