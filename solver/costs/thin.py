@@ -41,5 +41,5 @@ def is_partial(shape: tuple[int, ...], n_values: int) -> bool:
 
 
 def leading_values(record: Record, rank: int) -> int:
-    """How many are asked for: those recorded, those with rates and one more, and a ground truth's twice."""
+    """How many are asked for: those recorded, those with rates and some beside them, a ground truth's twice over."""
     return max(record.singular_values, record.rates + RATES_LOOK_BESIDE, 2 * rank)

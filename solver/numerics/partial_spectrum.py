@@ -192,12 +192,12 @@ def _apart(
     return found, (along + first.mT @ again).mT, second @ first
 
 
-def _sums(values: Float[Tensor, "*batch values"], p: float, weights: Tensor | float = 1.0) -> Float[Tensor, 3 * batch]:
+def _sums(values: Float[Tensor, "... values"], p: float, weights: Tensor | float = 1.0) -> Float[Tensor, "3 ..."]:
     """Of σ, of σ^p and of −σ ln σ."""
     return torch.stack([(weights * one).sum(-1) for one in (values, values**p, torch.special.entr(values))])
 
 
-def _told(sums: Float[Tensor, 3 * batch], p: float) -> Float[Tensor, 3 * batch]:
+def _told(sums: Float[Tensor, "3 ..."], p: float) -> Float[Tensor, "3 ..."]:
     """Nuclear norm, Schatten-p norm and effective rank: the entropy of σ/Σσ is ln Σσ − Σσ ln σ/Σσ."""
     total, powers, entropy = sums
     return torch.stack([total, powers ** (1.0 / p), total * (entropy / total).exp()])

@@ -175,6 +175,8 @@ def test_narrow_layers_are_estimated_by_their_factors(tmp_path: Path) -> None:
     thin, full = costs_of(large(50)), costs_of(large(None))
     assert thin.frame_s() < 10 * thin.evaluation_s()
     assert full.frame_s() > 100 * thin.frame_s()
+    # Of a rank whose singular values are too many to be found by themselves, a thousand times.
+    assert costs_of(large(None, **{"problem.rank": 124})).frame_s() > 1000 * thin.frame_s()
     path = tmp_path / "gone.csv"
     of_file: dict[str, Any] = {"problem.file": str(path), "problem.observations": None}
     assert estimate.estimate(large(50, **of_file)).memory_bytes < 2**30
